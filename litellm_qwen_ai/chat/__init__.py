@@ -1,0 +1,1 @@
+"""OpenAI chat to Qwen chat and back: pure translation, knows no OAuth and sends nothing."""
