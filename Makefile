@@ -1,0 +1,67 @@
+# Two commands do everything from a fresh clone: `make demo` and `make test`.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+OTHER_PYTHONS := 3.10 3.12 3.13
+
+export LITELLM_LOCAL_MODEL_COST_MAP := True
+
+.PHONY: help demo test lint types unit wheel test-all test-oldest format clean
+
+help: ## what each target does
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	touch $@
+
+demo: $(READY) ## log in to the sandbox and run the main job through LiteLLM
+	$(BIN)/litellm-qwen-ai demo
+
+test: lint types unit wheel ## lint, types, all tests, and a smoke test of the built wheel
+
+lint: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(READY)
+	$(BIN)/mypy
+
+unit: $(READY)
+	$(BIN)/pytest -n auto
+
+wheel: $(READY)
+	rm -rf dist
+	$(BIN)/python -m build --quiet
+	test -x .venv-wheel/bin/python || $(PYTHON) -m venv .venv-wheel
+	.venv-wheel/bin/python -m pip install --quiet --upgrade dist/*.whl
+	.venv-wheel/bin/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
+	cd dist && ../.venv-wheel/bin/python -I -W error::ResourceWarning ../tests/package/smoke.py
+
+format: $(READY) ## put the code in its standard form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+test-all: test $(OTHER_PYTHONS:%=test-python-%) test-oldest ## `make test`, then the tests on every supported Python and the oldest LiteLLM
+
+# pyenv's interpreters first: its shims answer for versions that are not switched on.
+test-python-%:
+	python=$$(ls $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$*.*/bin/python 2>/dev/null | tail -n 1); \
+	python=$${python:-$$(command -v python$*)}; \
+	test -x .venv-$*/bin/pytest || { $$python -m venv .venv-$* && \
+	  .venv-$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1' && \
+	  .venv-$*/bin/python -m pip install --quiet --editable . --group test; }
+	.venv-$*/bin/pytest -n auto
+
+test-oldest: ## the tests on the oldest supported release of each dependency
+	test -x .venv-oldest/bin/pytest || { $(PYTHON) -m venv .venv-oldest && \
+	  .venv-oldest/bin/python -m pip install --quiet --upgrade 'pip>=25.1' && \
+	  .venv-oldest/bin/python -m pip install --quiet --editable . --group test --constraint tests/oldest.txt; }
+	.venv-oldest/bin/pytest -n auto
+
+clean: ## remove what was built
+	rm -rf dist build .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,174 @@
+"""Which bearer a call uses: an explicit key, `QWEN_API_KEY`, or the login of an account.
+
+One `Session` per account and process lives here. Errors of `oauth/` become the LiteLLM exceptions that
+a built-in provider would raise, so that Router retries, cools down and falls back as it does for those.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import litellm
+
+from litellm_qwen_ai.chat.request import DEFAULT_API_BASE
+from litellm_qwen_ai.models import PROVIDER
+from litellm_qwen_ai.oauth import (
+    ConfigurationError,
+    NotLoggedInError,
+    QwenAuthError,
+    RefreshError,
+    Session,
+    device_login,
+    may_prompt,
+)
+from litellm_qwen_ai.settings import Settings
+
+if TYPE_CHECKING:
+    from litellm_qwen_ai.oauth import Credentials
+
+_logger = logging.getLogger("litellm_qwen_ai")
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """What goes into `Authorization`, and the base URL it is for."""
+
+    token: str = field(repr=False)
+    base_url: str
+    with_login: bool
+
+
+class BearerSource:
+    """The bearer of one call; asked again, with `rejected`, after the server refused one.
+
+    Args:
+        model: The model's name, for exceptions.
+        api_key: The call's own key, or None.
+        api_base: The call's own base URL, or None.
+        account: The account whose login to use; None is the default account.
+
+    Raises:
+        litellm.AuthenticationError: There is no login (any more); the text names the command to run.
+        litellm.ServiceUnavailableError: The login could not be renewed just now.
+        litellm.BadRequestError: A setting is wrong.
+        litellm.InternalServerError: The credentials file cannot be used.
+    """
+
+    def __init__(
+        self, *, model: str, api_key: str | None, api_base: str | None, account: str | None = None
+    ) -> None:
+        self._model = model
+        try:
+            self._settings = Settings.from_environment()
+        except ConfigurationError as error:
+            raise as_litellm_error(error, model) from error
+        self._key = api_key or self._settings.api_key
+        self._base = api_base or self._settings.api_base
+        self._account = account
+
+    @property
+    def can_renew(self) -> bool:
+        """Whether a refused bearer can be replaced: a login can, a key cannot."""
+        return self._key is None
+
+    def get(self, rejected: str | None = None) -> Bearer:
+        """The bearer, for a synchronous caller; may start a login in a script's terminal.
+
+        Args:
+            rejected: The access token that the server has just refused.
+        """
+        if self._key is not None:
+            return self._of_key()
+        try:
+            session = self._session()
+            try:
+                return self._of_login(session.get(rejected=rejected))
+            except NotLoggedInError:
+                if not may_prompt():
+                    raise
+                return self._of_login(self._log_in(session))
+        except QwenAuthError as error:
+            raise as_litellm_error(error, self._model) from error
+
+    async def aget(self, rejected: str | None = None) -> Bearer:
+        """The bearer, for an asynchronous caller; never blocks the loop, never starts a login."""
+        if self._key is not None:
+            return self._of_key()
+        try:
+            return self._of_login(await self._session().aget(rejected=rejected))
+        except QwenAuthError as error:
+            raise as_litellm_error(error, self._model) from error
+
+    def _of_key(self) -> Bearer:
+        return Bearer(self._key or "", self._base or DEFAULT_API_BASE, with_login=False)
+
+    def _of_login(self, credentials: Credentials) -> Bearer:
+        base = self._base or credentials.api_base or DEFAULT_API_BASE
+        return Bearer(credentials.access_token, base, with_login=True)
+
+    def _session(self) -> Session:
+        return session_for(self._settings, self._account)
+
+    def _log_in(self, session: Session) -> Credentials:
+        device_login(
+            self._settings.store(self._account),
+            oauth_base_url=self._settings.oauth_base_url,
+            client_id=self._settings.oauth_client_id,
+        )
+        return session.get()
+
+
+_sessions: dict[tuple[str, str, str], Session] = {}
+_sessions_lock = threading.Lock()
+
+
+def session_for(settings: Settings, account: str | None = None) -> Session:
+    """The process's one session of an account.
+
+    Raises:
+        ConfigurationError: The file name, the account's name or the OAuth URL is not allowed.
+    """
+    store = settings.store(account)
+    key = (str(store.path), settings.oauth_base_url, settings.oauth_client_id)
+    session = _sessions.get(key)
+    if session is None:
+        with _sessions_lock:
+            session = _sessions.get(key)
+            if session is None:
+                session = _sessions[key] = Session(
+                    store, oauth_base_url=settings.oauth_base_url, client_id=settings.oauth_client_id
+                )
+    return session
+
+
+def as_litellm_error(error: QwenAuthError, model: str) -> Exception:
+    """The LiteLLM exception for an error of the login; returned, not raised.
+
+    Args:
+        error: What `oauth/` raised; its text says what happened and what to do.
+        model: The model's name.
+    """
+    known: dict[str, Any] = {"message": str(error), "model": model, "llm_provider": PROVIDER}
+    if isinstance(error, NotLoggedInError):
+        return litellm.AuthenticationError(**known)
+    if isinstance(error, ConfigurationError):
+        return litellm.BadRequestError(**known)
+    if isinstance(error, RefreshError):
+        return _unavailable(error, known)
+    return litellm.InternalServerError(**known)
+
+
+def _unavailable(error: RefreshError, known: dict[str, Any]) -> Exception:
+    import httpx  # noqa: PLC0415  # LiteLLM has imported it already
+
+    headers = {} if error.retry_after is None else {"retry-after": str(max(0, round(error.retry_after)))}
+    request = httpx.Request("POST", "https://oauth.invalid/token")
+    mapped = litellm.ServiceUnavailableError(
+        **known, response=httpx.Response(503, headers=headers, request=request)
+    )
+    # LiteLLM's own mapping, which our exceptions skip, would set this for Router and the proxy.
+    mapped.litellm_response_headers = httpx.Headers(headers)  # type: ignore[attr-defined]  # set by LiteLLM too
+    return mapped

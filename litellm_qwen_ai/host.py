@@ -1,0 +1,249 @@
+"""LiteLLM's side: registration, the LiteLLM names that are not documented, and two adaptations.
+
+This is the only module that touches LiteLLM's internals. `install` registers the handler and the
+catalogue by LiteLLM's documented means, then applies the adaptations below. Each acts only on calls to
+`qwen_ai/`, looks first whether LiteLLM has what it needs, and logs one debug line when it has not. The
+environment variable `QWEN_HOST_ADAPTATIONS=0` turns both off. What a user then sees is in
+docs/litellm.md.
+
+1. *Eager async streams.* LiteLLM wraps a custom provider's async stream without connecting it, so that a
+   refusal comes out of the first chunk instead of `acompletion()`. The adaptation connects our streams
+   before `acompletion()` returns, as LiteLLM does for its own providers.
+2. *Parameters.* LiteLLM gives every custom provider one fixed list of parameters. The adaptation adds a
+   provider config of our own, so that `reasoning_effort`, `thinking` and `user` are accepted.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from typing import TYPE_CHECKING, Any
+
+import litellm
+import litellm.main
+from litellm.litellm_core_utils.core_helpers import process_response_headers
+from litellm.llms.custom_httpx.http_handler import (
+    AsyncHTTPHandler,
+    HTTPHandler,
+    _get_httpx_client,
+    get_async_httpx_client,
+)
+from litellm.types.utils import LlmProviders, LlmProvidersSet
+from litellm.utils import ProviderConfigManager, custom_llm_setup
+
+from litellm_qwen_ai.chat.stream import AsyncChatStream
+from litellm_qwen_ai.models import PROVIDER, register_with_litellm
+from litellm_qwen_ai.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import httpx
+    from litellm import CustomStreamWrapper
+
+_logger = logging.getLogger("litellm_qwen_ai")
+
+#: Accepted beside what OpenAIGPTConfig lists; chat/request.py says what becomes of each.
+_MORE_PARAMETERS = ("reasoning_effort", "thinking", "user", "response_format")
+
+
+def install(module: Any, handler: Any) -> None:
+    """Register `handler` for the route `qwen_ai/`, the catalogue and the adaptations; idempotent.
+
+    Args:
+        module: The imported `litellm` module.
+        handler: The `CustomLLM` instance that serves the route.
+    """
+    if _is_built_in():
+        _logger.warning(
+            "This version of LiteLLM has a provider of its own named %r, which wins over litellm-qwen-ai. "
+            "Use an earlier LiteLLM, or a later litellm-qwen-ai.",
+            PROVIDER,
+        )
+        return
+    # A new list: someone may hold the old one, and the proxy replaces it as well.
+    module.custom_provider_map = [
+        *(entry for entry in module.custom_provider_map if entry["provider"] != PROVIDER),
+        {"provider": PROVIDER, "custom_handler": handler},
+    ]
+    custom_llm_setup()
+    register_with_litellm(module)
+    if Settings.from_environment().host_adaptations:
+        apply_adaptations()
+    else:
+        remove_adaptations()
+
+
+def apply_adaptations() -> None:
+    """Apply both adaptations, each only if this LiteLLM has what it needs; idempotent."""
+    for name, adapt in (("eager async streams", _adapt_streams), ("parameters", _adapt_parameters)):
+        if not adapt():
+            _logger.debug("LiteLLM adaptation %r does not apply to LiteLLM %s", name, _litellm_version())
+
+
+def remove_adaptations() -> None:
+    """Put LiteLLM back as it was before `apply_adaptations`; idempotent."""
+    wrapper = getattr(litellm.main, _DISPATCH, None)
+    if hasattr(wrapper, "_qwen_ai_original"):
+        setattr(litellm.main, _DISPATCH, wrapper._qwen_ai_original)  # noqa: SLF001  # our own mark
+    if _our_member() is not None:
+        LlmProviders._member_map_.pop(_MEMBER)
+        LlmProviders._member_names_.remove(_MEMBER)
+        LlmProviders._value2member_map_.pop(PROVIDER)
+        LlmProvidersSet.discard(PROVIDER)
+        for provider in [key for key in _provider_configs() if key == PROVIDER]:
+            del _provider_configs()[provider]
+
+
+def active_adaptations() -> dict[str, bool]:
+    """Which adaptations are in force now, by name."""
+    return {
+        "eager async streams": streams_are_eager(),
+        "parameters": _our_member() is not None,
+    }
+
+
+def streams_are_eager() -> bool:
+    """Whether an async stream connects before `acompletion()` returns."""
+    return hasattr(getattr(litellm.main, _DISPATCH, None), "_qwen_ai_original")
+
+
+def sync_http(client: Any) -> tuple[httpx.Client, Any]:
+    """The httpx client to send with, and its owner, which must be kept alive while it is in use.
+
+    Args:
+        client: What the caller gave as `client=`; used if it is an HTTP client of the right kind.
+    """
+    import httpx  # noqa: PLC0415  # LiteLLM has imported it; kept out of the module's public names
+
+    if isinstance(client, httpx.Client):
+        return client, client
+    owner = client if isinstance(client, HTTPHandler) else _get_httpx_client()
+    return owner.client, owner
+
+
+def async_http(client: Any) -> tuple[httpx.AsyncClient, Any]:
+    """The async twin of `sync_http`: one client per event loop, LiteLLM's shared one by default.
+
+    Args:
+        client: What the caller gave as `client=`.
+    """
+    import httpx  # noqa: PLC0415  # as above
+
+    if isinstance(client, httpx.AsyncClient):
+        return client, client
+    if isinstance(client, AsyncHTTPHandler):
+        return client.client, client
+    owner = get_async_httpx_client(llm_provider=PROVIDER)  # type: ignore[arg-type]  # LiteLLM annotates its enum; it only joins the text to a cache key
+    return owner.client, owner
+
+
+def visible_headers(headers: httpx.Headers) -> dict[str, Any]:
+    """Response headers in the form LiteLLM shows them (`_hidden_params["additional_headers"]`)."""
+    processed: dict[str, Any] = process_response_headers(headers)
+    return processed
+
+
+# Adaptation 1: eager async streams
+
+_DISPATCH = "_complete_custom_providers"
+
+
+def _adapt_streams() -> bool:
+    original = getattr(litellm.main, _DISPATCH, None)
+    if hasattr(original, "_qwen_ai_original"):
+        return True
+    if not callable(original) or list(inspect.signature(original).parameters) != ["ctx"]:
+        return False
+    setattr(litellm.main, _DISPATCH, _eager(original))
+    return True
+
+
+def _eager(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    @functools.wraps(original)
+    def dispatch(ctx: Any) -> Any:
+        result = original(ctx)
+        stream = getattr(result, "completion_stream", None)
+        if isinstance(stream, AsyncChatStream) and getattr(ctx, "acompletion", False):
+            # acompletion() awaits any coroutine that the dispatch hands it.
+            return _connected(result, stream)
+        return result
+
+    dispatch._qwen_ai_original = original  # type: ignore[attr-defined]  # noqa: SLF001  # how we know our own wrapper
+    return dispatch
+
+
+async def _connected(wrapper: CustomStreamWrapper, stream: AsyncChatStream) -> CustomStreamWrapper:
+    await stream.connect()
+    show_stream_headers(wrapper, stream)
+    return wrapper
+
+
+def show_stream_headers(wrapper: Any, stream: Any) -> None:
+    """Give LiteLLM's stream wrapper the response headers, where its own providers put them."""
+    headers = stream.headers
+    wrapper._response_headers = headers  # noqa: SLF001  # where LiteLLM's own providers put them
+    wrapper._hidden_params["additional_headers"] = process_response_headers(headers)  # noqa: SLF001  # the same
+
+
+# Adaptation 2: parameters
+
+_MEMBER = "QWEN_AI"
+
+
+class QwenChatConfig(litellm.OpenAIGPTConfig):
+    """Tells LiteLLM which parameters `qwen_ai/` takes; chat/request.py translates them."""
+
+    def get_supported_openai_params(self, model: str) -> list[str]:
+        """The names of OpenAI's parameters that a caller may pass."""
+        return list(dict.fromkeys([*super().get_supported_openai_params(model), *_MORE_PARAMETERS]))
+
+
+def _is_built_in() -> bool:
+    return PROVIDER in LlmProvidersSet and _our_member() is None
+
+
+def _our_member() -> Any:
+    member = LlmProviders._member_map_.get(_MEMBER)
+    return member if getattr(member, "_qwen_ai_plugin", False) else None
+
+
+def _provider_configs() -> dict[Any, Any]:
+    configs = ProviderConfigManager._PROVIDER_CONFIG_MAP  # noqa: SLF001  # LiteLLM has no public way to add one
+    if configs is None:
+        configs = ProviderConfigManager._build_provider_config_map()  # noqa: SLF001  # as above
+        ProviderConfigManager._PROVIDER_CONFIG_MAP = configs  # noqa: SLF001  # as above
+    return configs  # type: ignore[no-any-return,unused-ignore]  # typed in some versions only
+
+
+def _adapt_parameters() -> bool:
+    if _our_member() is not None:
+        return True
+    has_config_map = hasattr(ProviderConfigManager, "_PROVIDER_CONFIG_MAP") and hasattr(
+        ProviderConfigManager, "_build_provider_config_map"
+    )
+    if not has_config_map or not isinstance(LlmProvidersSet, set):
+        return False
+    configs = _provider_configs()
+    # An Enum with members cannot be subclassed: this builds a member as EnumType itself does.
+    member = str.__new__(LlmProviders, PROVIDER)
+    member._name_ = _MEMBER
+    member._value_ = PROVIDER
+    member._qwen_ai_plugin = True  # type: ignore[attr-defined]  # noqa: SLF001  # how we know our own member
+    LlmProviders._member_map_[_MEMBER] = member
+    LlmProviders._member_names_.append(_MEMBER)
+    LlmProviders._value2member_map_[PROVIDER] = member
+    LlmProvidersSet.add(PROVIDER)
+    config = QwenChatConfig()
+    configs[member] = (lambda: config, False)
+    return True
+
+
+def _litellm_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  # only for a debug line
+
+    try:
+        return version("litellm")
+    except PackageNotFoundError:
+        return "(unknown version)"

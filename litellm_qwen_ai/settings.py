@@ -1,0 +1,102 @@
+"""Every environment variable of the package, read in one place and at call time.
+
+| Variable | Meaning | Default |
+|---|---|---|
+| `QWEN_TOKEN_DIR` | credentials folder (`~` expands) | `litellm/qwen_ai` in the user's config folder |
+| `QWEN_AUTH_FILE` | file name of the default account in that folder | `oauth_creds.json` |
+| `QWEN_OAUTH_BASE_URL` | OAuth server: https, or http on loopback | `https://chat.qwen.ai` |
+| `QWEN_OAUTH_CLIENT_ID` | OAuth client id | Qwen's public device client |
+| `QWEN_API_BASE` | base URL of the chat endpoint | the login's own endpoint |
+| `QWEN_API_KEY` | bearer to use instead of the login | none |
+| `QWEN_HOST_ADAPTATIONS` | `0` turns off the adaptations of `host.py` | `1` |
+
+A variable that is empty counts as not set.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from litellm_qwen_ai.oauth.errors import ConfigurationError
+from litellm_qwen_ai.oauth.protocol import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL
+from litellm_qwen_ai.oauth.store import DEFAULT_FILE_NAME, FileStore
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_OFF = frozenset({"0", "false", "no", "off"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says; see the module docstring for each variable."""
+
+    token_dir: Path
+    auth_file: str = DEFAULT_FILE_NAME
+    oauth_base_url: str = DEFAULT_OAUTH_BASE_URL
+    oauth_client_id: str = DEFAULT_CLIENT_ID
+    api_base: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+    host_adaptations: bool = True
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the environment as it is now.
+
+        Args:
+            environ: The variables to read; `os.environ` by default.
+
+        Raises:
+            ConfigurationError: `QWEN_TOKEN_DIR` names an unknown home folder.
+        """
+        source = os.environ if environ is None else environ
+
+        def value(name: str) -> str | None:
+            return source.get(name, "").strip() or None
+
+        return cls(
+            token_dir=_folder(value("QWEN_TOKEN_DIR")),
+            auth_file=value("QWEN_AUTH_FILE") or DEFAULT_FILE_NAME,
+            oauth_base_url=(value("QWEN_OAUTH_BASE_URL") or DEFAULT_OAUTH_BASE_URL).rstrip("/"),
+            oauth_client_id=value("QWEN_OAUTH_CLIENT_ID") or DEFAULT_CLIENT_ID,
+            api_base=value("QWEN_API_BASE"),
+            api_key=value("QWEN_API_KEY"),
+            host_adaptations=(value("QWEN_HOST_ADAPTATIONS") or "1").lower() not in _OFF,
+        )
+
+    def store(self, account: str | None = None) -> FileStore:
+        """The credentials file of one account.
+
+        Args:
+            account: An account's name; `None` is the default account, `QWEN_AUTH_FILE`.
+
+        Raises:
+            ConfigurationError: The file name or the account's name is not allowed.
+        """
+        if account is None:
+            return FileStore(self.token_dir, self.auth_file)
+        if not _ACCOUNT.fullmatch(account):
+            raise ConfigurationError(
+                f"{account!r} is no account name: use letters, digits, '.', '_' and '-', "
+                "starting with a letter or digit. An account is a name, never a path."
+            )
+        return FileStore(self.token_dir, f"{account}.json")
+
+
+def _folder(configured: str | None) -> Path:
+    if configured is None:
+        import platformdirs  # noqa: PLC0415  # only needed when no folder is set
+
+        return Path(platformdirs.user_config_dir("litellm", appauthor=False)) / "qwen_ai"
+    try:
+        return Path(configured).expanduser()
+    except RuntimeError as error:
+        raise ConfigurationError(
+            f"QWEN_TOKEN_DIR={configured!r} starts with a home folder that does not exist here; "
+            "write the folder's full path."
+        ) from error
