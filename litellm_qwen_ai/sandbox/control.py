@@ -1,0 +1,142 @@
+"""The sandbox's own endpoints under `/sandbox/`, for whoever steers it from another process."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from litellm_qwen_ai.sandbox.answer_table import ANSWERS
+from litellm_qwen_ai.sandbox.ledger import Counts, Ledger
+from litellm_qwen_ai.sandbox.wire import RecordedRequest, Reply, json_reply
+
+
+class Steered(Protocol):
+    """What the control endpoints need of a sandbox."""
+
+    @property
+    def counts(self) -> Counts:
+        """The counts so far."""
+
+    def approve(self, user_code: str | None = None) -> str:
+        """Approve a device code."""
+
+    def deny(self, user_code: str | None = None) -> str:
+        """Deny a device code."""
+
+    def hold(self, endpoint: str, *, at: Any = "arrival") -> None:
+        """Hold an endpoint."""
+
+    def release(self, endpoint: str, *, at: Any = "arrival") -> None:
+        """Release an endpoint."""
+
+    def let_through(self, endpoint: str, count: int = 1, *, at: Any = "arrival") -> None:
+        """Let some requests through a held endpoint."""
+
+    def advance(self, seconds: float) -> None:
+        """Move the sandbox's clock."""
+
+    def expire_access_tokens(self) -> int:
+        """Let the access tokens expire."""
+
+    def revoke(self) -> None:
+        """Kill every token."""
+
+    def issue_tokens(self, *, lifetime: float | None = None) -> dict[str, Any]:
+        """Issue tokens."""
+
+    def pending_codes(self) -> list[str]:
+        """The user codes that wait."""
+
+
+class Control:
+    """Serves `GET /sandbox/answers | state | requests` and the `POST` commands."""
+
+    def __init__(self, sandbox: Steered, ledger: Ledger) -> None:
+        self._sandbox = sandbox
+        self._ledger = ledger
+        self._reads: Mapping[str, Callable[[], Any]] = {
+            "answers": _answers,
+            "state": self._state,
+            "requests": lambda: [describe(one) for one in ledger.requests()],
+        }
+        self._commands: Mapping[str, Callable[[dict[str, Any]], Any]] = {
+            "next": self._next,
+            "approve": lambda said: {"user_code": sandbox.approve(said.get("user_code"))},
+            "deny": lambda said: {"user_code": sandbox.deny(said.get("user_code"))},
+            "hold": lambda said: sandbox.hold(_need(said, "endpoint"), at=said.get("at", "arrival")),
+            "release": lambda said: sandbox.release(_need(said, "endpoint"), at=said.get("at", "arrival")),
+            "let_through": lambda said: sandbox.let_through(
+                _need(said, "endpoint"), int(said.get("count", 1)), at=said.get("at", "arrival")
+            ),
+            "advance": lambda said: sandbox.advance(float(_need(said, "seconds"))),
+            "expire": lambda _: {"expired": sandbox.expire_access_tokens()},
+            "revoke": lambda _: sandbox.revoke(),
+            "tokens": lambda said: sandbox.issue_tokens(lifetime=said.get("lifetime")),
+            "clear": lambda _: ledger.clear(),
+        }
+
+    def serve(self, request: RecordedRequest) -> Reply:
+        """Answer a request under `/sandbox/`."""
+        name = request.path.removeprefix("/sandbox/")
+        reading = request.method in ("GET", "HEAD")
+        if reading and name in self._reads:
+            return json_reply(self._reads[name]())
+        if request.method == "POST" and name in self._commands:
+            return self._command(name, request.body)
+        there = f"GET: {', '.join(self._reads)}; POST: {', '.join(self._commands)}"
+        return _refuse(404, f"There is no {request.method} {request.path}. There is {there}")
+
+    def _command(self, name: str, body: bytes) -> Reply:
+        try:
+            said = json.loads(body) if body.strip() else {}
+            if not isinstance(said, dict):
+                return _refuse(400, "The body must be a JSON object")
+            done = self._commands[name](said)
+        except LookupError as error:
+            return _refuse(404, str(error))
+        except (TypeError, ValueError) as error:
+            return _refuse(400, str(error))
+        return json_reply(done if done is not None else {"done": name})
+
+    def _next(self, said: dict[str, Any]) -> dict[str, Any]:
+        self._ledger.answer_next(_need(said, "endpoint"), _need(said, "name"), int(said.get("times", 1)))
+        return {"queued": self._ledger.queued()}
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "counts": dataclasses.asdict(self._sandbox.counts),
+            "pending_user_codes": self._sandbox.pending_codes(),
+            "queued": self._ledger.queued(),
+        }
+
+
+def describe(request: RecordedRequest) -> dict[str, Any]:
+    """Return a recorded request as JSON without what authenticates it."""
+    return {
+        "endpoint": request.endpoint,
+        "method": request.method,
+        "path": request.path,
+        "at": request.at,
+        "status": request.status,
+        "disconnected": request.disconnected,
+        "unknown_keys": list(request.unknown_keys),
+        "body": request.body.decode("utf-8", "replace") if request.endpoint == "chat" else None,
+    }
+
+
+def _answers() -> dict[str, Any]:
+    return {
+        endpoint: {name: one.meaning for name, one in table.items()} for endpoint, table in ANSWERS.items()
+    }
+
+
+def _need(said: Mapping[str, Any], name: str) -> Any:
+    if name not in said:
+        raise ValueError(f"The body must have the member {name!r}")
+    return said[name]
+
+
+def _refuse(status: int, message: str) -> Reply:
+    return json_reply({"error": {"message": message}}, status)
