@@ -1,27 +1,249 @@
-"""A refusal or a failure to the litellm exception a built-in provider would raise."""
+"""A refusal or a failure to the litellm exception a built-in provider would raise.
+
+Nothing here raises: each function returns the exception, so that the caller's `raise ... from` reads plainly.
+
+Every exception carries, besides LiteLLM's own fields, `litellm_response_headers` (what Router's back-off and
+the proxy read), `qwen_reason` (a value of `refusal.Reason`) and `request_id` (the server's, or "").
+
+| Answer | Exception |
+|---|---|
+| 401, 403 for the token | AuthenticationError |
+| 429 or 403 for a spent quota; 429 throttling | RateLimitError |
+| 400 content inspection | ContentPolicyViolationError |
+| 400 input too long | ContextWindowExceededError |
+| 402 | PaymentRequiredError (before litellm 1.106 BadRequestError with status 402) |
+| 403; 405 "coding agents" | PermissionDeniedError |
+| 404 | NotFoundError |
+| 408, 504, 524 | Timeout |
+| 422 | UnprocessableEntityError |
+| other 4xx | BadRequestError |
+| 3xx | APIConnectionError |
+| 502; 503; other 5xx, malformed 200 | BadGatewayError; ServiceUnavailableError; InternalServerError |
+| no answer, cut answer | APIConnectionError, Timeout |
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import litellm
+
+from litellm_qwen_ai.chat.notices import hint_for
+from litellm_qwen_ai.chat.refusal import Reason, Refusal, read_refusal, reason_of
+from litellm_qwen_ai.chat.text import presentable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 PROVIDER = "qwen_ai"
 
+_CLASSES: dict[Reason, str] = {
+    Reason.TOKEN_REJECTED: "AuthenticationError",
+    Reason.QUOTA_SPENT: "RateLimitError",
+    Reason.THROTTLED: "RateLimitError",
+    Reason.CONTENT_POLICY: "ContentPolicyViolationError",
+    Reason.CONTEXT_WINDOW: "ContextWindowExceededError",
+    Reason.PAYMENT_REQUIRED: "PaymentRequiredError",
+    Reason.CODING_AGENTS_ONLY: "PermissionDeniedError",
+    Reason.NOT_PERMITTED: "PermissionDeniedError",
+    Reason.NOT_FOUND: "NotFoundError",
+    Reason.WRONG_METHOD: "BadRequestError",
+    Reason.TIMED_OUT: "Timeout",
+    Reason.UNPROCESSABLE: "UnprocessableEntityError",
+    Reason.BAD_REQUEST: "BadRequestError",
+    Reason.REDIRECTED: "APIConnectionError",
+    Reason.BAD_GATEWAY: "BadGatewayError",
+    Reason.UNAVAILABLE: "ServiceUnavailableError",
+    Reason.SERVER_ERROR: "InternalServerError",
+    Reason.CONNECTION_LOST: "APIConnectionError",
+}
+_STATUS = {
+    "AuthenticationError": 401,
+    "RateLimitError": 429,
+    "PaymentRequiredError": 402,
+    "PermissionDeniedError": 403,
+    "NotFoundError": 404,
+    "UnprocessableEntityError": 422,
+    "BadGatewayError": 502,
+    "ServiceUnavailableError": 503,
+    "InternalServerError": 500,
+    "Timeout": 408,
+}
+# The body was decoded, and a cookie is nobody's business but the server's.
+_DROPPED_HEADERS = {"content-encoding", "content-length", "transfer-encoding", "set-cookie", "connection"}
 
-def error_from_response(
-    status: int, headers: Mapping[str, str], body: bytes, *, model: str, with_login: bool
+
+def error_from_response(  # noqa: PLR0913 - all keyword, all needed
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    model: str,
+    with_login: bool,
+    secrets: Iterable[str] = (),
 ) -> Exception:
-    """The litellm exception for an answer that is not 2xx; returned, not raised."""
-    raise NotImplementedError
+    """The litellm exception for an answer that is not 2xx.
+
+    Args:
+        status: HTTP status.
+        headers: Response headers; their names are read without regard to case.
+        body: Response body, decoded from any Content-Encoding.
+        model: The model as the caller named it.
+        with_login: True if the bearer came from a login, False if it was an API key (the hints differ).
+        secrets: Values that must not appear in the message, such as the bearer just sent.
+
+    Returns:
+        An instance of one of `litellm.exceptions`, not raised.
+    """
+    lowered = httpx.Headers(dict(headers), encoding="utf-8")
+    refusal = read_refusal(status, lowered, body, tuple(secrets))
+    return error_from_refusal(refusal, model=model, with_login=with_login, headers=lowered)
 
 
-def error_from_transport(error: Exception, *, model: str, timeout: float | None = None) -> Exception:
-    """The litellm exception (Timeout or APIConnectionError) for a failed send or read; returned, not raised."""
-    raise NotImplementedError
+def error_from_refusal(
+    refusal: Refusal, *, model: str, with_login: bool, headers: Mapping[str, str] | None = None
+) -> Exception:
+    """The litellm exception for a refusal that was read already (in-stream errors come this way)."""
+    reason = reason_of(refusal)
+    shown = f"HTTP {refusal.status}" if refusal.status is not None else "error inside the answer"
+    parts = [
+        f"Qwen refused the call ({shown}{', ' + refusal.code if refusal.code else ''}): {refusal.message}"
+    ]
+    if refusal.request_id:
+        parts.append(f"[request id {refusal.request_id}]")
+    hint = hint_for(reason, refusal, with_login=with_login)
+    if hint:
+        parts.append(hint)
+    return _build(reason, " ".join(parts), refusal, model=model, headers=headers)
+
+
+def malformed_answer(what: str, *, model: str, headers: Mapping[str, str] | None = None) -> Exception:
+    """A 200 that is no chat answer: the server's fault, worth a retry."""
+    refusal = Refusal(None, what)
+    return _build(
+        Reason.SERVER_ERROR,
+        f"Qwen sent an answer that cannot be used: {what}",
+        refusal,
+        model=model,
+        headers=headers,
+    )
+
+
+def cut_stream(*, model: str) -> Exception:
+    """The stream ended without a finish reason and without `[DONE]`."""
+    return _connection_error(
+        "The connection was closed before the answer was complete (no finish_reason, no [DONE]).", model
+    )
+
+
+def bad_request(message: str, *, model: str) -> Exception:
+    """The caller's own mistake, found before anything was sent."""
+    return _build(Reason.BAD_REQUEST, message, Refusal(400, message), model=model, headers=None)
+
+
+def error_from_transport(
+    error: BaseException, *, model: str, timeout: float | None = None, secrets: Iterable[str] = ()
+) -> Exception:
+    """The litellm exception for a send or read that failed: Timeout or APIConnectionError.
+
+    Args:
+        error: What the HTTP client raised. A litellm.Timeout is raised anew: the client's names no model.
+        model: The model as the caller named it.
+        timeout: The limit that was in force, in seconds, if known.
+        secrets: Values that must not appear in the message.
+
+    Returns:
+        An instance of `litellm.Timeout` or `litellm.APIConnectionError`, not raised.
+    """
+    name = type(error).__name__
+    if isinstance(
+        error, (httpx.TimeoutException, TimeoutError, asyncio.TimeoutError, litellm.exceptions.Timeout)
+    ):
+        limit = f" (timeout {timeout:g} s)" if timeout is not None else ""
+        phase = {"ConnectTimeout": "connecting to", "PoolTimeout": "waiting for a free connection to"}
+        message = f"Timed out {phase.get(name, 'waiting for')} Qwen{limit}. Raise `timeout=` or try again."
+        return _build(Reason.TIMED_OUT, message, Refusal(None, message), model=model, headers=None)
+    detail = presentable(str(error), tuple(secrets), 300)
+    return _connection_error(
+        f"Cannot reach Qwen or lost the connection: {name}{': ' + detail if detail else ''}", model
+    )
 
 
 def is_token_rejection(status: int, body: bytes) -> bool:
-    """Whether the server refused the bearer itself: a refresh and one retry may help."""
-    raise NotImplementedError
+    """Whether the server refused the bearer itself, so that one refresh and one retry may help."""
+    return status in {401, 403} and reason_of(read_refusal(status, {}, body)) is Reason.TOKEN_REJECTED
+
+
+def _connection_error(message: str, model: str) -> Exception:
+    return _build(Reason.CONNECTION_LOST, message, Refusal(None, message), model=model, headers=None)
+
+
+def _build(
+    reason: Reason,
+    message: str,
+    refusal: Refusal,
+    *,
+    model: str,
+    headers: Mapping[str, str] | None,
+) -> Exception:
+    name = _CLASSES[reason]
+    kept = _kept_headers(headers)
+    status = _STATUS.get(name, 400)
+    if reason is Reason.TIMED_OUT and refusal.status is not None:
+        status = refusal.status
+    answer = httpx.Response(
+        status,
+        headers=kept,
+        content=json.dumps({"error": {"message": refusal.message, "code": refusal.code}}).encode(),
+        request=httpx.Request("POST", "https://chat.qwen.ai"),  # a stand-in: openai's classes demand one
+    )
+    error = _instantiate(name, message, model, answer)
+    # exception_type() sets this for others and returns early for ours (litellm-notes section 6).
+    error.litellm_response_headers = kept
+    error.qwen_reason = reason.value
+    error.request_id = refusal.request_id
+    made: Exception = error
+    return made
+
+
+def _instantiate(name: str, message: str, model: str, answer: httpx.Response) -> Any:
+    exceptions: Any = litellm.exceptions
+    fields: dict[str, Any] = {"message": message, "model": model, "llm_provider": PROVIDER}
+    if name == "PaymentRequiredError" and not hasattr(exceptions, name):
+        # litellm before 1.106: the class's own base, with its status.
+        error = exceptions.BadRequestError(**fields, response=answer)
+        error.status_code = answer.status_code
+        return error
+    if name == "Timeout":
+        error = exceptions.Timeout(**fields, headers=dict(answer.headers))
+        error.status_code = answer.status_code
+        error.response = answer  # a constructor keyword only in newer versions
+        return error
+    if name == "APIConnectionError":
+        return exceptions.APIConnectionError(**fields)
+    return getattr(exceptions, name)(**fields, response=answer)
+
+
+def _kept_headers(headers: Mapping[str, str] | None) -> httpx.Headers:
+    wanted = {name: value for name, value in (headers or {}).items() if name.lower() not in _DROPPED_HEADERS}
+    kept = httpx.Headers(wanted, encoding="utf-8")
+    seconds = _retry_seconds(kept)
+    if seconds is not None:
+        # LiteLLM reads whole seconds from Retry-After only: neither "1.5" nor retry-after-ms.
+        kept["retry-after"] = str(seconds)
+    return kept
+
+
+def _retry_seconds(headers: httpx.Headers) -> int | None:
+    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers.get(name, "")) * unit
+        except ValueError:
+            continue  # absent, or an HTTP date, which LiteLLM reads itself
+        if math.isfinite(seconds) and seconds >= 0:
+            return math.ceil(seconds)
+    return None

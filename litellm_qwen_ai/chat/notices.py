@@ -1,0 +1,82 @@
+"""Hints of what to do, added to errors. Facts about the service carry their date."""
+
+from __future__ import annotations
+
+from litellm_qwen_ai.chat.refusal import Reason, Refusal
+
+LOGIN_COMMAND = "litellm-qwen-ai login"
+TIER_NOTICE = (
+    "Qwen announced the end of its free tier for logins on 2026-04-15 (QwenLM/qwen-code issue #3203); since "
+    "then logins have been reported to meet this answer."
+)
+ALTERNATIVES = (
+    "Ways that work with a key: `api_key=` (or QWEN_API_KEY) with `api_base=` of Alibaba Cloud Model Studio, "
+    "e.g. https://dashscope-intl.aliyuncs.com/compatible-mode/v1, or LiteLLM's own `dashscope/` and "
+    "`qwencloud/` routes."
+)
+_CLOSING_WORDS = ("discontinued", "no longer available", "has been closed", "has ended", "was shut down")
+_WAIT = "Too many requests for now: wait as long as Retry-After says, then try again."
+
+
+def hint_for(reason: Reason, refusal: Refusal, *, with_login: bool) -> str:
+    """What the reader can do about it; empty where the server's words suffice."""
+    if with_login and _says_closed(refusal):
+        return f"{TIER_NOTICE} {ALTERNATIVES}"
+    return (_WITH_LOGIN if with_login else _WITH_KEY).get(reason) or _ALWAYS.get(reason) or _by_words(refusal)
+
+
+def _says_closed(refusal: Refusal) -> bool:
+    closing = any(words in refusal.raw for words in _CLOSING_WORDS)
+    return closing and ("free tier" in refusal.raw or "oauth" in refusal.raw)
+
+
+def _by_words(refusal: Refusal) -> str:
+    if "enable_thinking must be" in refusal.raw:
+        return "Stream the call, or pass enable_thinking=False."
+    if "tool_choice" in refusal.raw and "thinking" in refusal.raw:
+        return "This model does not take a forced tool_choice while it thinks: pass enable_thinking=False."
+    return ""
+
+
+_WITH_LOGIN = {
+    Reason.TOKEN_REJECTED: (
+        f"The stored login is not accepted. Run `{LOGIN_COMMAND}` to log in again. If that does not help: "
+        f"{TIER_NOTICE} {ALTERNATIVES}"
+    ),
+    Reason.QUOTA_SPENT: (
+        "The quota of this login is spent, so retrying now is useless; this is no rate limit. "
+        f"{TIER_NOTICE} {ALTERNATIVES}"
+    ),
+    Reason.THROTTLED: _WAIT,
+    Reason.NOT_PERMITTED: f"This login may not use the model. {ALTERNATIVES}",
+}
+_WITH_KEY = {
+    Reason.TOKEN_REJECTED: (
+        "Check the API key (`api_key=` or QWEN_API_KEY) and that `api_base=` (or QWEN_API_BASE) is the one it "
+        "was issued for: keys of one region or plan are refused by the others."
+    ),
+    Reason.QUOTA_SPENT: (
+        "The quota of this API key is spent, so retrying now is useless; this is no rate limit. Raise the "
+        "quota or switch on payment at your provider, or use another key."
+    ),
+    Reason.THROTTLED: _WAIT,
+    Reason.NOT_PERMITTED: "Check that the plan of this API key includes the model.",
+}
+_ALWAYS = {
+    Reason.PAYMENT_REQUIRED: "The account behind this call has no credit left: top it up at the provider.",
+    Reason.CODING_AGENTS_ONLY: (
+        "This plan is meant for interactive coding agents. For programs, use a Model Studio standard key: "
+        "`api_key=` with `api_base=https://dashscope-intl.aliyuncs.com/compatible-mode/v1`, or LiteLLM's "
+        "`dashscope/` route."
+    ),
+    Reason.CONTEXT_WINDOW: "Shorten the conversation or use a model with a larger context.",
+    Reason.CONTENT_POLICY: "Content inspection refused it; the same request will be refused again.",
+    Reason.NOT_FOUND: (
+        "Check the model's name, and that `api_base=` (or QWEN_API_BASE) is what `/chat/completions` follows."
+    ),
+    Reason.WRONG_METHOD: "Check that `api_base=` (or QWEN_API_BASE) is an OpenAI-compatible chat endpoint.",
+    Reason.REDIRECTED: (
+        "Redirects are not followed, since they would carry the bearer elsewhere: set `api_base=` to the "
+        "final address."
+    ),
+}

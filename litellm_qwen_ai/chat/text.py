@@ -1,0 +1,75 @@
+"""Text that came from a server, made fit for a message: short, printable, without secrets."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MESSAGE_LIMIT = 800
+"""Characters of a server's message that are kept."""
+
+_STARS = "***"
+_SECRETS = re.compile(
+    r"""
+      (?P<scheme>\bbearer\s+)(?P<bearer>[^\s"',;<>]+)
+    | (?P<key>["']?\b(?:access_token|refresh_token|id_token|device_code|code_verifier
+        |api[_-]?key|password|secret)
+        ["']?\s*[:=]\s*["']?)(?P<value>[^\s"',;&<>]{4,})
+    | \bsk-[A-Za-z0-9_\-*.]{8,}
+    | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_TITLE = re.compile(r"<(title|h1)\b[^>]*>(.{0,400}?)</\1\s*>", re.IGNORECASE | re.DOTALL)
+_TAG = re.compile(r"<[^<>]{0,200}>")
+_MIN_SECRET = 4  # anything shorter would star out ordinary words
+
+
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """Replace bearer tokens, keys, JWTs and each of `secrets` by stars."""
+    for secret in secrets:
+        if len(secret) >= _MIN_SECRET:
+            text = text.replace(secret, _STARS)
+    return _SECRETS.sub(lambda found: f"{found['scheme'] or found['key'] or ''}{_STARS}", text)
+
+
+def one_line(text: str, limit: int = MESSAGE_LIMIT) -> str:
+    """Fold white space and control characters into single spaces and cut at `limit` characters."""
+    # Twice the limit before folding: a huge text is not walked whole.
+    visible = "".join(char if char.isprintable() else " " for char in text[: 2 * limit])
+    folded = " ".join(visible.split())
+    return folded if len(folded) <= limit else folded[: limit - 1].rstrip() + "…"
+
+
+def presentable(text: str, secrets: Iterable[str] = (), limit: int = MESSAGE_LIMIT) -> str:
+    """Redact, then fold and cut, so that no secret survives as a half that the cut left over."""
+    return one_line(redact(text[:65536], secrets), limit)
+
+
+def looks_like_html(body: bytes) -> bool:
+    """Whether the body is a web page (a gateway's error page, a firewall's captcha)."""
+    head = body[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return head.startswith((b"<!doctype", b"<head", b"<body", b"<h1", b"<title")) or b"<html" in head
+
+
+def html_summary(body: bytes) -> str:
+    """What a page says about itself: its title or first heading, never its markup."""
+    found = _TITLE.search(body[:65536].decode("utf-8", "replace"))
+    title = one_line(html.unescape(_TAG.sub(" ", found[2])), 120) if found else ""
+    return f'an HTML page titled "{title}"' if title else "an HTML page"
+
+
+def without_surrogates(value: object) -> object:
+    """Replace lone surrogates in every string of a JSON value: pydantic and UTF-8 both refuse them."""
+    if isinstance(value, str):
+        # Through UTF-16 so that two escapes forming a pair become their character.
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
+    return value
