@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import email.utils
 import logging
+import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Generator
@@ -209,13 +210,19 @@ def retry_after_seconds(headers: httpx.Headers, now: float) -> float | None:
         if text is None:
             continue
         try:
-            return max(0.0, float(text) / scale)
+            seconds = float(text) / scale
         except ValueError:
-            try:
-                return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - now)
-            except (TypeError, ValueError):
-                continue
+            seconds = _seconds_until(text, now)
+        if math.isfinite(seconds):
+            return max(0.0, seconds)
     return None
+
+
+def _seconds_until(date: str, now: float) -> float:
+    try:
+        return email.utils.parsedate_to_datetime(date).timestamp() - now
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
 
 
 def _backoff(retries: int) -> float:

@@ -1,0 +1,144 @@
+"""Which bearer a call uses, and what happens when it is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import litellm
+import pytest
+
+from litellm_qwen_ai.sandbox import Sandbox
+
+
+def _bearers(sandbox: Sandbox) -> list[str]:
+    return [request.headers["authorization"] for request in sandbox.requests_to("chat")]
+
+
+def test_without_a_login_the_call_fails_at_once_and_names_the_command(ask: Any, sandbox: Sandbox) -> None:
+    with pytest.raises(litellm.AuthenticationError, match="litellm-qwen-ai login") as failure:
+        ask()
+    assert failure.value.llm_provider == "qwen_ai"
+    assert failure.value.status_code == 401
+    assert sandbox.requests == []
+
+
+def test_a_login_made_meanwhile_is_picked_up(ask: Any, sandbox: Sandbox, token_dir: Path) -> None:
+    with pytest.raises(litellm.AuthenticationError):
+        ask()
+    sandbox.write_credentials(token_dir)
+    assert ask().choices[0].message.content
+
+
+def test_an_expired_token_is_renewed_on_the_way(ask: Any, sandbox: Sandbox, token_dir: Path) -> None:
+    path = sandbox.write_credentials(token_dir, lifetime=-60, note="mine")
+    old = json.loads(path.read_text())
+    assert ask().choices[0].message.content
+    new = json.loads(path.read_text())
+    assert new["access_token"] != old["access_token"]
+    assert new["note"] == "mine"
+    assert len(sandbox.requests_to("refresh")) == 1
+
+
+def test_a_token_that_the_server_refuses_is_renewed_once(ask: Any, sandbox: Sandbox, login: Path) -> None:
+    assert login.exists()
+    sandbox.expire_access_tokens()
+    assert ask().choices[0].message.content
+    assert len(sandbox.requests_to("refresh")) == 1
+    assert len(set(_bearers(sandbox))) == 2
+
+
+def test_a_server_that_refuses_every_token_is_asked_twice_and_no_more(
+    ask: Any, sandbox: Sandbox, login: Path
+) -> None:
+    before = json.loads(login.read_text())
+    sandbox.answer_next("chat", "token_expired", times=5)
+    with pytest.raises(litellm.AuthenticationError):
+        ask()
+    assert len(sandbox.requests_to("chat")) == 2
+    assert len(sandbox.requests_to("refresh")) == 1
+    assert json.loads(login.read_text())["refresh_token"] != before["refresh_token"]
+
+
+def test_a_dead_login_is_asked_once_and_keeps_its_file(ask: Any, sandbox: Sandbox, token_dir: Path) -> None:
+    path = sandbox.write_credentials(token_dir, lifetime=-60)
+    sandbox.revoke()
+    for _ in range(3):
+        with pytest.raises(litellm.AuthenticationError, match="litellm-qwen-ai login"):
+            ask()
+    assert len(sandbox.requests_to("refresh")) == 1
+    assert path.exists()
+
+
+def test_a_renewal_that_fails_for_now_is_no_dead_login(
+    ask: Any, sandbox: Sandbox, token_dir: Path, waits: list[float]
+) -> None:
+    sandbox.write_credentials(token_dir, lifetime=-60)
+    sandbox.answer_next("refresh", "html_503", times=9)
+    with pytest.raises(litellm.ServiceUnavailableError):
+        ask(max_retries=0)
+    assert waits == []
+    assert len(sandbox.requests_to("chat")) == 0
+
+
+def test_a_damaged_credentials_file_is_said_and_kept(ask: Any, sandbox: Sandbox, token_dir: Path) -> None:
+    path = sandbox.write_credentials(token_dir)
+    path.write_text("{half")
+    with pytest.raises(litellm.InternalServerError, match=path.name):
+        ask()
+    assert path.read_text() == "{half"
+    assert sandbox.requests == []
+
+
+@pytest.mark.parametrize("name", ["../creds.json", "a/b.json", "/etc/creds.json", ".."])
+def test_a_file_name_that_is_a_path_is_refused(
+    ask: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("QWEN_AUTH_FILE", name)
+    with pytest.raises(litellm.BadRequestError, match="file name"):
+        ask()
+    assert sandbox.requests == []
+
+
+def test_a_key_is_used_instead_of_the_login(ask: Any, sandbox: Sandbox, login: Path) -> None:
+    before = login.read_bytes()
+    assert ask(api_key="sk-sandbox", api_base=sandbox.api_base).choices[0].message.content
+    assert _bearers(sandbox) == ["Bearer sk-sandbox"]
+    assert login.read_bytes() == before
+    assert sandbox.requests_to("refresh") == []
+
+
+def test_the_keys_variables_need_no_login(
+    ask: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QWEN_API_KEY", "sk-sandbox")
+    monkeypatch.setenv("QWEN_API_BASE", sandbox.api_base)
+    assert ask().choices[0].message.content
+    assert _bearers(sandbox) == ["Bearer sk-sandbox"]
+    assert "x-dashscope-authtype" not in {n.lower() for n in sandbox.requests_to("chat")[0].headers}
+
+
+def test_the_argument_wins_over_the_variable(
+    ask: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QWEN_API_KEY", "sk-wrong")
+    monkeypatch.setenv("QWEN_API_BASE", "http://127.0.0.1:9/v1")
+    assert ask(api_key="sk-sandbox", api_base=sandbox.api_base + "/").choices[0].message.content
+
+
+def test_a_wrong_key_is_refused_without_a_refresh(ask: Any, sandbox: Sandbox, login: Path) -> None:
+    assert login.exists()
+    with pytest.raises(litellm.AuthenticationError):
+        ask(api_key="sk-wrong", api_base=sandbox.api_base)
+    assert len(sandbox.requests_to("chat")) == 1
+    assert sandbox.requests_to("refresh") == []
+
+
+def test_another_account_has_its_own_file(ask: Any, sandbox: Sandbox, token_dir: Path) -> None:
+    alice = json.loads(sandbox.write_credentials(token_dir, "alice.json").read_text())
+    assert ask(qwen_account="alice").choices[0].message.content
+    assert _bearers(sandbox) == [f"Bearer {alice['access_token']}"]
+    assert "qwen_account" not in json.loads(sandbox.requests_to("chat")[0].body)
+    with pytest.raises(litellm.BadRequestError, match="never a path"):
+        ask(qwen_account="../alice")

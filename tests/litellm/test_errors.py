@@ -1,0 +1,153 @@
+"""Every refusal as the exception of a built-in provider, in each of the four forms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import litellm
+import pytest
+
+import litellm_qwen_ai
+from litellm_qwen_ai.sandbox import Sandbox
+
+pytestmark = pytest.mark.usefixtures("login", "waits")
+
+REFUSALS = [
+    ("token_expired", litellm.AuthenticationError, 401),
+    ("token_expired_403", litellm.AuthenticationError, 401),
+    ("quota_spent", litellm.RateLimitError, 429),
+    ("quota_spent_403", litellm.RateLimitError, 429),
+    ("throttled", litellm.RateLimitError, 429),
+    ("inspection_failed", litellm.ContentPolicyViolationError, 400),
+    ("inspection_failed_legacy", litellm.ContentPolicyViolationError, 400),
+    ("too_long", litellm.ContextWindowExceededError, 400),
+    ("bad_parameter", litellm.BadRequestError, 400),
+    ("bad_parameter_legacy", litellm.BadRequestError, 400),
+    ("model_not_supported", litellm.BadRequestError, 400),
+    ("model_not_in_plan", litellm.PermissionDeniedError, 403),
+    ("not_found", litellm.NotFoundError, 404),
+    ("server_error", litellm.InternalServerError, 500),
+    ("html_502", litellm.exceptions.openai.APIError, 502),
+    ("html_503", litellm.ServiceUnavailableError, 503),
+    ("unavailable", litellm.ServiceUnavailableError, 503),
+    ("html_504", litellm.exceptions.openai.APIError, None),
+    ("redirect", litellm.exceptions.openai.APIError, None),
+    ("cut", litellm.APIConnectionError, 500),
+    ("html_200", litellm.exceptions.openai.APIError, None),
+    ("empty_200", litellm.exceptions.openai.APIError, None),
+    ("error_in_200", litellm.RateLimitError, 429),
+]
+
+
+@pytest.mark.parametrize(("name", "kind", "status"), REFUSALS, ids=[row[0] for row in REFUSALS])
+def test_a_refusal_becomes_the_matching_exception(
+    ask: Any, sandbox: Sandbox, name: str, kind: type[Exception], status: int | None
+) -> None:
+    sandbox.answer_next("chat", name, times=9)
+    with pytest.raises(kind) as failure:
+        ask(max_retries=0)
+    assert failure.value.llm_provider == "qwen_ai"
+    assert failure.value.model
+    if status is not None:
+        assert failure.value.status_code == status
+    for request in sandbox.requests_to("chat"):
+        assert request.headers["authorization"].removeprefix("Bearer ") not in str(failure.value)
+
+
+def test_the_servers_words_and_its_request_id_are_kept(ask: Any, sandbox: Sandbox) -> None:
+    sandbox.answer_next("chat", "too_long")
+    with pytest.raises(litellm.ContextWindowExceededError, match="Range of input length") as failure:
+        ask()
+    assert "request_id" in str(failure.value) or "request id" in str(failure.value).lower()
+
+
+def test_throttling_is_tried_again_after_the_servers_time(
+    ask: Any, sandbox: Sandbox, waits: list[float]
+) -> None:
+    sandbox.answer_next("chat", "throttled")
+    assert ask().choices[0].message.content
+    assert waits == [7.0]
+
+
+def test_router_and_proxy_can_read_the_servers_time(ask: Any, sandbox: Sandbox) -> None:
+    sandbox.answer_next("chat", "throttled")
+    with pytest.raises(litellm.RateLimitError) as failure:
+        ask(max_retries=0)
+    assert failure.value.response.headers["retry-after"] == "7"
+    assert failure.value.litellm_response_headers["retry-after"] == "7"
+
+
+def test_a_spent_quota_names_the_ways_that_work(ask: Any, sandbox: Sandbox, waits: list[float]) -> None:
+    sandbox.answer_next("chat", "quota_spent", times=9)
+    with pytest.raises(litellm.RateLimitError) as failure:
+        ask()
+    assert "dashscope/" in str(failure.value)
+    assert "api_key" in str(failure.value)
+    assert waits == []
+    assert len(sandbox.requests_to("chat")) == 1
+
+
+def test_retries_stop_after_the_allowed_number(ask: Any, sandbox: Sandbox, waits: list[float]) -> None:
+    sandbox.answer_next("chat", "html_503", times=9)
+    with pytest.raises(litellm.ServiceUnavailableError):
+        ask(max_retries=1)
+    assert len(sandbox.requests_to("chat")) == 2
+    assert len(waits) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("error_event", litellm.RateLimitError),
+        ("error_event_quota", litellm.RateLimitError),
+        ("error_finish", litellm.exceptions.openai.APIError),
+        ("stream_cut", litellm.exceptions.openai.APIError),
+        ("stream_ends_early", litellm.exceptions.openai.APIError),
+        ("html_stream", litellm.exceptions.openai.APIError),
+        ("json_error_stream", litellm.exceptions.openai.APIError),
+    ],
+)
+async def test_an_error_inside_a_stream_is_an_error_and_never_text(
+    sandbox: Sandbox, name: str, kind: type[Exception]
+) -> None:
+    sandbox.answer_next("chat", name)
+    text = ""
+    with pytest.raises(kind) as failure:  # noqa: PT012  # the error comes while reading
+        async for chunk in await litellm.acompletion(
+            "qwen_ai/coder-model", messages=[{"role": "user", "content": "ping"}], stream=True
+        ):
+            text += chunk.choices[0].delta.content or ""
+    assert "rror" not in text
+    assert "<html" not in text
+    assert "hrottl" not in text
+    assert getattr(failure.value, "llm_provider", "qwen_ai") == "qwen_ai"
+    await litellm.close_litellm_async_clients()
+
+
+@pytest.mark.parametrize("name", ["embedding", "image_generation"])
+def test_what_is_not_offered_is_refused_with_the_alternative(name: str) -> None:
+    call = getattr(litellm, name)
+    what = {"input": ["x"]} if name == "embedding" else {"prompt": "x"}
+    with pytest.raises(litellm.BadRequestError, match="dashscope/"):
+        call(model="qwen_ai/coder-model", **what)
+
+
+async def test_what_is_not_offered_is_refused_in_async_code_too() -> None:
+    with pytest.raises(litellm.BadRequestError, match="dashscope/"):
+        await litellm.aembedding(model="qwen_ai/text-embedding-v4", input=["x"])
+
+
+def test_the_handler_of_a_user_can_be_told_how_to_wait(sandbox: Sandbox, login: Path) -> None:
+    assert login.exists()
+    seconds: list[float] = []
+    own = litellm_qwen_ai.QwenAI(sleep=seconds.append)
+    sandbox.answer_next("chat", "throttled")
+    response = own.completion(
+        model="coder-model",
+        messages=[{"role": "user", "content": "ping"}],
+        model_response=litellm.ModelResponse(),
+        optional_params={},
+    )
+    assert response.choices[0].message.content
+    assert seconds == [7.0]

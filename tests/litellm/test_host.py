@@ -1,0 +1,208 @@
+"""The two adaptations of LiteLLM, with and without them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from typing import Any
+
+import litellm
+import litellm.main
+import pytest
+from litellm import Router
+from litellm.types.utils import LlmProviders, LlmProvidersSet
+
+from litellm_qwen_ai import host
+from litellm_qwen_ai.sandbox import Sandbox
+
+MESSAGES = [{"role": "user", "content": "ping"}]
+
+
+@pytest.fixture(autouse=True)
+def _login(login: Any, waits: Any) -> None:
+    """Each test here has one, and never waits."""
+
+
+async def _closed(stream: Any) -> str:
+    text = "".join([chunk.choices[0].delta.content or "" async for chunk in stream if chunk.choices])
+    await litellm.close_litellm_async_clients()
+    return text
+
+
+async def test_a_refused_async_stream_raises_from_acompletion(sandbox: Sandbox) -> None:
+    sandbox.answer_next("chat", "throttled")
+    with pytest.raises(litellm.RateLimitError):
+        await litellm.acompletion("qwen_ai/coder-model", messages=MESSAGES, stream=True, max_retries=0)
+    await litellm.close_litellm_async_clients()
+
+
+@pytest.mark.usefixtures("without_adaptations")
+async def test_without_the_adaptation_it_raises_at_the_first_chunk(sandbox: Sandbox) -> None:
+    sandbox.answer_next("chat", "throttled")
+    stream = await litellm.acompletion("qwen_ai/coder-model", messages=MESSAGES, stream=True, max_retries=0)
+    with pytest.raises(litellm.RateLimitError):
+        await _closed(stream)
+    await litellm.close_litellm_async_clients()
+
+
+async def test_an_async_stream_shows_the_servers_headers(sandbox: Sandbox) -> None:
+    assert sandbox.url
+    stream = await litellm.acompletion("qwen_ai/coder-model", messages=MESSAGES, stream=True)
+    assert any("request-id" in name for name in stream._hidden_params["additional_headers"])
+    assert await _closed(stream)
+
+
+def _router() -> Router:
+    return Router(
+        model_list=[
+            {"model_name": "first", "litellm_params": {"model": "qwen_ai/coder-model"}},
+            {"model_name": "second", "litellm_params": {"model": "qwen_ai/qwen3-coder-flash"}},
+        ],
+        fallbacks=[{"first": ["second"]}],
+        num_retries=0,
+    )
+
+
+@pytest.mark.parametrize("adapted", [True, False])
+async def test_a_router_falls_back_when_a_stream_is_refused(
+    sandbox: Sandbox, adapted: bool, request: pytest.FixtureRequest
+) -> None:
+    if not adapted:
+        request.getfixturevalue("without_adaptations")
+    sandbox.answer_next("chat", "throttled")
+    stream = await _router().acompletion("first", messages=MESSAGES, stream=True)
+    assert "ping" in await _closed(stream)
+    models = [entry.json["model"] for entry in sandbox.requests_to("chat")]
+    assert models == ["coder-model", "qwen3-coder-flash"]
+
+
+async def test_a_router_tries_a_refused_stream_again(sandbox: Sandbox) -> None:
+    sandbox.answer_next("chat", "html_503")
+    router = Router(
+        model_list=[{"model_name": "m", "litellm_params": {"model": "qwen_ai/coder-model"}}],
+        num_retries=1,
+        retry_after=0,
+    )
+    stream = await router.acompletion("m", messages=MESSAGES, stream=True)
+    assert "ping" in await _closed(stream)
+    assert len(sandbox.requests_to("chat")) == 2
+
+
+def test_thinking_parameters_are_accepted() -> None:
+    supported = litellm.get_supported_openai_params("coder-model", custom_llm_provider="qwen_ai")
+    assert {"reasoning_effort", "thinking", "tools", "response_format"} <= set(supported)
+
+
+@pytest.mark.usefixtures("without_adaptations")
+def test_without_the_adaptation_thinking_is_refused_or_dropped_but_has_another_way(sandbox: Sandbox) -> None:
+    ask = {"model": "qwen_ai/coder-model", "messages": MESSAGES}
+    with pytest.raises(litellm.UnsupportedParamsError):
+        litellm.completion(**ask, reasoning_effort="low")
+    litellm.completion(**ask, reasoning_effort="low", drop_params=True)
+    assert "enable_thinking" not in sandbox.requests_to("chat")[-1].json
+    message = litellm.completion(**ask, extra_body={"enable_thinking": True}).choices[0].message
+    assert message.reasoning_content
+    litellm.completion(**ask, reasoning_effort="low", allowed_openai_params=["reasoning_effort"])
+    assert sandbox.requests_to("chat")[-1].json["enable_thinking"] is True
+
+
+def test_removing_leaves_litellm_as_it_was() -> None:
+    adapted = litellm.main._complete_custom_providers
+    assert all(host.active_adaptations().values())
+    host.remove_adaptations()
+    host.remove_adaptations()
+    try:
+        assert not any(host.active_adaptations().values())
+        assert litellm.main._complete_custom_providers is adapted.__wrapped__
+        assert "qwen_ai" not in LlmProvidersSet
+        assert "qwen_ai" not in [provider.value for provider in LlmProviders]
+    finally:
+        host.apply_adaptations()
+        host.apply_adaptations()
+    assert [provider.value for provider in LlmProviders].count("qwen_ai") == 1
+
+
+class _Other(litellm.CustomLLM):
+    """Another plugin's lazy stream."""
+
+    def astreaming(self, **call: Any) -> Any:  # type: ignore[override]
+        del call
+
+        async def chunks() -> Any:
+            raise litellm.RateLimitError(message="late", model="m", llm_provider="other_ai")
+            yield
+
+        return chunks()
+
+
+async def test_another_providers_stream_is_left_as_lazy_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(litellm, "_custom_providers", [*litellm._custom_providers, "other_ai"])
+    monkeypatch.setattr(litellm, "provider_list", [*litellm.provider_list, "other_ai"])
+    other = {"provider": "other_ai", "custom_handler": _Other()}
+    monkeypatch.setattr(litellm, "custom_provider_map", [*litellm.custom_provider_map, other])
+    stream = await litellm.acompletion("other_ai/m", messages=MESSAGES, stream=True)
+    with pytest.raises(litellm.RateLimitError, match="late"):
+        await stream.__anext__()
+
+
+def test_other_providers_parameters_are_left_as_they_were() -> None:
+    def listed() -> list[str]:
+        return litellm.get_supported_openai_params("qwen-plus", custom_llm_provider="dashscope")
+
+    adapted = listed()
+    host.remove_adaptations()
+    try:
+        assert listed() == adapted
+    finally:
+        host.apply_adaptations()
+
+
+def test_an_adaptation_that_does_not_apply_says_so_at_debug_level(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    host.remove_adaptations()
+    try:
+        monkeypatch.setattr(litellm.main, "_complete_custom_providers", lambda ctx, more: None)
+        monkeypatch.delattr(host.ProviderConfigManager, "_PROVIDER_CONFIG_MAP")
+        with caplog.at_level(logging.DEBUG, "litellm_qwen_ai"):
+            host.apply_adaptations()
+        assert not any(host.active_adaptations().values())
+        assert [record.levelno for record in caplog.records] == [logging.DEBUG, logging.DEBUG]
+    finally:
+        monkeypatch.undo()
+        host.apply_adaptations()
+
+
+def test_one_variable_switches_both_off() -> None:
+    code = (
+        "import litellm_qwen_ai, litellm; from litellm_qwen_ai import host;"
+        "print(any(host.active_adaptations().values()))"
+    )
+    environment = {**os.environ, "QWEN_HOST_ADAPTATIONS": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
+
+
+def test_a_built_in_provider_of_our_name_would_win_and_be_noticed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    host.remove_adaptations()
+    try:
+        monkeypatch.setattr(host, "LlmProvidersSet", {"qwen_ai"})
+        monkeypatch.setattr(litellm, "custom_provider_map", [])
+        host.install(litellm, object())
+        assert litellm.custom_provider_map == []
+        assert "wins over litellm-qwen-ai" in caplog.text
+    finally:
+        monkeypatch.undo()
+        host.apply_adaptations()
+
+
+def test_qwen_ai_is_no_built_in_name_of_this_litellm() -> None:
+    code = "import litellm; print('qwen_ai' in litellm.provider_list)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

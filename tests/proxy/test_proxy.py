@@ -1,0 +1,93 @@
+"""`litellm --config examples/config.yaml`, asked as its users ask it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import openai
+import pytest
+
+if TYPE_CHECKING:
+    from tests.proxy.conftest import Proxy
+
+pytestmark = [pytest.mark.proxy, pytest.mark.xdist_group("proxy")]
+MESSAGES: Any = [{"role": "user", "content": "ping"}]
+
+
+@pytest.fixture
+def client(proxy: Proxy) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{proxy.url}/v1", api_key="sk-any", max_retries=0) as running:
+        yield running
+
+
+@pytest.mark.parametrize("model", ["coder-model", "vision-model", "qwen3-coder-plus", "qwen3-coder-flash"])
+def test_each_model_of_the_config_answers(client: openai.OpenAI, logged_in: Proxy, model: str) -> None:
+    response = client.chat.completions.create(model=model, messages=MESSAGES)
+    assert "ping" in (response.choices[0].message.content or "")
+    assert json.loads(logged_in.sandbox.requests_to("chat")[-1].body)["model"] == model
+
+
+def test_a_stream_comes_with_its_usage(client: openai.OpenAI, logged_in: Proxy) -> None:
+    assert logged_in.url
+    stream = client.chat.completions.create(
+        model="coder-model", messages=MESSAGES, stream=True, stream_options={"include_usage": True}
+    )
+    chunks = list(stream)
+    text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+    assert "ping" in text
+    assert [chunk.usage.total_tokens > 0 for chunk in chunks if chunk.usage] == [True]
+
+
+def test_any_other_name_passes_through(client: openai.OpenAI, logged_in: Proxy) -> None:
+    client.chat.completions.create(model="qwen_ai/qwen9-future", messages=MESSAGES)
+    assert json.loads(logged_in.sandbox.requests_to("chat")[-1].body)["model"] == "qwen9-future"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_without_a_login_a_request_is_refused_at_once_and_told_the_command(
+    client: openai.OpenAI, logged_out: Proxy, stream: bool
+) -> None:
+    before = len(logged_out.sandbox.requests)
+    with pytest.raises(openai.AuthenticationError, match="litellm-qwen-ai login"):
+        client.chat.completions.create(model="coder-model", messages=MESSAGES, stream=stream)
+    assert len(logged_out.sandbox.requests) == before
+
+
+def test_a_throttled_stream_has_the_status_of_the_refusal(client: openai.OpenAI, logged_in: Proxy) -> None:
+    logged_in.sandbox.answer_next("chat", "throttled", times=3)
+    with pytest.raises(openai.RateLimitError):
+        client.chat.completions.create(model="qwen_ai/other", messages=MESSAGES, stream=True)
+    logged_in.sandbox.clear_answers()
+
+
+def test_an_expired_token_is_renewed_behind_the_proxy(client: openai.OpenAI, proxy: Proxy) -> None:
+    proxy.sandbox.write_credentials(proxy.token_dir, lifetime=-60)
+    before = len(proxy.sandbox.requests_to("refresh"))
+    assert client.chat.completions.create(model="coder-model", messages=MESSAGES).choices
+    assert len(proxy.sandbox.requests_to("refresh")) == before + 1
+
+
+def test_embeddings_are_refused_with_the_alternative(client: openai.OpenAI, logged_in: Proxy) -> None:
+    assert logged_in.url
+    with pytest.raises(openai.BadRequestError, match="dashscope/"):
+        client.embeddings.create(model="coder-model", input="x")
+
+
+def test_the_catalogue_is_listed_with_its_capabilities(proxy: Proxy) -> None:
+    info = httpx.get(f"{proxy.url}/v1/model/info", headers={"authorization": "Bearer sk-any"}).json()
+    by_name = {entry["model_name"]: entry["model_info"] for entry in info["data"]}
+    assert by_name["coder-model"]["max_input_tokens"] == 1_000_000
+    assert by_name["vision-model"]["supports_vision"] is True
+
+
+def test_no_token_is_in_the_log(client: openai.OpenAI, logged_in: Proxy) -> None:
+    client.chat.completions.create(model="coder-model", messages=MESSAGES)
+    tokens = {
+        request.headers["authorization"].removeprefix("Bearer ")
+        for request in logged_in.sandbox.requests_to("chat")
+    }
+    assert tokens
+    assert not [token for token in tokens if token in logged_in.log]

@@ -1,0 +1,58 @@
+"""The catalogue as LiteLLM answers about it."""
+
+from __future__ import annotations
+
+import logging
+
+import litellm
+import pytest
+
+import litellm_qwen_ai
+from litellm_qwen_ai.models import CATALOGUE, Model, register_with_litellm
+
+
+@pytest.mark.parametrize("model", CATALOGUE, ids=lambda model: model.name)
+def test_litellm_knows_limits_capabilities_and_price(model: Model) -> None:
+    info = litellm.get_model_info(model.route)
+    assert info["max_input_tokens"] == model.max_input_tokens
+    assert info["max_output_tokens"] == model.max_output_tokens
+    assert info["input_cost_per_token"] == 0
+    assert info["output_cost_per_token"] == 0
+    assert info["litellm_provider"] == "qwen_ai"
+    assert litellm.supports_vision(model.route) is model.vision
+    assert litellm.supports_function_calling(model.route) is model.tools
+    assert litellm.supports_reasoning(model.route) is model.reasoning
+    assert litellm.supports_response_schema(model.route) is model.response_schema
+
+
+def test_the_four_models_are_these() -> None:
+    assert {model.name: (model.max_input_tokens, model.max_output_tokens) for model in CATALOGUE} == {
+        "coder-model": (1_000_000, 65_536),
+        "vision-model": (131_072, 8_192),
+        "qwen3-coder-plus": (1_000_000, 65_536),
+        "qwen3-coder-flash": (1_000_000, 65_536),
+    }
+
+
+def test_a_users_own_entry_wins_before_and_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    route = CATALOGUE[0].route
+    monkeypatch.setitem(litellm.model_cost, route, {**litellm.model_cost[route]})
+    litellm.register_model(
+        {route: {"input_cost_per_token": 0.5, "litellm_provider": "qwen_ai", "mode": "chat"}}
+    )
+    litellm_qwen_ai.register()
+    assert litellm.get_model_info(route)["input_cost_per_token"] == 0.5
+    assert litellm.get_model_info(route)["max_input_tokens"] == 1_000_000
+    litellm.register_model(
+        {route: {"input_cost_per_token": 0.0, "litellm_provider": "qwen_ai", "mode": "chat"}}
+    )
+
+
+def test_registering_the_catalogue_is_silent(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        register_with_litellm(litellm)
+    assert caplog.records == []
+
+
+def test_the_models_are_listed_by_provider() -> None:
+    assert {model.route for model in CATALOGUE} <= set(litellm.models_by_provider["qwen_ai"])
