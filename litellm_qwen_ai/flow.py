@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import httpx
 
 from litellm_qwen_ai.chat.errors import error_from_response, error_from_transport, is_token_rejection
+from litellm_qwen_ai.chat.refusal import Reason
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.auth import Bearer, BearerSource
@@ -91,7 +92,7 @@ def call_flow(
             if _is_stale_connection(failure) and not reconnected:
                 reconnected = True
                 continue
-            error = error_from_transport(failure, model=model)
+            error = error_from_transport(failure, model=model, secrets=(bearer.token,))
             wait = _backoff(retries) if isinstance(failure, httpx.TransportError) else None
         else:
             if response.status_code == _OK:
@@ -101,7 +102,12 @@ def call_flow(
                 rejected = bearer.token
                 continue
             error = error_from_response(
-                response.status_code, response.headers, body, model=model, with_login=bearer.with_login
+                response.status_code,
+                response.headers,
+                body,
+                model=model,
+                with_login=bearer.with_login,
+                secrets=(bearer.token,),
             )
             wait = _wait_before_retry(response, error, retries, clock())
         if wait is None or retries >= max_retries:
