@@ -15,19 +15,12 @@ import litellm
 
 from litellm_qwen_ai.chat.request import DEFAULT_API_BASE
 from litellm_qwen_ai.models import PROVIDER
-from litellm_qwen_ai.oauth import (
-    ConfigurationError,
-    NotLoggedInError,
-    QwenAuthError,
-    RefreshError,
-    Session,
-    device_login,
-    may_prompt,
-)
+from litellm_qwen_ai.oauth.errors import ConfigurationError, NotLoggedInError, QwenAuthError, RefreshError
 from litellm_qwen_ai.settings import Settings
 
 if TYPE_CHECKING:
-    from litellm_qwen_ai.oauth import Credentials
+    from litellm_qwen_ai.oauth.credentials import Credentials
+    from litellm_qwen_ai.oauth.session import Session
 
 _logger = logging.getLogger("litellm_qwen_ai")
 
@@ -87,6 +80,8 @@ class BearerSource:
             try:
                 return self._of_login(session.get(rejected=rejected))
             except NotLoggedInError:
+                from litellm_qwen_ai.oauth.login import may_prompt  # noqa: PLC0415  # most programs never log in
+
                 if not may_prompt():
                     raise
                 return self._of_login(self._log_in(session))
@@ -113,6 +108,8 @@ class BearerSource:
         return session_for(self._settings, self._account)
 
     def _log_in(self, session: Session) -> Credentials:
+        from litellm_qwen_ai.oauth.login import device_login  # noqa: PLC0415  # as above
+
         device_login(
             self._settings.store(self._account),
             oauth_base_url=self._settings.oauth_base_url,
@@ -135,6 +132,8 @@ def session_for(settings: Settings, account: str | None = None) -> Session:
     key = (str(store.path), settings.oauth_base_url, settings.oauth_client_id)
     session = _sessions.get(key)
     if session is None:
+        from litellm_qwen_ai.oauth.session import Session  # noqa: PLC0415  # programs with a key need none
+
         with _sessions_lock:
             session = _sessions.get(key)
             if session is None:

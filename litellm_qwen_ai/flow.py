@@ -194,9 +194,8 @@ def _is_stale_connection(error: Exception) -> bool:
 def _wait_before_retry(response: httpx.Response, error: Exception, retries: int, now: float) -> float | None:
     """Seconds to wait before the next try, or None if trying again is useless."""
     status = response.status_code
-    if getattr(error, "retry_is_useless", False) or not (
-        status in _RETRYABLE_STATUS or status >= _SERVER_ERROR
-    ):
+    retryable = status in _RETRYABLE_STATUS or status >= _SERVER_ERROR
+    if not retryable or getattr(error, "qwen_reason", None) == Reason.QUOTA_SPENT.value:
         return None
     named = retry_after_seconds(response.headers, now)
     if named is None:

@@ -115,8 +115,8 @@ def test_a_wait_of_more_than_a_minute_is_left_to_the_caller() -> None:
     flow = _flow()
     _to_first_answer(flow)
     with pytest.raises(litellm.RateLimitError) as failure:
-        flow.send(_answer(429, retry_after=str(LONGEST_WAIT + 1)))
-    assert failure.value.response.headers["retry-after"] == str(LONGEST_WAIT + 1)
+        flow.send(_answer(429, retry_after=str(int(LONGEST_WAIT) + 1)))
+    assert failure.value.response.headers["retry-after"] == str(int(LONGEST_WAIT) + 1)
 
 
 def test_a_stale_connection_is_replaced_once_even_without_retries() -> None:
