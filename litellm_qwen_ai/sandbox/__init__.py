@@ -4,8 +4,8 @@
         os.environ.update(sandbox.environment(token_dir=...))
         ...
 
-Its answers depend on the request, it refuses what Qwen refuses, and it gives every odd answer that is known of
-Qwen on demand (`Sandbox.answer_next`).
+Its answers depend on the request, it refuses what Qwen refuses, and it gives every odd answer that is known
+of Qwen on demand (`Sandbox.answer_next`).
 """
 
 from __future__ import annotations

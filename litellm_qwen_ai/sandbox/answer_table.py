@@ -1,15 +1,17 @@
-"""Every answer of the wire facts (qwen-protocol sections 2, 3, 4, 8 and 9) by endpoint and name: data only.
+"""Every answer that is known of Qwen, by endpoint and name: data only.
 
-`Sandbox.answer_next("chat", "quota_spent")`, `POST /sandbox/next` and the model name `sandbox/quota_spent` ask for
-them; `GET /sandbox/answers` lists them.
+`Sandbox.answer_next("chat", "quota_spent")`, `POST /sandbox/next` and the model name `sandbox/quota_spent`
+ask for them; `GET /sandbox/answers` lists them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litellm_qwen_ai.sandbox.answers import REQUEST_ID, Answer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _GATEWAY_HTML = (
     "<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n"
@@ -153,7 +155,7 @@ _QUOTA = _chat("insufficient_quota", "Free allocated quota exceeded.", "insuffic
 _INSPECTION = "Input data may contain inappropriate content."
 _THROTTLED = "Requests throttling triggered, please try again later."
 
-_CHAT_ERRORS: Mapping[str, Answer] = {
+CHAT_ERRORS: Mapping[str, Answer] = {
     "token_expired": Answer("one refresh and one retry, then give up", 401, _TOKEN_EXPIRED),
     "token_expired_403": Answer("the same with status 403", 403, _TOKEN_EXPIRED),
     "quota_spent": Answer("the free quota is spent; retrying now is useless", 429, _QUOTA),
@@ -252,6 +254,7 @@ _CHAT_FAULTS: Mapping[str, str] = {
     "byte_by_byte": "one byte for each write",
     "one_write": "the whole stream in one write",
     "no_space": "data: without the space",
+    "byte_order_mark": "a byte order mark before the first event",
     "data_lines": "the JSON of an event spread over several data lines",
     "many_pings": "a comment before every event",
     "reused_index": "every tool call has index 0, with different ids",
@@ -268,7 +271,7 @@ ANSWERS: Mapping[str, Mapping[str, Answer]] = {
     "token": _TOKEN,
     "refresh": _REFRESH,
     "chat": {
-        **_CHAT_ERRORS,
+        **CHAT_ERRORS,
         **{name: Answer(meaning, fault=name) for name, meaning in _CHAT_FAULTS.items()},
     },
 }

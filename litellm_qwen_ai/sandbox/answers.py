@@ -1,13 +1,15 @@
-"""A named answer: what it is, how it is looked up and how it becomes a reply. The names are in `answer_table.py`."""
+"""A named answer: what it is, how it is found and how it becomes a reply. `answer_table.py` has the names."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litellm_qwen_ai.sandbox.wire import HTML_TYPE, JSON_TYPE, Reply, json_reply, new_request_id
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 REQUEST_ID = "{request_id}"  # stands for a new request id in the text of a body
 
@@ -16,9 +18,9 @@ REQUEST_ID = "{request_id}"  # stands for a new request id in the text of a body
 class Answer:
     """One answer that an endpoint can be told to give.
 
-    There are three kinds. With `body` (or `cut`) the answer is fixed, and the request has no effect. With `patch`
-    or `without` the request is served as ever and the JSON of its answer is changed. With `fault` (chat only)
-    the call is answered as ever and then damaged; see `faults.py`.
+    There are three kinds. With `body` (or `cut`) the answer is fixed, and the request has no effect. With
+    `patch` or `without` the request is served as ever and the JSON of its answer is changed. With `fault`
+    (chat only) the call is answered as ever and then damaged; see `faults.py`.
 
     Attributes:
         meaning: What a client should take it for.
@@ -45,12 +47,12 @@ class Answer:
         """Whether the request is not served at all."""
         return self.body is not None or self.cut
 
-    def reply(self) -> Reply:
-        """Return the reply of a fixed answer."""
+    def reply(self, status: int | None = None) -> Reply:
+        """Return the reply of a fixed answer, with another status if one is given."""
         request_id = new_request_id()
         content_type, data = _encode(self.body, request_id)
         headers = {"content-type": content_type, "x-request-id": request_id, **self.headers}
-        return Reply(self.status, headers, (data,) if data or not self.cut else (), cut=self.cut)
+        return Reply(status or self.status, headers, (data,) if data or not self.cut else (), cut=self.cut)
 
     def change(self, real: Mapping[str, Any]) -> Reply:
         """Return the reply to a request that was served, with this answer's changes."""

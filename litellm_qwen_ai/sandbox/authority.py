@@ -1,7 +1,7 @@
 """The sandbox's memory of device codes and tokens: what the real OAuth server knows, with an injected clock.
 
-Follows RFC 8628 (device grant), RFC 7636 (PKCE) and RFC 6749 section 6 (refresh), with Qwen's own answers where
-they differ (qwen-protocol sections 2 to 4).
+Follows RFC 8628 (device grant), RFC 7636 (PKCE) and RFC 6749 section 6 (refresh), with Qwen's own answers
+where they differ.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import hmac
 import re
 import secrets
 import threading
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 CLIENT_ID = "f0304373b74a44d2b584a3fb70ca9e56"  # public: a device client has no secret
 SCOPE = "openid profile email model.completion"
@@ -192,8 +194,7 @@ class Authority:
                     self.revoke(known.family)
                 raise OAuthRefusal(400, "invalid_request", "Invalid refresh token or client_id")
             known.alive = not rotate
-            answer = self._issue(known.scope, family=known.family, lifetime=None, refreshable=rotate)
-            return answer
+            return self._issue(known.scope, family=known.family, lifetime=None, refreshable=rotate)
 
     def issue(self, *, scope: str = SCOPE, lifetime: float | None = None) -> dict[str, Any]:
         """Issue the tokens of a new login without the device flow.

@@ -2,42 +2,93 @@
 
 from __future__ import annotations
 
-from litellm_qwen_ai.sandbox.answers import Answer
-from litellm_qwen_ai.sandbox.authority import Authority
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from litellm_qwen_ai.sandbox.answer_table import ANSWERS
+from litellm_qwen_ai.sandbox.answers import find_answer
+from litellm_qwen_ai.sandbox.checks import ChatRefusal, check, model_named, unknown_keys
+from litellm_qwen_ai.sandbox.compose import compose, message_tokens, prompt_tokens
+from litellm_qwen_ai.sandbox.faults import json_with_fault, stream_reply
+from litellm_qwen_ai.sandbox.stream import completion_json
 from litellm_qwen_ai.sandbox.wire import RecordedRequest, Reply, chat_error, json_reply
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from litellm_qwen_ai.sandbox.answers import Answer
+    from litellm_qwen_ai.sandbox.authority import Authority
+
+ANSWER_MODEL = "sandbox/"  # a model of this name and an answer's name gets that answer
+_MOST_PREFIXES = 10_000
 
 
 class ChatEndpoint:
-    """Chat completions (qwen-protocol sections 7 to 9)."""
+    """Chat completions."""
 
     def __init__(self, authority: Authority, *, api_keys: frozenset[str]) -> None:
         self._authority = authority
         self._api_keys = api_keys
+        self._prefixes: set[bytes] = set()  # system messages seen before: Qwen reports them as cached
 
     def serve(self, request: RecordedRequest, answer: Answer | None) -> Reply:
-        """Answer a chat call."""
-        if answer is not None and answer.fixed:
-            return answer.reply()
-        token = request.bearer or ""
-        if token not in self._api_keys and not self._authority.accepts(token):
-            return chat_error(401, "invalid_api_key", "invalid access token or token expired")
-        payload = request.json
-        return json_reply(
-            {
-                "id": "chatcmpl-1",
-                "object": "chat.completion",
-                "created": int(request.at),
-                "model": payload["model"],
-                "choices": [
-                    {
-                        "index": 0,
-                        "finish_reason": "stop",
-                        "message": {
-                            "role": "assistant",
-                            "content": f"You said: {payload['messages'][-1]['content']}",
-                        },
-                    }
-                ],
-                "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
-            }
-        )
+        """Answer a chat call: bearer first, then what the request asks for, as Qwen does."""
+        try:
+            payload = json.loads(request.body)
+        except (ValueError, RecursionError):
+            payload = None
+        request.unknown_keys = unknown_keys(payload)
+        try:
+            answer = answer or _named_by_model(payload)
+            if answer is not None and answer.fixed:
+                return answer.reply()
+            return self._complete(request, payload, answer.fault if answer else None)
+        except ChatRefusal as refusal:
+            return chat_error(refusal.status, refusal.code, refusal.message, param=refusal.param)
+
+    def _complete(self, request: RecordedRequest, payload: Any, fault: str | None) -> Reply:
+        login = self._check_bearer(request.bearer)
+        check(payload, login=login)
+        used, limit = prompt_tokens(payload), model_named(payload["model"]).context
+        if used > limit:
+            raise ChatRefusal(f"Range of input length should be [1, {limit}]")
+        completion = compose(payload, created=int(request.at), cached_tokens=self._cached_tokens(payload))
+        if payload.get("stream"):
+            wanted = bool((payload.get("stream_options") or {}).get("include_usage"))
+            return stream_reply(completion, include_usage=wanted, fault=fault)
+        return json_with_fault(completion, fault) if fault else json_reply(completion_json(completion))
+
+    def _check_bearer(self, token: str | None) -> bool:
+        """Return whether the bearer is a login's token (a static key is not)."""
+        if token in self._api_keys:
+            return False
+        if token is None or not self._authority.accepts(token):
+            raise ChatRefusal("invalid access token or token expired", status=401, code="invalid_api_key")
+        return True
+
+    def _cached_tokens(self, payload: Mapping[str, Any]) -> int:
+        first = payload["messages"][0]
+        if first["role"] != "system":
+            return 0
+        prefix = hashlib.sha256(json.dumps([payload["model"], first]).encode()).digest()
+        if prefix in self._prefixes:
+            return message_tokens(first, payload)
+        if len(self._prefixes) < _MOST_PREFIXES:
+            self._prefixes.add(prefix)
+        return 0
+
+
+def _named_by_model(payload: Any) -> Answer | None:
+    """Find the answer that a model name like `sandbox/quota_spent` asks for.
+
+    Raises:
+        ChatRefusal: There is no such answer.
+    """
+    model = payload.get("model") if isinstance(payload, dict) else None
+    if not isinstance(model, str) or not model.startswith(ANSWER_MODEL):
+        return None
+    try:
+        return find_answer(ANSWERS, "chat", model.removeprefix(ANSWER_MODEL))
+    except ValueError as error:
+        raise ChatRefusal(str(error), status=404, code="model_not_found", param="model") from error

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from litellm_qwen_ai.sandbox.answer_table import ANSWERS
-from litellm_qwen_ai.sandbox.ledger import Counts, Ledger
 from litellm_qwen_ai.sandbox.wire import RecordedRequest, Reply, json_reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from litellm_qwen_ai.sandbox.ledger import Counts, Ledger
 
 
 class Steered(Protocol):

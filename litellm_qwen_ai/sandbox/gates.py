@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
+from collections import defaultdict, deque
+from typing import Literal
+
+At = Literal["arrival", "answer", "chunk"]
+HELD_ENDPOINTS = ("device", "token", "refresh", "chat")
+MOMENTS = ("arrival", "answer", "chunk")
 
 
 class Gate:
@@ -86,3 +91,30 @@ class Gate:
 def _finish(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+class Gates:
+    """The gates of all endpoints, one for each moment of a request."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._gates: defaultdict[tuple[str, str], Gate] = defaultdict(Gate)
+
+    def gate(self, endpoint: str, at: At) -> Gate:
+        """Return the gate of an endpoint at a moment.
+
+        Raises:
+            ValueError: There is no such endpoint or moment; the message lists them.
+        """
+        if endpoint not in HELD_ENDPOINTS or at not in MOMENTS:
+            raise ValueError(
+                f"Nothing can be held at {endpoint!r} ({at!r}). Endpoints: {', '.join(HELD_ENDPOINTS)}; "
+                f"moments: {', '.join(MOMENTS)}"
+            )
+        with self._lock:
+            return self._gates[endpoint, at]
+
+    async def enter(self, endpoint: str, at: At) -> None:
+        """Wait at the gate of an endpoint, if it has one. Called in the server's loop."""
+        if endpoint in HELD_ENDPOINTS:
+            await self.gate(endpoint, at).enter()

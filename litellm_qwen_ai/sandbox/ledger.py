@@ -6,10 +6,13 @@ import dataclasses
 import threading
 from collections import defaultdict, deque
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.sandbox.answer_table import ANSWERS
 from litellm_qwen_ai.sandbox.answers import Answer, find_answer
-from litellm_qwen_ai.sandbox.wire import RecordedRequest
+
+if TYPE_CHECKING:
+    from litellm_qwen_ai.sandbox.wire import RecordedRequest
 
 
 @dataclass(slots=True)
@@ -25,7 +28,7 @@ class Counts:
         chat_requests: Chat calls received, refused ones included.
         chats: Chat calls answered with status 200, streams included.
         streams: Chat streams begun with status 200.
-        token_rejections: Chat calls refused for their bearer token.
+        token_rejections: Chat calls answered with status 401.
         disconnects: Requests whose client went away before the answer was complete.
     """
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from litellm_qwen_ai.sandbox.answers import Answer
 from litellm_qwen_ai.sandbox.authority import DEVICE_GRANT, Authority, OAuthRefusal
 from litellm_qwen_ai.sandbox.wire import RecordedRequest, Reply, json_reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DEVICE_PATH = "/api/v1/oauth2/device/code"
 TOKEN_PATH = "/api/v1/oauth2/token"  # noqa: S105 - a path, not a secret

@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 from html import escape
+from typing import TYPE_CHECKING
 
-from litellm_qwen_ai.sandbox.authority import Authority, DeviceGrant
 from litellm_qwen_ai.sandbox.oauth import AUTHORIZE_PATH
 from litellm_qwen_ai.sandbox.wire import RecordedRequest, Reply, html_reply
+
+if TYPE_CHECKING:
+    from litellm_qwen_ai.sandbox.authority import Authority, DeviceGrant
 
 _HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": (
-        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
     ),
     "referrer-policy": "no-referrer",
 }
 _STYLE = """
-:root { color-scheme: light dark; --ink: #1c1b29; --soft: #5d5b6e; --paper: #fff; --ground: #f0eff6; --line: #d9d7e5;
-  --accent: #5b3fd6; --on-accent: #fff; --good: #157347; --bad: #b02a37; }
-@media (prefers-color-scheme: dark) { :root { --ink: #eceaf6; --soft: #aaa7bd; --paper: #232130; --ground: #16151f;
-  --line: #3d3a50; --accent: #a594ff; --on-accent: #16151f; --good: #6fd3a0; --bad: #ff8f99; } }
+:root { color-scheme: light dark; --ink: #1c1b29; --soft: #5d5b6e; --paper: #fff; --ground: #f0eff6;
+  --line: #d9d7e5; --accent: #5b3fd6; --on-accent: #fff; --good: #157347; --bad: #b02a37; }
+@media (prefers-color-scheme: dark) { :root { --ink: #eceaf6; --soft: #aaa7bd; --paper: #232130;
+  --ground: #16151f; --line: #3d3a50; --accent: #a594ff; --on-accent: #16151f; --good: #6fd3a0;
+  --bad: #ff8f99; } }
 * { box-sizing: border-box; }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1rem; background: var(--ground);
-  color: var(--ink); font: 1rem/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
-main { width: 100%; max-width: 27rem; background: var(--paper); border: 1px solid var(--line); border-radius: 16px;
-  padding: 2rem; box-shadow: 0 12px 40px rgb(20 15 60 / 12%); }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1rem;
+  background: var(--ground); color: var(--ink);
+  font: 1rem/1.5 system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+main { width: 100%; max-width: 27rem; background: var(--paper); border: 1px solid var(--line);
+  border-radius: 16px; padding: 2rem; box-shadow: 0 12px 40px rgb(20 15 60 / 12%); }
 h1 { font-size: 1.35rem; line-height: 1.3; margin: 0 0 .5rem; }
 p { margin: 0 0 1rem; } .soft { color: var(--soft); font-size: .9rem; }
 .badge { display: inline-block; margin: 0 0 1rem; padding: .1rem .6rem; border: 1px solid var(--line);
@@ -32,7 +38,8 @@ p { margin: 0 0 1rem; } .soft { color: var(--soft); font-size: .9rem; }
 .code { display: block; margin: 0 0 1.25rem; padding: .8rem; border-radius: 10px; background: var(--ground);
   text-align: center; font: 600 1.6rem/1.2 ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace;
   letter-spacing: .12em; overflow-wrap: anywhere; }
-dl { display: grid; grid-template-columns: auto 1fr; gap: .25rem 1rem; margin: 0 0 1.25rem; font-size: .9rem; }
+dl { display: grid; grid-template-columns: auto 1fr; gap: .25rem 1rem; margin: 0 0 1.25rem;
+  font-size: .9rem; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 form { display: flex; gap: .75rem; margin: 0; } label { display: block; margin: 0 0 .35rem; }
 button, input { flex: 1; min-width: 0; min-height: 2.9rem; padding: .6rem 1rem; border-radius: 10px;
@@ -152,7 +159,8 @@ def _message(status: int, title: str, text: str, tone: str) -> Reply:
 def _page(title: str, content: str, *, status: int = 200, tone: str = "") -> Reply:
     return html_reply(
         f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title} - Qwen sandbox</title><style>{_STYLE}</style></head>
 <body><main>{_BADGE}<h1 class="{tone}">{title}</h1>
 {content}</main></body></html>

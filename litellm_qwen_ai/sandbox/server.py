@@ -1,44 +1,39 @@
-"""The sandbox itself: the one place with a socket, a thread and an event loop."""
+"""The sandbox itself: what its users hold in their hands."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
-import socket
 import tempfile
-import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from aiohttp import web
-
-from litellm_qwen_ai.sandbox.answers import Answer
 from litellm_qwen_ai.sandbox.authority import CLIENT_ID, SCOPE, Authority, Rules
 from litellm_qwen_ai.sandbox.chat import ChatEndpoint
 from litellm_qwen_ai.sandbox.control import Control
-from litellm_qwen_ai.sandbox.gates import Gate
+from litellm_qwen_ai.sandbox.gates import At, Gates
 from litellm_qwen_ai.sandbox.ledger import Counts, Ledger
+from litellm_qwen_ai.sandbox.network import Network, listen
 from litellm_qwen_ai.sandbox.oauth import AUTHORIZE_PATH, OAuthEndpoints
-from litellm_qwen_ai.sandbox.site import Site, endpoint_of
-from litellm_qwen_ai.sandbox.wire import RecordedRequest, Reply
+from litellm_qwen_ai.sandbox.site import Site
 
-At = Literal["arrival", "answer", "chunk"]
-_ENDPOINTS = ("device", "token", "refresh", "chat")
-_MAX_BODY = 256 * 1024 * 1024  # bytes; a conversation of a million tokens with images must fit
-_START_TIMEOUT = 10.0  # seconds
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from litellm_qwen_ai.sandbox.answers import Answer
+    from litellm_qwen_ai.sandbox.wire import RecordedRequest
 
 
 class Sandbox:
     """A Qwen on the loopback interface: OAuth endpoints, an approval page and chat.
 
-    Use it as a context manager, or call `start()` and `stop()`. It runs in its own thread with its own event loop;
-    every method may be called from any thread while it runs.
+    Use it as a context manager, or call `start()` and `stop()`. It runs in its own thread with its own event
+    loop; every method may be called from any thread while it runs.
 
     Args:
         host: The address to listen on.
@@ -83,19 +78,15 @@ class Sandbox:
         self._ahead = 0.0
         self._on_answer = on_answer
         self._ledger = Ledger(keep=keep_requests)
-        self._gates: defaultdict[tuple[str, str], Gate] = defaultdict(Gate)
-        self._gates_lock = threading.Lock()
+        self._gates = Gates()
         rules = Rules(client_id, token_lifetime, device_lifetime, interval, auto_approve, reuse_detection)
         self._authority = Authority(rules, clock=self.now)
-        self._thread: threading.Thread | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping: asyncio.Event | None = None
-        self._site: Site | None = None
+        self._network: Network | None = None
         self._url: str | None = None
 
-    # -- running ------------------------------------------------------------------------------------------------
+    # -- running ---------------------------------------------------------------
 
-    def __enter__(self) -> Sandbox:
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(
@@ -103,38 +94,33 @@ class Sandbox:
     ) -> None:
         self.stop()
 
-    def start(self) -> Sandbox:
+    def start(self) -> Self:
         """Listen and serve; returns when requests are accepted.
 
         Raises:
             OSError: The address cannot be listened on.
             RuntimeError: It runs already.
         """
-        if self._thread is not None:
+        if self._network is not None:
             raise RuntimeError("This sandbox is running already")
         # Bound here, not in the thread: a port in use is the caller's error, and the URL is known at once.
-        listener = _listen(self._host, self._port)
-        reached = "127.0.0.1" if self._host in ("0.0.0.0", "") else self._host  # noqa: S104 - compared, not bound
-        named = f"[{reached}]" if ":" in reached else reached
-        self._url = f"http://{named}:{listener.getsockname()[1]}"
-        self._site = self._build_site(self._url)
-        ready = threading.Event()
-        self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._main(listener, ready)), name="qwen-sandbox", daemon=True
+        listener = listen(self._host, self._port)
+        self._url = _url_of(self._host, listener.getsockname()[1])
+        self._network = Network(
+            self._build_site(self._url),
+            gates=self._gates,
+            ledger=self._ledger,
+            now=self.now,
+            on_answer=self._on_answer,
         )
-        self._thread.start()
-        if not ready.wait(_START_TIMEOUT):
-            raise RuntimeError(f"The sandbox did not start within {_START_TIMEOUT:g} seconds")
+        self._network.start(listener)
         return self
 
     def stop(self) -> None:
         """Stop serving, break what is open and end the thread. Harmless when it does not run."""
-        if self._thread is None:
-            return
-        if self._loop is not None and self._stopping is not None:
-            self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join()
-        self._thread = self._loop = self._stopping = None
+        if self._network is not None:
+            self._network.stop()
+            self._network = None
 
     @property
     def url(self) -> str:
@@ -172,7 +158,7 @@ class Sandbox:
             found["QWEN_TOKEN_DIR"] = os.fspath(token_dir)
         return found
 
-    # -- approving and tokens -----------------------------------------------------------------------------------
+    # -- approving and tokens --------------------------------------------------
 
     def approve(self, user_code: str | None = None) -> str:
         """Approve a device code, as a person would on the page.
@@ -200,11 +186,11 @@ class Sandbox:
         """Issue the tokens of a new login without the device flow.
 
         Args:
-            lifetime: Seconds the access token lives; None for `token_lifetime`. Zero or less is an expired one.
+            lifetime: Seconds the access token lives; None for `token_lifetime`. 0 or less: it is expired.
             scope: Their scope.
 
         Returns:
-            What a credentials file holds (qwen-protocol section 5); `expiry_date` is in epoch milliseconds.
+            What a credentials file holds; `expiry_date` is in epoch milliseconds.
         """
         answer = self._authority.issue(scope=scope, lifetime=lifetime)
         expires_in = answer.pop("expires_in")
@@ -263,7 +249,7 @@ class Sandbox:
         """Move the sandbox's clock, and only that, forward (or back)."""
         self._ahead += seconds
 
-    # -- answers, holding and what came in ----------------------------------------------------------------------
+    # -- answers, holding and what came in -------------------------------------
 
     def answer_next(self, endpoint: str, name: str | Answer, times: int = 1) -> None:
         """Give this answer to the next requests at an endpoint instead of the usual one.
@@ -286,15 +272,15 @@ class Sandbox:
             at: `arrival` holds them before they have any effect, `answer` when all is done but the answer not
                 sent (the old refresh token is dead by then), `chunk` before each chunk of a stream.
         """
-        self._gate(endpoint, at).hold()
+        self._gates.gate(endpoint, at).hold()
 
     def release(self, endpoint: str, *, at: At = "arrival") -> None:
         """Let the held requests of an endpoint go, and do not hold any more."""
-        self._gate(endpoint, at).release()
+        self._gates.gate(endpoint, at).release()
 
     def let_through(self, endpoint: str, count: int = 1, *, at: At = "arrival") -> None:
         """Let `count` held requests (or chunks) go and keep holding."""
-        self._gate(endpoint, at).let_through(count)
+        self._gates.gate(endpoint, at).let_through(count)
 
     def wait_for_held(
         self, endpoint: str, count: int = 1, *, at: At = "arrival", timeout: float = 10.0
@@ -304,7 +290,7 @@ class Sandbox:
         Raises:
             TimeoutError: It took longer than `timeout` seconds.
         """
-        gate = self._gate(endpoint, at)
+        gate = self._gates.gate(endpoint, at)
         if not gate.wait_for(count, timeout):
             raise TimeoutError(
                 f"{gate.waiting} of {count} requests are held at {endpoint} ({at}) after {timeout:g} s"
@@ -337,8 +323,6 @@ class Sandbox:
         """Forget the requests, the counts and the queued answers; tokens stay."""
         self._ledger.clear()
 
-    # -- the server's thread ------------------------------------------------------------------------------------
-
     def _build_site(self, url: str) -> Site:
         oauth = OAuthEndpoints(
             self._authority,
@@ -354,89 +338,7 @@ class Sandbox:
             control=Control(self, self._ledger),
         )
 
-    async def _main(self, listener: socket.socket, ready: threading.Event) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
-        app = web.Application(client_max_size=_MAX_BODY)
-        app.router.add_route("*", "/{path:.*}", self._answer)
-        runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.05)
-        await runner.setup()
-        try:
-            await web.SockSite(runner, listener, backlog=1024).start()
-            ready.set()
-            await self._stopping.wait()
-        finally:
-            await runner.cleanup()
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
-        record = await self._record(request)
-        if self._site is None:
-            raise web.HTTPServiceUnavailable  # cannot happen: the site is built before the thread starts
-        try:
-            await self._pass(record.endpoint, "arrival")
-            reply = self._site.serve(record)
-            await self._pass(record.endpoint, "answer")
-            record.status = reply.status
-            return await self._send(request, record.endpoint, reply)
-        except (asyncio.CancelledError, ConnectionError):
-            record.disconnected = True
-            self._ledger.count("disconnects")
-            raise
-        finally:
-            if self._on_answer is not None and record.endpoint != "control":
-                self._on_answer(record)
-
-    async def _record(self, request: web.Request) -> RecordedRequest:
-        body = await request.read()
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        record = RecordedRequest(
-            endpoint=endpoint_of(request.method, request.path, headers.get("content-type", ""), body),
-            method=request.method,
-            path=request.path,
-            query=dict(request.query),
-            headers=headers,
-            body=body,
-            at=self.now(),
-        )
-        if record.endpoint != "control":
-            self._ledger.record(record)
-        return record
-
-    async def _send(self, request: web.Request, endpoint: str, reply: Reply) -> web.StreamResponse:
-        if not reply.streamed and not reply.cut:
-            return web.Response(body=reply.body, status=reply.status, headers=reply.headers)
-        response = web.StreamResponse(status=reply.status, headers=reply.headers)
-        if reply.pieces or not reply.cut:
-            await response.prepare(request)
-        for piece in reply.pieces:
-            await self._pass(endpoint, "chunk")
-            await response.write(piece)
-        if reply.cut and request.transport is not None:
-            request.transport.close()  # what was written still goes out; the end of the body does not
-        return response
-
-    async def _pass(self, endpoint: str, at: At) -> None:
-        if endpoint in _ENDPOINTS:
-            await self._gate(endpoint, at).enter()
-
-    def _gate(self, endpoint: str, at: At) -> Gate:
-        if endpoint not in _ENDPOINTS or at not in ("arrival", "answer", "chunk"):
-            raise ValueError(
-                f"Nothing can be held at {endpoint!r} ({at!r}). Endpoints: {', '.join(_ENDPOINTS)}; "
-                "moments: arrival, answer, chunk"
-            )
-        with self._gates_lock:
-            return self._gates[endpoint, at]
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.setblocking(False)  # noqa: FBT003 - the standard library's own signature
-    except OSError as error:
-        listener.close()
-        raise OSError(error.errno, f"Cannot listen on {host}:{port}: {error.strerror}") from error
-    return listener
+def _url_of(host: str, port: int) -> str:
+    reached = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
+    return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from urllib.parse import parse_qsl
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-from litellm_qwen_ai.sandbox.answers import Answer
-from litellm_qwen_ai.sandbox.authority import Authority
-from litellm_qwen_ai.sandbox.chat import ChatEndpoint
-from litellm_qwen_ai.sandbox.control import Control
-from litellm_qwen_ai.sandbox.ledger import Ledger
 from litellm_qwen_ai.sandbox.oauth import (
     AUTHORIZE_PATH,
     DEVICE_PATH,
@@ -21,11 +16,18 @@ from litellm_qwen_ai.sandbox.oauth import (
 from litellm_qwen_ai.sandbox.page import ApprovalPage, index_page
 from litellm_qwen_ai.sandbox.wire import RecordedRequest, Reply, chat_error, json_reply
 
+if TYPE_CHECKING:
+    from litellm_qwen_ai.sandbox.answers import Answer
+    from litellm_qwen_ai.sandbox.authority import Authority
+    from litellm_qwen_ai.sandbox.chat import ChatEndpoint
+    from litellm_qwen_ai.sandbox.control import Control
+    from litellm_qwen_ai.sandbox.ledger import Ledger
+
 CHAT_PATHS = ("/v1/chat/completions", "/compatible-mode/v1/chat/completions")
 CONTROL_PREFIX = "/sandbox/"
 _METHODS = {DEVICE_PATH: ("POST",), TOKEN_PATH: ("POST",), AUTHORIZE_PATH: ("GET", "HEAD", "POST")}
 _METHODS.update(dict.fromkeys(CHAT_PATHS, ("POST",)))
-# What each granted request adds to the counts; every request of the first column is counted before it is served.
+# The counts: the first for every request, the second for those that were granted.
 _ASKED = {"token": "polls", "refresh": "refresh_requests", "chat": "chat_requests"}
 _GRANTED = {"device": "device_codes", "token": "logins", "refresh": "refreshes", "chat": "chats"}
 
@@ -33,7 +35,7 @@ _GRANTED = {"device": "device_codes", "token": "logins", "refresh": "refreshes",
 class Site:
     """Serves recorded requests."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the rooms behind the door, each built by the sandbox
         self,
         *,
         url: str,
@@ -62,9 +64,9 @@ class Site:
             self._ledger.count(_ASKED[request.endpoint])
         answer = self._ledger.take(request.endpoint)
         reply = self._serve_endpoint(request, answer)
-        if reply.status == 200 and not (answer and answer.fixed):
+        if reply.status == HTTPStatus.OK and not (answer and answer.fixed):
             self._ledger.count(_GRANTED[request.endpoint], *(["streams"] if reply.streamed else []))
-        if request.endpoint == "chat" and reply.status in (401, 403) and not answer:
+        if request.endpoint == "chat" and reply.status == HTTPStatus.UNAUTHORIZED:
             self._ledger.count("token_rejections")
         return reply
 
@@ -95,7 +97,7 @@ def endpoint_of(method: str, path: str, content_type: str, body: bytes) -> str:
         return "device"
     if path in CHAT_PATHS:
         return "chat"
-    if path == AUTHORIZE_PATH or path == "/":
+    if path in (AUTHORIZE_PATH, "/"):
         return "page"
     if path.startswith(CONTROL_PREFIX):
         return "control"

@@ -1,17 +1,19 @@
 """What came in and what goes out, as plain data.
 
-Everything in the sandbox that decides something takes a `RecordedRequest` and returns a `Reply`; only `server.py`
-touches a socket. So each decision can be tested without one.
+Everything in the sandbox that decides something takes a `RecordedRequest` and returns a `Reply`; only
+`server.py` touches a socket. So each decision can be tested without one.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 JSON_TYPE = "application/json; charset=utf-8"
 HTML_TYPE = "text/html; charset=utf-8"
@@ -111,7 +113,7 @@ def html_reply(text: str, status: int = 200, headers: Mapping[str, str] | None =
     return Reply(status, {"content-type": HTML_TYPE, **(headers or {})}, (text.encode(),))
 
 
-def chat_error(
+def chat_error(  # noqa: PLR0913 - the members of the error object
     status: int,
     code: str | None,
     message: str,
@@ -120,7 +122,7 @@ def chat_error(
     param: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Reply:
-    """Return an error of the chat endpoint in Qwen's form (qwen-protocol section 8), with a new request id."""
+    """Return an error of the chat endpoint in Qwen's form, with a new request id."""
     request_id = new_request_id()
     error = {"message": message, "type": kind, "param": param, "code": code}
     return json_reply(

@@ -1,0 +1,238 @@
+"""Values that fit a JSON schema, taken from the words of a prompt where they fit."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sized
+from dataclasses import dataclass, field
+from typing import Any
+
+from litellm_qwen_ai.sandbox.words import names, numbers, words
+
+_DEEPEST = 12  # a schema that refers to itself ends here
+_WHOLE_TEXT = frozenset(
+    {"answer", "body", "code", "command", "content", "description", "input", "message", "prompt", "query"}
+    | {"question", "reason", "request", "response", "summary", "task", "text", "thought", "title"}
+)
+_FORMATS = {
+    "date": (r"\d{4}-\d\d-\d\d", "2026-01-31"),
+    "date-time": (r"\d{4}-\d\d-\d\dT\S+", "2026-01-31T12:00:00Z"),
+    "time": (r"\d\d:\d\d:\d\dZ?", "12:00:00Z"),
+    "email": (r"[\w.+-]+@[\w-]+\.[\w.-]+\w", "someone@example.com"),
+    "uri": (r"https?://\S+", "https://example.com/"),
+    "uuid": (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "00000000-0000-4000-8000-000000000000"),
+}
+
+
+@dataclass(slots=True)
+class Source:
+    """The prompt that values are taken from; names and numbers are used up in order.
+
+    Attributes:
+        text: The prompt, or the piece of it that is meant.
+        context: The whole prompt, in which the options of an `enum` are looked for too.
+        names: What it names.
+        numbers: The numbers in it.
+    """
+
+    text: str
+    context: str = ""
+    names: list[str] = field(default_factory=list)
+    numbers: list[float] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, text: str, context: str = "") -> Source:
+        """Read a prompt."""
+        return cls(text.strip(), context, [name.text for name in names(text)], numbers(text))
+
+
+def sample(schema: Any, source: Source, *, optional: bool = False) -> Any:
+    """Return a value that is valid for a JSON schema.
+
+    `pattern` is met only if some word of the prompt meets it.
+
+    Args:
+        schema: The schema; a boolean schema or one without a type takes the prompt's text.
+        source: Where values come from.
+        optional: Also fill the members that the schema does not require.
+    """
+    return _Sampler(schema if isinstance(schema, Mapping) else {}, source, optional=optional).value(
+        schema, "", 0
+    )
+
+
+class _Sampler:
+    def __init__(self, root: Mapping[str, Any], source: Source, *, optional: bool) -> None:
+        self._root = root
+        self._source = source
+        self._optional = optional
+
+    def value(self, schema: Any, name: str, depth: int) -> Any:  # noqa: PLR0911 - one for each type
+        schema = self._resolve(schema, depth)
+        if "const" in schema:
+            return schema["const"]
+        if schema.get("enum"):
+            return self._one_of(schema["enum"])
+        kind = _type_of(schema)
+        if kind == "object":
+            return self._object(schema, depth)
+        if kind == "array":
+            return self._array(schema, name, depth)
+        if kind in ("number", "integer"):
+            return self._number(schema, whole=kind == "integer")
+        if kind == "boolean":
+            return True
+        return None if kind == "null" else self._string(schema, name)
+
+    def _resolve(self, schema: Any, depth: int) -> Mapping[str, Any]:
+        """Follow references and choose among alternatives until a plain schema is left."""
+        for _ in range(_DEEPEST):
+            if not isinstance(schema, Mapping):
+                return {}
+            if "$ref" in schema:
+                schema = {**self._follow(schema["$ref"]), **{k: v for k, v in schema.items() if k != "$ref"}}
+            elif schema.get("allOf"):
+                rest = {key: value for key, value in schema.items() if key != "allOf"}
+                schema = _merge([*schema["allOf"], rest])
+            elif options := schema.get("anyOf") or schema.get("oneOf"):
+                rest = {key: value for key, value in schema.items() if key not in ("anyOf", "oneOf")}
+                schema = _merge([rest, _choose(options, deep=depth >= _DEEPEST)])
+            else:
+                break
+        return schema if isinstance(schema, Mapping) else {}
+
+    def _follow(self, reference: str) -> Mapping[str, Any]:
+        found: Any = self._root
+        for step in reference.removeprefix("#").split("/")[1:]:
+            found = (
+                found.get(step.replace("~1", "/").replace("~0", "~"), {})
+                if isinstance(found, Mapping)
+                else {}
+            )
+        return found if isinstance(found, Mapping) else {}
+
+    def _object(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
+        properties: Mapping[str, Any] = schema.get("properties") or {}
+        required = schema.get("required") or []
+        wanted = [
+            name
+            for name in [*properties, *(name for name in required if name not in properties)]
+            if name in required
+            or (depth < _DEEPEST and (self._optional or self._mentioned(properties[name])))
+        ]
+        if not wanted and not required and depth < _DEEPEST:
+            wanted = list(properties)[:1]  # a tool without required arguments still gets one
+        return {name: self.value(properties.get(name, {}), name, depth + 1) for name in wanted}
+
+    def _mentioned(self, schema: Any) -> bool:
+        options = self._resolve(schema, 0).get("enum") or []
+        return bool(self._said() & {str(option).lower() for option in options})
+
+    def _said(self) -> set[str]:
+        return words(f"{self._source.text} {self._source.context}")
+
+    def _array(self, schema: Mapping[str, Any], name: str, depth: int) -> list[Any]:
+        fixed = [self.value(item, name, depth + 1) for item in schema.get("prefixItems") or []]
+        items = schema.get("items")
+        fewest = int(schema.get("minItems", 0))
+        most = int(schema.get("maxItems", max(fewest, 8)))
+        if items is False or (fixed and items is None):
+            return fixed
+        few = fewest if depth >= _DEEPEST else max(fewest, min(most, 1))
+        kind = _type_of(self._resolve(items, depth))
+        supply: dict[str, Sized] = {
+            "string": self._source.names,
+            "integer": self._source.numbers,
+            "number": self._source.numbers,
+        }
+        count = max(few, min(most, len(supply.get(kind, ())))) - len(fixed)
+        found = fixed + [self.value(items, name, depth + 1) for _ in range(max(0, count))]
+        return _unlike(found) if schema.get("uniqueItems") else found
+
+    def _number(self, schema: Mapping[str, Any], *, whole: bool) -> float:
+        step = schema.get("multipleOf") or (1 if whole else None)
+        low = _bound(schema, "minimum", "exclusiveMinimum", step or 0.5)
+        high = _bound(schema, "maximum", "exclusiveMaximum", -(step or 0.5))
+        value = schema.get("default", low if low is not None else min(1.0, high if high is not None else 1.0))
+        for index, found in enumerate(self._source.numbers):
+            if (
+                (not whole or found.is_integer())
+                and (low is None or found >= low)
+                and (high is None or found <= high)
+            ):
+                value = self._source.numbers.pop(index)
+                break
+        if step and isinstance(value, (int, float)):
+            value = max(value // step * step, math.ceil(low / step) * step if low is not None else -math.inf)
+        return int(value) if float(value).is_integer() else value
+
+    def _string(self, schema: Mapping[str, Any], name: str) -> str:
+        if schema.get("format") in _FORMATS:
+            pattern, usual = _FORMATS[schema["format"]]
+            found = re.search(pattern, self._source.text)
+            return found.group() if found else usual
+        if schema.get("pattern"):
+            return self._matching(schema["pattern"])
+        if name.lower() in _WHOLE_TEXT or not self._source.names:
+            text = self._source.text
+        else:
+            text = self._source.names.pop(0)
+        text = text[: schema["maxLength"]] if "maxLength" in schema else text
+        return text.ljust(int(schema.get("minLength", 0)), ".")
+
+    def _matching(self, pattern: str) -> str:
+        for candidate in [*self._source.names, *self._source.text.split(), self._source.text, "a", "A", "0"]:
+            if re.search(pattern, candidate):
+                return candidate
+        return self._source.text
+
+    def _one_of(self, options: list[Any]) -> Any:
+        said = self._said()
+        return next((option for option in options if str(option).lower() in said), options[0])
+
+
+def _type_of(schema: Mapping[str, Any]) -> str:
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        kind = next((one for one in kind if one != "null"), "null")
+    if isinstance(kind, str):
+        return kind
+    if "properties" in schema:
+        return "object"
+    return "array" if "items" in schema or "prefixItems" in schema else "string"
+
+
+def _choose(options: list[Any], *, deep: bool) -> Any:
+    nothing = [one for one in options if isinstance(one, Mapping) and one.get("type") == "null"]
+    something = [one for one in options if one not in nothing]
+    return (nothing or something)[0] if deep else (something or nothing)[0]
+
+
+def _merge(schemas: list[Any]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for schema in schemas:
+        if not isinstance(schema, Mapping):
+            continue
+        both: dict[str, Any] = {
+            "properties": {**merged.get("properties", {}), **schema.get("properties", {})}
+        }
+        both["required"] = list(dict.fromkeys([*merged.get("required", []), *schema.get("required", [])]))
+        merged = {**merged, **schema, **{key: value for key, value in both.items() if value}}
+    return merged
+
+
+def _bound(schema: Mapping[str, Any], closed: str, opened: str, step: float) -> float | None:
+    if isinstance(schema.get(opened), (int, float)) and not isinstance(schema.get(opened), bool):
+        return float(schema[opened]) + step
+    return float(schema[closed]) if closed in schema else None
+
+
+def _unlike(values: list[Any]) -> list[Any]:
+    """Make equal texts differ, for `uniqueItems`."""
+    found: list[Any] = []
+    for value in values:
+        while value in found:
+            value = f"{value} {len(found) + 1}" if isinstance(value, str) else len(found)  # noqa: PLW2901
+        found.append(value)
+    return found
