@@ -113,6 +113,8 @@ def error_from_refusal(
     parts = [
         f"Qwen refused the call ({shown}{', ' + refusal.code if refusal.code else ''}): {refusal.message}"
     ]
+    if parts[0][-1].isalnum():
+        parts[0] += "."
     if refusal.request_id:
         parts.append(f"[request id {refusal.request_id}]")
     hint = hint_for(reason, refusal, with_login=with_login)

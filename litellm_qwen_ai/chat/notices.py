@@ -52,8 +52,8 @@ _WITH_LOGIN = {
 }
 _WITH_KEY = {
     Reason.TOKEN_REJECTED: (
-        "Check the API key (`api_key=` or QWEN_API_KEY) and that `api_base=` (or QWEN_API_BASE) is the one it "
-        "was issued for: keys of one region or plan are refused by the others."
+        "Check the API key (`api_key=` or QWEN_API_KEY) and that `api_base=` (or QWEN_API_BASE) is the one "
+        "it was issued for: keys of one region or plan are refused by the others."
     ),
     Reason.QUOTA_SPENT: (
         "The quota of this API key is spent, so retrying now is useless; this is no rate limit. Raise the "
@@ -74,7 +74,7 @@ _ALWAYS = {
     Reason.NOT_FOUND: (
         "Check the model's name, and that `api_base=` (or QWEN_API_BASE) is what `/chat/completions` follows."
     ),
-    Reason.WRONG_METHOD: "Check that `api_base=` (or QWEN_API_BASE) is an OpenAI-compatible chat endpoint.",
+    Reason.WRONG_METHOD: "Check that `api_base=` (or QWEN_API_BASE) is an OpenAI-compatible endpoint.",
     Reason.REDIRECTED: (
         "Redirects are not followed, since they would carry the bearer elsewhere: set `api_base=` to the "
         "final address."

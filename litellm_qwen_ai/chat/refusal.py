@@ -71,7 +71,7 @@ def read_refusal(
         refusal = refusal_from_object(value, status, secrets)
     else:
         text = body[:65536].decode("utf-8", "replace")
-        refusal = Refusal(status, presentable(text, secrets), raw=text[:4000].lower())
+        refusal = refusal_from_text(text, status, secrets)
     if refusal.request_id:
         return refusal
     request_id = next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), "")

@@ -1,19 +1,35 @@
-"""One LiteLLM call to one HTTP request (URL, headers, body)."""
+"""One LiteLLM call to one HTTP request (URL, headers, body).
+
+Pure: the same input gives the same bytes, and nothing is sent.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from litellm_qwen_ai.chat.errors import bad_request
+from litellm_qwen_ai.chat.messages import has_image, prepare_messages
+from litellm_qwen_ai.chat.params import body_parameters
+from litellm_qwen_ai.chat.wire import DEFAULT_API_BASE, chat_headers, chat_url, masked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-DEFAULT_API_BASE = "https://dashscope.aliyuncs.com/compatible-mode/v1"
+__all__ = ["DEFAULT_API_BASE", "ChatRequest", "build_request"]
 
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """What to send: nothing here has been sent yet."""
+    """What to send.
+
+    Attributes:
+        url: The full URL of the chat endpoint.
+        headers: All headers, the bearer among them; kept out of the repr.
+        body: The JSON body, UTF-8.
+        payload: The body as an object, for logging. It shares the caller's message objects: read it only.
+    """
 
     url: str
     headers: dict[str, str] = field(repr=False)
@@ -21,11 +37,11 @@ class ChatRequest:
     payload: dict[str, Any] = field(repr=False)
 
     def masked_headers(self) -> dict[str, str]:
-        """The headers for a log: the bearer is replaced by stars."""
-        raise NotImplementedError
+        """The headers for a log: secrets replaced by stars."""
+        return masked(self.headers)
 
 
-def build_request(
+def build_request(  # noqa: PLR0913 - one call's worth of keywords
     *,
     model: str,
     messages: Sequence[Any],
@@ -33,8 +49,78 @@ def build_request(
     base_url: str,
     token: str,
     with_login: bool,
-    extra_headers: Mapping[str, str] | None = None,
+    extra_headers: Mapping[str, Any] | None = None,
     stream: bool = False,
+    drop_params: bool = False,
 ) -> ChatRequest:
-    """Build the request. Pure; never mutates its inputs. Raises litellm.BadRequestError."""
-    raise NotImplementedError
+    """Build the request for one chat call.
+
+    Args:
+        model: Model name as the server knows it; a leading `qwen_ai/` is taken off.
+        messages: OpenAI messages (dicts or LiteLLM's objects). Not changed.
+        optional_params: What LiteLLM hands a provider, extra_body and all. Not changed.
+        base_url: Base URL; see `wire.chat_url` for what may be missing from it.
+        token: The bearer: an access token, or an API key.
+        with_login: True if `token` came from a login: the portal's rules then apply.
+        extra_headers: The caller's headers; they win over those in `optional_params` and over ours.
+        stream: Whether the answer is to be streamed.
+        drop_params: LiteLLM's switch: give way instead of raising where parameters contradict each other.
+
+    Returns:
+        The request, ready to post.
+
+    Raises:
+        litellm.BadRequestError: Something in the call cannot be sent; the message says what and where.
+    """
+    name = model.removeprefix("qwen_ai/")
+    parameters = body_parameters(
+        optional_params, model=name, stream=stream, for_portal=with_login, drop_params=drop_params
+    )
+    wire_messages = prepare_messages(
+        messages, for_portal=with_login, keep_reasoning=bool(parameters.get("preserve_thinking")), model=name
+    )
+    payload: dict[str, Any] = {"model": name, "messages": wire_messages}
+    # As Qwen's own client does with a login. With a key the finer image would cost the caller more tokens.
+    if with_login and has_image(wire_messages):
+        payload["vl_high_resolution_images"] = True
+    payload.update(parameters)
+    given = optional_params.get("extra_headers")
+    headers = chat_headers(
+        token=token,
+        with_login=with_login,
+        stream=stream,
+        extra_headers={**(given or {}), **(extra_headers or {})},
+        model=name,
+    )
+    return ChatRequest(
+        url=chat_url(base_url, model=name),
+        headers=headers,
+        body=_encode(payload, name),
+        payload=payload,
+    )
+
+
+def _encode(payload: dict[str, Any], model: str) -> bytes:
+    try:
+        try:
+            return _dumps(payload, ascii_only=False).encode()
+        except UnicodeEncodeError:
+            # A lone surrogate (a broken emoji, say) has no UTF-8 form; as an escape the server can judge it.
+            return _dumps(payload, ascii_only=True).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise bad_request(f"The call cannot be written as JSON: {error}.", model=model) from None
+
+
+def _dumps(payload: dict[str, Any], *, ascii_only: bool) -> str:
+    return json.dumps(
+        payload, ensure_ascii=ascii_only, separators=(",", ":"), allow_nan=False, default=_plain
+    )
+
+
+def _plain(value: Any) -> Any:
+    """What json cannot write itself: pydantic objects inside tools or messages."""
+    if hasattr(value, "model_dump") and not isinstance(value, type):
+        return value.model_dump(mode="json", exclude_none=True)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value)
+    raise TypeError(f"a value of type {type(value).__name__} was found")

@@ -2,21 +2,124 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from litellm.litellm_core_utils.llm_response_utils.convert_dict_to_response import (
+    convert_to_model_response_object,
+)
+
+from litellm_qwen_ai.chat.errors import error_from_refusal, malformed_answer
+from litellm_qwen_ai.chat.refusal import is_error_object, refusal_from_object, refusal_from_text
+from litellm_qwen_ai.chat.text import html_summary, looks_like_html, without_surrogates
+from litellm_qwen_ai.chat.usage import read_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from litellm.types.utils import ModelResponse
 
 
-def parse_response(
+def parse_response(  # noqa: PLR0913 - all keyword, all needed
     body: bytes,
     *,
     model: str,
     model_response: ModelResponse,
     headers: Mapping[str, str],
     with_login: bool,
+    secrets: Iterable[str] = (),
 ) -> ModelResponse:
-    """Fill `model_response` from a 200 body. Raises the mapped litellm exception on a malformed one."""
-    raise NotImplementedError
+    """Fill `model_response` from the body of a 200.
+
+    Args:
+        body: The body, decoded from any Content-Encoding.
+        model: The model as the caller named it.
+        model_response: LiteLLM's empty answer; filled and returned.
+        headers: Response headers; they end up in `_hidden_params["additional_headers"]` as a built-in's do.
+        with_login: True if the call was made with a login; then its cost is known to be 0.
+        secrets: Values that must not appear in error messages.
+
+    Returns:
+        `model_response`.
+
+    Raises:
+        litellm.InternalServerError: The body is no chat answer (HTML, empty, not JSON, wrong types).
+        Exception: If the body is an error after all, what `errors.error_from_refusal` maps it to.
+    """
+    value = _parse(body, model, headers)
+    secrets = tuple(secrets)
+    if is_error_object(value):
+        refusal = refusal_from_object(value, None, secrets)
+        raise error_from_refusal(refusal, model=model, with_login=with_login, headers=headers)
+    for choice in value["choices"] if _has_choices(value) else ():
+        if choice.get("finish_reason") == "error_finish":
+            # Its content is the error's text, never the model's.
+            refusal = refusal_from_text(str(choice["message"].get("content") or ""), None, secrets)
+            raise error_from_refusal(refusal, model=model, with_login=with_login, headers=headers)
+    if not _has_choices(value):
+        raise malformed_answer("a JSON object without a list of choices", model=model, headers=headers)
+    answer = {
+        **value,
+        "choices": [_choice(choice) for choice in value["choices"]],
+        # A reported 0 beats LiteLLM's counters still holding what they held before.
+        "usage": (read_usage(value.get("usage")) or read_usage({})).model_dump(exclude_none=True),  # type: ignore[union-attr]
+    }
+    try:
+        made = convert_to_model_response_object(
+            response_object=answer, model_response_object=model_response, _response_headers=dict(headers)
+        )
+    except Exception as error:  # noqa: BLE001 - LiteLLM raises bare Exceptions on odd fields
+        what = f"fields of a wrong type ({type(error).__name__})"
+        raise malformed_answer(what, model=model, headers=headers) from None
+    if with_login:
+        # A login is never billed; saying so saves LiteLLM its cost calculation.
+        made._hidden_params["response_cost"] = 0.0  # noqa: SLF001 - where LiteLLM's own providers put it
+    result: ModelResponse = made
+    return result
+
+
+def _parse(body: bytes, model: str, headers: Mapping[str, str]) -> dict[str, Any]:
+    if not body.strip():
+        raise malformed_answer("an empty body", model=model, headers=headers)
+    if looks_like_html(body):
+        raise malformed_answer(f"{html_summary(body)} instead of JSON", model=model, headers=headers)
+    try:
+        value = json.loads(body.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):
+        raise malformed_answer("a body that is not JSON", model=model, headers=headers) from None
+    if b"\\ud" in body or b"\\uD" in body:  # only an escape can smuggle in a lone surrogate
+        value = without_surrogates(value)
+    if not isinstance(value, dict):
+        raise malformed_answer("JSON that is no object", model=model, headers=headers)
+    return value
+
+
+def _has_choices(value: dict[str, Any]) -> bool:
+    choices = value.get("choices")
+    return (
+        isinstance(choices, list)
+        and bool(choices)
+        and all(isinstance(choice, dict) and isinstance(choice.get("message"), dict) for choice in choices)
+    )
+
+
+def _choice(choice: dict[str, Any]) -> dict[str, Any]:
+    message = {**choice["message"], "role": choice["message"].get("role") or "assistant"}
+    calls = message.pop("tool_calls", None)
+    if calls:
+        message["tool_calls"] = [_tool_call(call) for call in calls]
+    return {**choice, "message": message}
+
+
+def _tool_call(call: Any) -> dict[str, Any]:
+    """A call as LiteLLM's types demand it; odd ones raise and are reported as malformed."""
+    function = call.get("function") or {}
+    arguments = function.get("arguments")
+    if not isinstance(arguments, str):
+        arguments = json.dumps({} if arguments is None else arguments, ensure_ascii=False)
+    return {
+        "id": call.get("id") or f"call_{uuid4().hex}",
+        "type": "function",
+        "function": {"name": function.get("name"), "arguments": arguments},
+    }

@@ -1,74 +1,265 @@
-"""A streamed answer: the sync and the async shell around the decoder."""
+"""A streamed answer: the sync and the async shell around the decoder.
+
+Both take an opener, which sends the request and returns the open response (status 200, body unread), so that
+they may be made before anything is sent. Both read to the end of the body after `[DONE]`, since an unread end
+costs the connection, and close the response however the iteration ends.
+
+They are plain iterators rather than generators: a generator that sees `self` forms a cycle, and a stream that
+its consumer dropped would keep its connection until the garbage collector came by.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections import deque
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+import httpx
 
-    import httpx
+from litellm_qwen_ai.chat.decoder import StreamDecoder
+from litellm_qwen_ai.chat.errors import error_from_transport
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+
     from litellm.types.utils import ModelResponseStream
 
+__all__ = ["AsyncChatStream", "ChatStream", "StreamDecoder"]
 
-class StreamDecoder:
-    """Bytes in, chunks out; no I/O (will live in decoder.py, importable from here)."""
-
-    def __init__(self, *, model: str, with_login: bool, headers: Mapping[str, str] | None = None) -> None:
-        raise NotImplementedError
-
-    def feed(self, data: bytes) -> list[ModelResponseStream]:
-        """Decode the next bytes."""
-        raise NotImplementedError
-
-    def close(self) -> list[ModelResponseStream]:
-        """End of the body: the held-back rest, or the mapped error of a cut stream."""
-        raise NotImplementedError
+DRAIN_SECONDS = 2.0
+"""How long the async stream waits for the end of the body after `[DONE]`. A sync read cannot be interrupted:
+there the call's own read timeout is the limit."""
 
 
-class ChatStream:
-    """Iterator over the chunks of a response that `opener` opens (streaming, status 200)."""
-
-    headers: Mapping[str, str]
-
-    def __init__(self, opener: Callable[[], httpx.Response], *, model: str, with_login: bool) -> None:
-        raise NotImplementedError
-
-    def connect(self) -> None:
-        """Open the response now, once; errors of the opener come out here."""
-        raise NotImplementedError
-
-    def __iter__(self) -> Iterator[ModelResponseStream]:
-        raise NotImplementedError
-
-    def __next__(self) -> ModelResponseStream:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Close the response; safe to call twice."""
-        raise NotImplementedError
-
-
-class AsyncChatStream:
-    """Async twin of ChatStream. Makes no use of a loop before `connect` or the first `__anext__`."""
-
-    headers: Mapping[str, str]
+class _Shell:
+    """What both shells share: the decoder, the chunks it has ready and how the stream ended."""
 
     def __init__(
-        self, opener: Callable[[], Awaitable[httpx.Response]], *, model: str, with_login: bool
+        self, *, model: str, with_login: bool, timeout: float | None, secrets: Iterable[str]
     ) -> None:
-        raise NotImplementedError
+        self.headers: Mapping[str, str] = httpx.Headers()
+        self._model = model
+        self._with_login = with_login
+        self._timeout = timeout
+        self._secrets = tuple(secrets)
+        self._response: httpx.Response | None = None
+        self._decoder: StreamDecoder | None = None
+        self._ready: deque[ModelResponseStream] = deque()
+        self._over = False
+        self._closed = False
+        self._failure: Exception | None = None
+
+    def _connected(self, response: httpx.Response) -> StreamDecoder:
+        self._response = response
+        self.headers = response.headers
+        self._decoder = StreamDecoder(
+            model=self._model, with_login=self._with_login, headers=response.headers, secrets=self._secrets
+        )
+        return self._decoder
+
+    def _take(self, decoder: StreamDecoder, data: bytes | None) -> None:
+        """Decode what was read; None is the end of the body."""
+        self._ready.extend(decoder.close() if data is None else decoder.feed(data))
+        if decoder.failure is not None or data is None:
+            self._over, self._failure = True, decoder.failure
+
+    def _lost(self, decoder: StreamDecoder, error: Exception) -> None:
+        """Reading failed: that matters only if something of the answer is missing."""
+        if decoder.answered:
+            self._take(decoder, None)
+            return
+        self._over = True
+        self._failure = error_from_transport(
+            error, model=self._model, timeout=self._timeout, secrets=self._secrets
+        )
+        self._failure.__cause__ = error
+
+    def _ended(self) -> Exception | None:
+        """The failure to raise now, once; None for a plain end."""
+        failure, self._failure = self._failure, None
+        return failure
+
+
+class ChatStream(_Shell):
+    """Iterator over the chunks of one streamed answer.
+
+    Args:
+        opener: Sends the request and returns the open response; maps its own errors.
+        model: The model as the caller named it.
+        with_login: True if the call is made with a login.
+        timeout: The limit in force, in seconds, for messages only.
+        secrets: Values that must not appear in error messages.
+
+    Attributes:
+        headers: Response headers; empty before `connect`.
+    """
+
+    def __init__(
+        self,
+        opener: Callable[[], httpx.Response],
+        *,
+        model: str,
+        with_login: bool,
+        timeout: float | None = None,
+        secrets: Iterable[str] = (),
+    ) -> None:
+        super().__init__(model=model, with_login=with_login, timeout=timeout, secrets=secrets)
+        self._opener = opener
+        self._body: Iterator[bytes] | None = None
+
+    def connect(self) -> None:
+        """Open the response now, not at the first chunk; the opener's errors come out here. Idempotent."""
+        if self._body is None and not self._over:
+            self._over = True  # a failed opener is not asked again
+            response = self._opener()
+            if self._closed:
+                response.close()
+                return
+            self._over = False
+            self._connected(response)
+            self._body = response.iter_bytes()
+
+    def __iter__(self) -> ChatStream:
+        return self
+
+    def __next__(self) -> ModelResponseStream:
+        while not self._ready:
+            if self._over:
+                failure = self._ended()
+                if failure is not None:
+                    raise failure
+                raise StopIteration
+            self._advance()
+        return self._ready.popleft()
+
+    def close(self) -> None:
+        """Stop reading and close the response; safe at any time and more than once."""
+        self._closed = self._over = True
+        self._ready.clear()
+        if self._response is not None:
+            self._response.close()
+
+    def __del__(self) -> None:
+        # Dropped in mid-stream, or connected and never read.
+        response = getattr(self, "_response", None)
+        if response is not None and not response.is_closed:
+            with contextlib.suppress(Exception):
+                response.close()
+
+    def _advance(self) -> None:
+        """Read once; close the response when the stream is over or the read was interrupted."""
+        self.connect()
+        decoder, body, response = self._decoder, self._body, self._response
+        if decoder is None or body is None or response is None:
+            return  # closed while it was being opened
+        try:
+            self._take(decoder, next(body, None))
+        except Exception as error:  # noqa: BLE001 - whatever a transport raises is mapped
+            self._lost(decoder, error)
+        except BaseException:
+            self.close()
+            raise
+        if self._over:
+            response.close()
+
+
+class AsyncChatStream(_Shell):
+    """Async iterator over the chunks of one streamed answer.
+
+    Needs no event loop before `connect` or the first `__anext__`: LiteLLM makes it in a thread without one.
+
+    Args:
+        opener: Sends the request and returns the open response; maps its own errors.
+        model: The model as the caller named it.
+        with_login: True if the call is made with a login.
+        timeout: The limit in force, in seconds, for messages only.
+        secrets: Values that must not appear in error messages.
+        drain_seconds: How long to wait for the end of the body after `[DONE]`.
+
+    Attributes:
+        headers: Response headers; empty before `connect`.
+    """
+
+    def __init__(  # noqa: PLR0913 - all keyword, most optional
+        self,
+        opener: Callable[[], Awaitable[httpx.Response]],
+        *,
+        model: str,
+        with_login: bool,
+        timeout: float | None = None,
+        secrets: Iterable[str] = (),
+        drain_seconds: float = DRAIN_SECONDS,
+    ) -> None:
+        super().__init__(model=model, with_login=with_login, timeout=timeout, secrets=secrets)
+        self._opener = opener
+        self._drain_seconds = drain_seconds
+        self._body: AsyncIterator[bytes] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def connect(self) -> None:
-        """Open the response now, once; errors of the opener come out here."""
-        raise NotImplementedError
+        """Open the response now, not at the first chunk; the opener's errors come out here. Idempotent."""
+        if self._body is None and not self._over:
+            self._over = True  # a failed opener is not asked again
+            self._loop = asyncio.get_running_loop()
+            response = await self._opener()
+            if self._closed:
+                await response.aclose()
+                return
+            self._over = False
+            self._connected(response)
+            self._body = response.aiter_bytes()
 
-    def __aiter__(self) -> AsyncIterator[ModelResponseStream]:
-        raise NotImplementedError
+    def __aiter__(self) -> AsyncChatStream:
+        return self
 
     async def __anext__(self) -> ModelResponseStream:
-        raise NotImplementedError
+        while not self._ready:
+            if self._over:
+                failure = self._ended()
+                if failure is not None:
+                    raise failure
+                raise StopAsyncIteration
+            await self._advance()
+        return self._ready.popleft()
 
     async def aclose(self) -> None:
-        """Close the response; safe to call twice."""
-        raise NotImplementedError
+        """Stop reading and close the response; safe at any time and more than once."""
+        self._closed = self._over = True
+        self._ready.clear()
+        if self._response is not None:
+            await self._response.aclose()
+
+    def __del__(self) -> None:
+        # Dropped in mid-stream. Closing needs the loop; a loop that is gone took its connections with it.
+        response, loop = getattr(self, "_response", None), getattr(self, "_loop", None)
+        if response is None or response.is_closed or loop is None or loop.is_closed():
+            return
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(lambda: loop.create_task(response.aclose()))
+
+    async def _advance(self) -> None:
+        """Read once; close the response when the stream is over or the read was interrupted."""
+        await self.connect()
+        decoder, body, response = self._decoder, self._body, self._response
+        if decoder is None or body is None or response is None:
+            return  # closed while it was being opened
+        try:
+            self._take(decoder, await self._next_bytes(decoder, body))
+        except Exception as error:  # noqa: BLE001 - whatever a transport raises is mapped
+            self._lost(decoder, error)
+        except BaseException:
+            await self.aclose()
+            raise
+        if self._over:
+            await response.aclose()
+
+    async def _next_bytes(self, decoder: StreamDecoder, body: AsyncIterator[bytes]) -> bytes | None:
+        if not decoder.finished:
+            return await anext(body, None)
+        # All that may come is the end of the body: worth a moment, for the connection's sake.
+        return await asyncio.wait_for(_next_or_none(body), self._drain_seconds)
+
+
+async def _next_or_none(body: AsyncIterator[bytes]) -> bytes | None:
+    return await anext(body, None)

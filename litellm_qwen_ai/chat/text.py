@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,7 +63,7 @@ def html_summary(body: bytes) -> str:
     return f'an HTML page titled "{title}"' if title else "an HTML page"
 
 
-def without_surrogates(value: object) -> object:
+def without_surrogates(value: Any) -> Any:
     """Replace lone surrogates in every string of a JSON value: pydantic and UTF-8 both refuse them."""
     if isinstance(value, str):
         # Through UTF-16 so that two escapes forming a pair become their character.

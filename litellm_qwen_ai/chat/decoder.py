@@ -1,0 +1,325 @@
+"""The streamed answer, decoded: bytes in, LiteLLM chunks out, no I/O.
+
+Order of the chunks: deltas as they come; then, once the stream is over, the usage chunk (`choices=[]`) and
+last the finish chunk. LiteLLM's wrapper ends a custom provider's stream at the first chunk without content
+after a finish, so OpenAI's own order (finish, then usage) would lose the usage.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
+
+from litellm_qwen_ai.chat.errors import cut_stream, error_from_refusal, malformed_answer
+from litellm_qwen_ai.chat.refusal import is_error_object, read_refusal, refusal_from_object, refusal_from_text
+from litellm_qwen_ai.chat.sse import EventTooLongError, SSEParser, SSEvent
+from litellm_qwen_ai.chat.text import html_summary, looks_like_html, without_surrogates
+from litellm_qwen_ai.chat.toolcalls import ToolCallAssembler
+from litellm_qwen_ai.chat.usage import read_usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from litellm.types.utils import Usage
+
+_DONE_LIMIT = 32  # bytes: `[DONE]` and some space
+MAX_CHOICES = 128
+"""Choices followed at once; Qwen's `n` ends at 4. A server that sends more is broken or hostile."""
+
+
+class _Choice:
+    """What must be remembered of one choice."""
+
+    __slots__ = ("finish_reason", "role_sent", "tools")
+
+    def __init__(self, id_prefix: str) -> None:
+        self.role_sent = False
+        self.finish_reason: str | None = None
+        self.tools = ToolCallAssembler(id_prefix)
+
+    def final_reason(self) -> str:
+        reason = self.finish_reason or "stop"
+        # Qwen may say `stop` although it called tools; clients look for `tool_calls`.
+        return "tool_calls" if reason == "stop" and self.tools else reason
+
+
+class _StreamFailedError(Exception):
+    """Carries the litellm exception out of the event handlers.
+
+    `torn` says that the event was no whole JSON, as happens to the last one of a cut connection.
+    """
+
+    def __init__(self, error: Exception, *, torn: bool = False) -> None:
+        super().__init__()
+        self.error = error
+        self.torn = torn
+
+
+class StreamDecoder:
+    """Decodes one streamed answer. Any split of the bytes gives the same chunks.
+
+    An error never hides the chunks before it: `feed` and `close` return those, and `failure` is set.
+
+    Args:
+        model: The model as the caller named it; chunks carry it, as LiteLLM's own providers' do.
+        with_login: True if the call was made with a login (error hints differ).
+        headers: Response headers, for Retry-After in errors.
+        secrets: Values that must not appear in error messages.
+        stream_id: Id for the chunks if the server sends none; random by default.
+        created: Unix time (seconds) for the chunks if the server sends none; now by default.
+
+    Attributes:
+        failure: The litellm exception that ended the stream, or None.
+        finished: True once `[DONE]` was read: what follows is ignored.
+    """
+
+    def __init__(  # noqa: PLR0913 - all keyword, most optional
+        self,
+        *,
+        model: str,
+        with_login: bool,
+        headers: Mapping[str, str] | None = None,
+        secrets: Iterable[str] = (),
+        stream_id: str | None = None,
+        created: int | None = None,
+    ) -> None:
+        self.failure: Exception | None = None
+        self.finished = False
+        self._model = model
+        self._with_login = with_login
+        self._headers = headers
+        self._secrets = tuple(secrets)
+        self._id = stream_id or f"chatcmpl-{uuid4()}"
+        self._created = created if created is not None else int(time.time())
+        self._fingerprint: str | None = None
+        self._sse = SSEParser()
+        self._choices: dict[int, _Choice] = {}
+        self._usage: Usage | None = None
+        self._identified = False
+
+    @property
+    def answered(self) -> bool:
+        """Whether the answer is complete: `[DONE]` or a finish reason was read."""
+        return self.finished or any(choice.finish_reason for choice in self._choices.values())
+
+    def feed(self, data: bytes) -> list[ModelResponseStream]:
+        """Decode the next bytes of the body into chunks. Never raises: see `failure`."""
+        if self.finished or self.failure is not None:
+            return []
+        chunks: list[ModelResponseStream] = []
+        try:
+            for event in self._sse.feed(data):
+                self._on_event(event, chunks)
+        except EventTooLongError:
+            self.failure = self._malformed("an event without end")
+        except _StreamFailedError as failed:
+            self.failure = failed.error
+        return chunks
+
+    def close(self) -> list[ModelResponseStream]:
+        """End of the body: what was held back. Never raises: a cut stream sets `failure`."""
+        if self.finished or self.failure is not None:
+            return []
+        chunks: list[ModelResponseStream] = []
+        try:
+            for event in self._sse.close():
+                self._on_last_event(event, chunks)
+            if not self.finished:
+                self._end_without_done(chunks)
+        except EventTooLongError:
+            self.failure = self._malformed("an event without end")
+        except _StreamFailedError as failed:
+            self.failure = failed.error
+        return chunks
+
+    def _on_last_event(self, event: SSEvent, chunks: list[ModelResponseStream]) -> None:
+        """An event without its closing blank line: half of one is the cut's fault, not the server's."""
+        try:
+            self._on_event(event, chunks)
+        except _StreamFailedError as failed:
+            if not failed.torn:
+                raise
+
+    def _end_without_done(self, chunks: list[ModelResponseStream]) -> None:
+        if not self.answered:
+            raise _StreamFailedError(self._why_cut())
+        self._end(chunks)
+
+    def _on_event(self, event: SSEvent, chunks: list[ModelResponseStream]) -> None:
+        if self.finished:
+            return
+        data = event.data
+        if len(data) < _DONE_LIMIT and data.strip() == b"[DONE]":
+            self._end(chunks)
+            return
+        if event.name == b"error":
+            self._refuse(read_refusal(event.status, self._headers or {}, data, self._secrets))
+        if not data or data.isspace():
+            return
+        self._on_object(self._parse(data), event.status, chunks)
+
+    def _parse(self, data: bytes) -> dict[str, Any]:
+        try:
+            value = json.loads(data.decode("utf-8", "replace"))
+        except (ValueError, RecursionError):
+            what = html_summary(data) if looks_like_html(data) else "a chunk that is not JSON"
+            raise _StreamFailedError(self._malformed(what), torn=True) from None
+        if not isinstance(value, dict):
+            raise _StreamFailedError(self._malformed("a chunk that is no JSON object"))
+        if b"\\ud" in data or b"\\uD" in data:  # only an escape can smuggle in a lone surrogate
+            value = without_surrogates(value)
+        whole: dict[str, Any] = value
+        return whole
+
+    def _on_object(
+        self, value: dict[str, Any], status: int | None, chunks: list[ModelResponseStream]
+    ) -> None:
+        choices = value.get("choices")
+        if is_error_object(value):
+            self._refuse(refusal_from_object(value, status, self._secrets))
+        if not self._identified:
+            self._identify(value)
+        usage = value.get("usage")
+        if usage is not None:
+            self._usage = read_usage(usage) or self._usage
+        if not choices:
+            return
+        if not isinstance(choices, list):
+            raise _StreamFailedError(self._malformed("a chunk whose choices are no list"))
+        made = [made for choice in choices if (made := self._on_choice(choice)) is not None]
+        if made:
+            chunks.append(self._chunk(made))
+
+    def _identify(self, value: dict[str, Any]) -> None:
+        """Take id and time from the first chunk; all chunks of a stream share them."""
+        self._identified = True
+        if isinstance(value.get("id"), str) and value["id"]:
+            self._id = value["id"]
+        created = value.get("created")
+        if isinstance(created, int) and not isinstance(created, bool) and created > 0:
+            self._created = created
+        if isinstance(value.get("system_fingerprint"), str):
+            self._fingerprint = value["system_fingerprint"]
+
+    def _on_choice(self, value: Any) -> StreamingChoices | None:
+        if not isinstance(value, dict):
+            raise _StreamFailedError(self._malformed("a choice that is no JSON object"))
+        delta = value.get("delta") or {}
+        if not isinstance(delta, dict):
+            raise _StreamFailedError(self._malformed("a delta that is no JSON object"))
+        index = value.get("index")
+        index = index if isinstance(index, int) and not isinstance(index, bool) else 0
+        choice = self._choices.get(index)
+        if choice is None:
+            if len(self._choices) >= MAX_CHOICES:
+                raise _StreamFailedError(self._malformed("more choices than anyone asked for"))
+            choice = self._choices[index] = _Choice(f"call_{self._id}_{index}_")
+        reason = value.get("finish_reason")
+        if reason == "error_finish":
+            # Its content is the error's text, never the model's.
+            self._refuse(refusal_from_text(str(delta.get("content") or ""), None, self._secrets))
+        if reason and isinstance(reason, str) and choice.finish_reason is None:
+            choice.finish_reason = reason
+        fields = self._delta_fields(delta, choice)
+        logprobs = value.get("logprobs")
+        if fields is None and not logprobs:
+            return None
+        try:
+            return StreamingChoices(
+                index=index,
+                delta=Delta(**(fields or {})),
+                logprobs=logprobs if isinstance(logprobs, dict) else None,
+            )
+        except (ValueError, TypeError):  # pydantic's, about logprobs
+            raise _StreamFailedError(self._malformed("a choice with fields of a wrong type")) from None
+
+    def _delta_fields(self, delta: dict[str, Any], choice: _Choice) -> dict[str, Any] | None:
+        """The fields of a delta that say something; None if none does."""
+        content = self._string(delta, "content")
+        reasoning = self._string(delta, "reasoning_content")
+        fields: dict[str, Any] = {}
+        if reasoning:
+            fields["reasoning_content"] = reasoning
+        if content:
+            fields["content"] = content
+        calls = delta.get("tool_calls")
+        if calls:
+            shards = self._tool_shards(calls, choice)
+            if shards:
+                fields["tool_calls"] = shards
+        if isinstance(delta.get("audio"), dict):
+            fields["audio"] = delta["audio"]
+        if not choice.role_sent and (fields or "role" in delta or content is not None):
+            # Once, in the first chunk, whether the server sends it never or always.
+            choice.role_sent = True
+            fields["role"] = "assistant"
+            fields.setdefault("content", content)
+        return fields or None
+
+    def _string(self, delta: dict[str, Any], name: str) -> str | None:
+        value = delta.get(name)
+        if value is None or isinstance(value, str):
+            return value
+        raise _StreamFailedError(self._malformed(f"a delta whose {name} is no string"))
+
+    def _tool_shards(self, calls: Any, choice: _Choice) -> list[dict[str, Any]]:
+        if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
+            raise _StreamFailedError(self._malformed("tool calls that are no list of objects"))
+        return [shard for call in calls if (shard := choice.tools.add(call)) is not None]
+
+    def _end(self, chunks: list[ModelResponseStream]) -> None:
+        """Hand out what was held back: other choices' finish, usage, and last the first choice's finish."""
+        if not self._choices and self._usage is None:
+            raise _StreamFailedError(self._malformed("a stream without any content"))
+        self.finished = True
+        first = min(self._choices, default=0)
+        others = [self._finish_choice(index) for index in sorted(self._choices) if index != first]
+        if others:
+            # LiteLLM's wrapper looks at a chunk's first choice and would end the stream at a finish there.
+            chunks.append(self._chunk([StreamingChoices(index=first, delta=Delta()), *others]))
+        if self._usage is not None:
+            chunks.append(self._chunk([], self._usage))
+        chunks.append(self._chunk([self._finish_choice(first)]))
+
+    def _finish_choice(self, index: int) -> StreamingChoices:
+        choice = self._choices.get(index)
+        return StreamingChoices(
+            index=index, delta=Delta(), finish_reason=choice.final_reason() if choice else "stop"
+        )
+
+    def _chunk(self, choices: list[StreamingChoices], usage: Usage | None = None) -> ModelResponseStream:
+        extra: dict[str, Any] = {}
+        if usage is not None:
+            extra["usage"] = usage
+        if self._fingerprint is not None:
+            extra["system_fingerprint"] = self._fingerprint
+        return ModelResponseStream(
+            id=self._id, created=self._created, model=self._model, choices=choices, **extra
+        )
+
+    def _refuse(self, refusal: Any) -> None:
+        raise _StreamFailedError(
+            error_from_refusal(refusal, model=self._model, with_login=self._with_login, headers=self._headers)
+        )
+
+    def _malformed(self, what: str) -> Exception:
+        return malformed_answer(what, model=self._model, headers=self._headers)
+
+    def _why_cut(self) -> Exception:
+        """The body ended early; a body that never was an event stream says more than that."""
+        stray = self._sse.stray.strip()
+        if not stray:
+            return cut_stream(model=self._model)
+        if looks_like_html(stray):
+            return self._malformed(f"{html_summary(stray)} instead of a stream")
+        refusal = read_refusal(None, self._headers or {}, stray, self._secrets)
+        if refusal.code or refusal.status is not None or stray.startswith(b'{"error'):
+            return error_from_refusal(
+                refusal, model=self._model, with_login=self._with_login, headers=self._headers
+            )
+        kind = "a JSON document" if stray.startswith(b"{") else "text"
+        return self._malformed(f"{kind} instead of a stream")

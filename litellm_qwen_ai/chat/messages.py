@@ -1,0 +1,189 @@
+"""The caller's messages, as Qwen takes them. Copies are made only where something changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from litellm_qwen_ai.chat.errors import bad_request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+Message = dict[str, Any]
+
+MINIMAL_SYSTEM_TEXT = "You are a helpful assistant."
+"""What the portal gets as system message when the caller gives none: it refuses a request without one."""
+
+_EPHEMERAL = {"type": "ephemeral"}
+# What LiteLLM adds to the assistant messages it returns and callers send back; no part of Qwen's format.
+_LITELLM_FIELDS = {
+    "provider_specific_fields",
+    "thinking_blocks",
+    "reasoning_items",
+    "annotations",
+    "audio",
+    "images",
+    "refusal",
+    "reasoning",
+}
+_TOOL_CALL_FIELDS = {"id", "type", "function"}
+_PARTS_OF_IMAGES = {"image_url", "image"}
+
+
+def prepare_messages(
+    messages: Sequence[Any], *, for_portal: bool, keep_reasoning: bool = False, model: str
+) -> list[Message]:
+    """Return the messages for the wire; the caller's are never changed.
+
+    Always: `developer` becomes `system`, LiteLLM's own fields go, an image given as a string becomes an
+    object.
+
+    For the portal (a login) also: one system message, first, in array form with `cache_control`; several are
+    merged into it without losing text. With a key this is left alone: Model Studio takes system messages as
+    OpenAI does, and an added `cache_control` there creates a billed cache.
+
+    `reasoning_content` of earlier turns is dropped unless `keep_reasoning`: Qwen's models expect history
+    without it, save those called with `preserve_thinking`.
+
+    Raises:
+        litellm.BadRequestError: A message is no object or has no role.
+    """
+    prepared = [
+        _prepare(_as_dict(message, position, model), keep_reasoning=keep_reasoning)
+        for position, message in enumerate(messages)
+    ]
+    return _with_one_system_message(prepared) if for_portal else prepared
+
+
+def has_image(messages: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether any message holds an image part."""
+    return any(
+        isinstance(part, dict) and part.get("type") in _PARTS_OF_IMAGES
+        for message in messages
+        if isinstance(message.get("content"), list)
+        for part in message["content"]
+    )
+
+
+def _as_dict(message: Any, position: int, model: str) -> Message:
+    if hasattr(message, "model_dump"):
+        message = message.model_dump(exclude_none=True)
+    if not isinstance(message, dict):
+        raise bad_request(
+            f"messages[{position}] is a {type(message).__name__}, not an object with role and content.",
+            model=model,
+        )
+    if not isinstance(message.get("role"), str):
+        raise bad_request(f"messages[{position}] has no role.", model=model)
+    return message
+
+
+def _prepare(message: Message, *, keep_reasoning: bool) -> Message:
+    role = message["role"]
+    if role == "assistant":
+        return _prepare_assistant(message, keep_reasoning=keep_reasoning)
+    if role == "developer":
+        return {**message, "role": "system"}
+    content = message.get("content")
+    if role == "tool":
+        flat = _flat_text(content)
+        return message if flat is None else {**message, "content": flat}
+    if isinstance(content, list) and any(_needs_image_fix(part) for part in content):
+        return {**message, "content": [_fix_image(part) for part in content]}
+    return message
+
+
+def _prepare_assistant(message: Message, *, keep_reasoning: bool) -> Message:
+    dropped = _LITELLM_FIELDS if keep_reasoning else _LITELLM_FIELDS | {"reasoning_content"}
+    clean = {
+        name: value
+        for name, value in message.items()
+        if name not in dropped and (value is not None or name == "content")
+    }
+    calls = clean.get("tool_calls")
+    if not calls:
+        clean.pop("tool_calls", None)
+    elif isinstance(calls, list):
+        clean["tool_calls"] = [_prepare_tool_call(call) for call in calls]
+    # A strict server wants text in every assistant message that calls no tool.
+    if clean.get("content") is None and "tool_calls" not in clean:
+        clean["content"] = ""
+    return clean
+
+
+def _prepare_tool_call(call: Any) -> Any:
+    if hasattr(call, "model_dump"):
+        call = call.model_dump(exclude_none=True)
+    if not isinstance(call, dict):
+        return call
+    clean = {name: value for name, value in call.items() if name in _TOOL_CALL_FIELDS and value is not None}
+    clean.setdefault("type", "function")
+    function = clean.get("function")
+    if isinstance(function, dict):
+        clean["function"] = {name: function[name] for name in ("name", "arguments") if name in function}
+        if clean["function"].get("arguments") is None:
+            clean["function"]["arguments"] = "{}"
+    return clean
+
+
+def _flat_text(content: Any) -> str | None:
+    """A tool result as the string Qwen documents; None if it is one already or holds more than text."""
+    if content is None:
+        return ""
+    if not isinstance(content, list) or not all(_is_text(part) for part in content):
+        return None
+    return "".join(part["text"] for part in content)
+
+
+def _is_text(part: Any) -> bool:
+    return isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
+
+
+def _needs_image_fix(part: Any) -> bool:
+    if not isinstance(part, dict) or part.get("type") != "image_url":
+        return False
+    image = part.get("image_url")
+    return isinstance(image, str) or (isinstance(image, dict) and "format" in image)
+
+
+def _fix_image(part: Any) -> Any:
+    if not _needs_image_fix(part):
+        return part
+    image = part["image_url"]
+    if isinstance(image, str):
+        return {**part, "image_url": {"url": image}}
+    # `format` is a hint for LiteLLM only.
+    return {**part, "image_url": {name: value for name, value in image.items() if name != "format"}}
+
+
+def _with_one_system_message(messages: list[Message]) -> list[Message]:
+    parts: list[Any] = []
+    others: list[Message] = []
+    for message in messages:
+        if message["role"] == "system":
+            parts.extend(_system_parts(message))
+        else:
+            others.append(message)
+    if not parts:
+        parts = [{"type": "text", "text": MINIMAL_SYSTEM_TEXT}]
+    if not any(isinstance(part, dict) and part.get("cache_control") for part in parts):
+        parts[-1] = {**parts[-1], "cache_control": dict(_EPHEMERAL)}
+    return [{"role": "system", "content": parts}, *others]
+
+
+def _system_parts(message: Message) -> list[Any]:
+    """The parts of one system message, texts that hold nothing left out: the server refuses empty ones."""
+    content = message.get("content")
+    if not isinstance(content, list):
+        content = [content]
+    parts = []
+    for part in content:
+        if isinstance(part, str):
+            part = {"type": "text", "text": part}  # noqa: PLW2901 - the part in array form
+        if isinstance(part, dict) and (part.get("type") != "text" or part.get("text")):
+            parts.append(part)
+    mark = message.get("cache_control")
+    if mark and parts:
+        # LiteLLM callers put the mark on the message as well as on a part.
+        parts[-1] = {**parts[-1], "cache_control": mark}
+    return parts

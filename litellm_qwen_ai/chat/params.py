@@ -1,0 +1,217 @@
+"""LiteLLM's parameters, as Qwen's request body names them.
+
+Thinking, in order of weight: `enable_thinking`/`thinking_budget` (keyword or extra_body), then `thinking`,
+then `reasoning_effort`. Effort becomes a budget in tokens: minimal 1,024, low 4,096, medium 16,384; high,
+xhigh and max set none, because Qwen's own default is the model's maximum and a number could only lower it.
+`none`, `disable` and `disabled` turn thinking off.
+
+A `tool_choice` that forces a call is refused by Qwen while thinking is on. Asked for both, we refuse at once
+and say so (with `drop_params`, thinking gives way). Asked for a forced call alone, we turn thinking off for
+models that think by default.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from litellm_qwen_ai.chat.errors import bad_request
+
+Payload = dict[str, Any]
+
+_EFFORT_BUDGETS: dict[str, int | None] = {
+    "minimal": 1_024,
+    "low": 4_096,
+    "medium": 16_384,
+    "high": None,
+    "xhigh": None,
+    "max": None,
+}
+_EFFORT_OFF = {"none", "disable", "disabled"}
+_EFFORT_UNSAID = {"default", "auto"}
+_SEARCH_DETAIL = {"high": "max"}  # low and medium are the server's default strategy
+_OPENAI_SEARCH_FIELDS = {"search_context_size", "user_location"}
+
+# Handled by name below, or LiteLLM's and OpenAI's own: none of these reaches the wire as it is.
+_NOT_FOR_THE_WIRE = {
+    "additional_drop_params",
+    "allowed_openai_params",
+    "api_base",
+    "api_key",
+    "drop_params",
+    "extra_body",
+    "extra_headers",
+    "headers",
+    "max_completion_tokens",
+    "max_retries",
+    "messages",
+    "metadata",  # LiteLLM's, full of its own keys; a server's own goes into extra_body
+    "model",
+    "num_retries",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "reasoning_effort",
+    "safety_identifier",
+    "service_tier",
+    "store",  # refused by the portal, unknown to Model Studio
+    "stream",
+    "stream_options",
+    "stream_timeout",
+    "thinking",
+    "timeout",
+    "web_search_options",
+}
+_NOT_FOR_THE_PORTAL = {"user"}  # not in its list of parameters, and it refuses what it does not know
+_OUR_PREFIXES = ("qwen_", "litellm_")
+_TOOL_FIELDS = ("tools", "tool_choice", "parallel_tool_calls")
+
+_THINKS_BY_DEFAULT = {"coder-model"}
+# Open-weight Qwen3 on Model Studio thinks by default and cannot do so without streaming.
+_THINKS_ONLY_IN_STREAMS = re.compile(r"qwen3-\d+(\.\d+)?b(-a\d+b)?")
+
+
+def body_parameters(
+    optional_params: Mapping[str, Any],
+    *,
+    model: str,
+    stream: bool,
+    for_portal: bool,
+    drop_params: bool = False,
+) -> Payload:
+    """Build the body without `model` and `messages`. The input is not changed; extra_body is merged last.
+
+    Raises:
+        litellm.BadRequestError: A parameter has no meaning here; the message says which and what to do.
+    """
+    extra_body = optional_params.get("extra_body")
+    if extra_body is not None and not isinstance(extra_body, Mapping):
+        raise bad_request(f"extra_body must be an object, not a {type(extra_body).__name__}.", model=model)
+    dropped = _NOT_FOR_THE_WIRE | _NOT_FOR_THE_PORTAL if for_portal else _NOT_FOR_THE_WIRE
+    body = {
+        name: value
+        for name, value in optional_params.items()
+        if value is not None and name not in dropped and not name.startswith(_OUR_PREFIXES)
+    }
+    limit = optional_params.get("max_completion_tokens")
+    if limit is not None:
+        body["max_tokens"] = limit
+    if "response_format" in body:
+        body["response_format"] = _response_format(body["response_format"])
+    _add_search(body, optional_params.get("web_search_options"), model)
+    _add_thinking(body, optional_params, model)
+    body.update({name: value for name, value in (extra_body or {}).items() if name != "stream"})
+    if not body.get("tools"):
+        # A client that always sends `tools` means none; the server refuses the empty list.
+        for name in _TOOL_FIELDS:
+            body.pop(name, None)
+    _reconcile_thinking(body, model, stream=stream, drop_params=drop_params)
+    _add_stream(body, optional_params.get("stream_options"), stream=stream)
+    return body
+
+
+def _response_format(value: Any) -> Any:
+    """LiteLLM converts a pydantic class before it calls us; a caller of ours may not have."""
+    if inspect.isclass(value) and hasattr(value, "model_json_schema"):
+        return {
+            "type": "json_schema",
+            "json_schema": {"name": value.__name__, "schema": value.model_json_schema()},
+        }
+    return value
+
+
+def _add_search(body: Payload, options: Any, model: str) -> None:
+    if options is None or options is False:
+        return
+    if options is True:
+        options = {}
+    if not isinstance(options, Mapping):
+        raise bad_request(
+            f"web_search_options must be an object, not a {type(options).__name__}.", model=model
+        )
+    body.setdefault("enable_search", True)
+    # Qwen's own names pass; user_location has no counterpart at Qwen.
+    found = {name: value for name, value in options.items() if name not in _OPENAI_SEARCH_FIELDS}
+    strategy = _SEARCH_DETAIL.get(str(options.get("search_context_size")))
+    if strategy:
+        found.setdefault("search_strategy", strategy)
+    if found:
+        body["search_options"] = {**found, **body.get("search_options", {})}
+
+
+def _add_thinking(body: Payload, params: Mapping[str, Any], model: str) -> None:
+    thinking = params.get("thinking")
+    enabled, budget = (
+        _from_effort(params.get("reasoning_effort"), model)
+        if thinking is None
+        else _from_thinking(thinking, model)
+    )
+    if enabled is not None:
+        body.setdefault("enable_thinking", enabled)
+    if budget is not None and body.get("enable_thinking"):
+        body.setdefault("thinking_budget", budget)
+
+
+def _from_thinking(thinking: Any, model: str) -> tuple[bool, int | None]:
+    kind = thinking.get("type") if isinstance(thinking, Mapping) else None
+    if kind == "disabled":
+        return False, None
+    if kind not in {"enabled", "adaptive"}:
+        raise bad_request(
+            'thinking must be {"type": "enabled", "budget_tokens": N} or {"type": "disabled"}, '
+            f"not {thinking!r:.80}.",
+            model=model,
+        )
+    budget = thinking.get("budget_tokens")
+    if budget is not None and (not isinstance(budget, int) or isinstance(budget, bool) or budget <= 0):
+        raise bad_request(
+            f"thinking.budget_tokens must be a positive integer, not {budget!r:.40}.", model=model
+        )
+    return True, budget
+
+
+def _from_effort(effort: Any, model: str) -> tuple[bool | None, int | None]:
+    if isinstance(effort, Mapping):
+        effort = effort.get("effort")
+    if effort is None or effort in _EFFORT_UNSAID:
+        return None, None
+    if effort in _EFFORT_OFF:
+        return False, None
+    if not isinstance(effort, str) or effort not in _EFFORT_BUDGETS:
+        known = ", ".join(["none", *_EFFORT_BUDGETS])
+        raise bad_request(f"reasoning_effort {effort!r:.40} is unknown; use one of {known}.", model=model)
+    return True, _EFFORT_BUDGETS[effort]
+
+
+def _reconcile_thinking(body: Payload, model: str, *, stream: bool, drop_params: bool) -> None:
+    choice = body.get("tool_choice")
+    forced = choice == "required" or isinstance(choice, Mapping)
+    name = model.rsplit("/", 1)[-1].lower()
+    if forced and body.get("enable_thinking"):
+        if not drop_params:
+            raise bad_request(
+                'Qwen cannot force a tool call (tool_choice "required" or a named function) while '
+                'thinking is on. Use tool_choice="auto", or turn thinking off (reasoning_effort="none" or '
+                "enable_thinking=False).",
+                model=model,
+            )
+        body["enable_thinking"] = False
+        body.pop("thinking_budget", None)
+    elif "enable_thinking" not in body and (
+        (forced and name in _THINKS_BY_DEFAULT) or (not stream and _THINKS_ONLY_IN_STREAMS.fullmatch(name))
+    ):
+        body["enable_thinking"] = False
+
+
+def _add_stream(body: Payload, options: Any, *, stream: bool) -> None:
+    given = body.pop("stream_options", None)  # from extra_body
+    if not stream:
+        return
+    merged: Payload = {}
+    for part in (options, given):
+        if isinstance(part, Mapping):
+            merged.update(part)
+    body["stream"] = True
+    # Always: LiteLLM hides usage from a caller who did not ask, and its logging needs it.
+    body["stream_options"] = {**merged, "include_usage": True}

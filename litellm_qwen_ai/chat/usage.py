@@ -1,0 +1,39 @@
+"""Token counts of an answer, made safe: a wrong type in them must not cost the caller the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from litellm.types.utils import Usage
+
+_COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+_DETAILS = ("prompt_tokens_details", "completion_tokens_details")
+
+
+def read_usage(value: object) -> Usage | None:
+    """Build LiteLLM's Usage from the server's object; None if there is none.
+
+    Counts that are no non-negative integers count as 0; a missing total is the sum. Of the details, integers
+    are kept (`cached_tokens`, `reasoning_tokens`, ...).
+    """
+    if not isinstance(value, Mapping):
+        return None
+    fields: dict[str, Any] = {name: _count(value.get(name)) for name in _COUNTS}
+    if not fields["total_tokens"]:
+        fields["total_tokens"] = fields["prompt_tokens"] + fields["completion_tokens"]
+    for name in _DETAILS:
+        details = value.get(name)
+        if isinstance(details, Mapping):
+            kept = {str(key): count for key, count in details.items() if _is_count(count)}
+            if kept:
+                fields[name] = kept
+    return Usage(**fields)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 53
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and _is_count(value) else 0

@@ -1,0 +1,136 @@
+"""Where a request goes and with which headers."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from litellm_qwen_ai._version import USER_AGENT
+from litellm_qwen_ai.chat.errors import bad_request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_API_BASE = "https://dashscope.aliyuncs.com/compatible-mode/v1"
+
+_PATH = "/chat/completions"
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
+_LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?(/|$)", re.IGNORECASE)
+_HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2, token
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")  # RFC 9110 section 5.5 without obs-text: httpx sends ASCII
+_FRAMING_HEADERS = {"content-length", "transfer-encoding"}
+_SECRET_HEADERS = {"authorization", "proxy-authorization", "x-api-key", "api-key", "cookie"}
+_STARS = "***"
+
+
+def chat_url(base_url: str, *, model: str) -> str:
+    """Join a base URL and the chat path as the Qwen clients do.
+
+    A missing scheme becomes https (http on loopback), an empty path becomes `/v1`, trailing slashes go, a
+    query stays. A base that already ends in `/chat/completions` is taken as it is.
+
+    Raises:
+        litellm.BadRequestError: The base URL is unusable.
+    """
+    text = base_url.strip()
+    if not _SCHEME.match(text):
+        text = f"{'http' if _LOOPBACK.match(text) else 'https'}://{text}"
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+        parts.port  # noqa: B018 - reading it is what checks it
+    except ValueError as error:
+        raise _bad_base(f"{error}", model) from None
+    if not text.isprintable() or " " in text:
+        raise _bad_base("it contains a space or a control character", model)
+    if parts.scheme.lower() not in {"http", "https"}:
+        raise _bad_base("its scheme is neither https nor http", model)
+    if not host:
+        raise _bad_base("it names no host", model)
+    if "@" in parts.netloc:
+        raise _bad_base("it contains a user name or password; use `api_key=` instead", model)
+    path = parts.path.rstrip("/") or "/v1"
+    if not path.endswith(_PATH):
+        path += _PATH
+    return urlunsplit((parts.scheme.lower(), parts.netloc, path, parts.query, ""))
+
+
+def _bad_base(why: str, model: str) -> Exception:
+    # The URL itself is not shown: it may hold a password.
+    return bad_request(
+        f"The base URL (`api_base=`, QWEN_API_BASE or the login's resource_url) is unusable: {why}. "
+        f"A good one looks like {DEFAULT_API_BASE}",
+        model=model,
+    )
+
+
+def chat_headers(
+    *, token: str, with_login: bool, stream: bool, extra_headers: Mapping[str, object] | None, model: str
+) -> dict[str, str]:
+    """Build the headers; the caller's own win, whatever their case.
+
+    One exception: with a login, the bearer is the login's. An `Authorization` of the caller's would defeat
+    refreshing and is refused; with a key it wins, since a gateway may want its own.
+
+    Raises:
+        litellm.BadRequestError: A header would break the request or smuggle another.
+    """
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "Content-Type": "application/json",
+        "Accept": "text/event-stream" if stream else "application/json",
+        "User-Agent": USER_AGENT,
+        "X-DashScope-UserAgent": USER_AGENT,
+        # Harmless for key access too: it acts only on blocks that carry cache_control.
+        "X-DashScope-CacheControl": "enable",
+    }
+    if with_login:
+        headers["X-DashScope-AuthType"] = "qwen-oauth"
+    if not token or not _HEADER_VALUE.fullmatch(token) or token != token.strip():
+        kind = "stored access token" if with_login else "API key"
+        raise bad_request(
+            f"The {kind} is empty or contains characters that no HTTP header may hold (a line break, a space "
+            f"at an end or a non-ASCII character). {'Log in again' if with_login else 'Copy it anew'}.",
+            model=model,
+        )
+    if extra_headers:
+        _merge(headers, extra_headers, with_login=with_login, model=model)
+    return headers
+
+
+def masked(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers for a log: secrets replaced by stars."""
+    return {name: _STARS if name.lower() in _SECRET_HEADERS else value for name, value in headers.items()}
+
+
+def _merge(
+    headers: dict[str, str], extra_headers: Mapping[str, object], *, with_login: bool, model: str
+) -> None:
+    names = {name.lower(): name for name in headers}
+    for name, value in extra_headers.items():
+        if value is None:
+            continue
+        text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+        if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+            raise bad_request(f"extra_headers: {name!r:.60} is no valid header name.", model=model)
+        lowered = name.lower()
+        if not _HEADER_VALUE.fullmatch(text):
+            raise bad_request(
+                f"extra_headers: the value of {name} contains a line break, a control character or a "
+                "non-ASCII character, which no HTTP header may hold.",
+                model=model,
+            )
+        if lowered in _FRAMING_HEADERS:
+            raise bad_request(
+                f"extra_headers: {name} is set by the HTTP client and cannot be given.", model=model
+            )
+        if lowered == "authorization" and with_login:
+            raise bad_request(
+                "extra_headers: Authorization cannot be given together with a login. Pass `api_key=` to "
+                "use a key instead of the login.",
+                model=model,
+            )
+        headers.pop(names.get(lowered, name), None)
+        names[lowered] = name
+        headers[name] = text
