@@ -349,6 +349,6 @@ def _check_response_format(payload: Mapping[str, Any]) -> None:
             raise ChatRefusal(message, param="response_format")
     if kind == "json_object" and "json" not in str(payload["messages"]).lower():
         raise ChatRefusal(
-            "'messages' must contain the word 'json' in some form, to use 'response_format' of type json_object",
+            "'messages' must contain the word 'json' in some form, for json_object",
             param="response_format",
         )

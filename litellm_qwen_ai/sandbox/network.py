@@ -108,7 +108,7 @@ class Network:
             await self._gates.enter(record.endpoint, "arrival")
             reply = self._site.serve(record)
             await self._gates.enter(record.endpoint, "answer")
-            record.status = reply.status
+            record.status, record.error = reply.status, reply.error
             return await self._send(request, record.endpoint, reply)
         except (asyncio.CancelledError, ConnectionError):
             record.disconnected = True

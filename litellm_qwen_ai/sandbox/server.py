@@ -72,7 +72,7 @@ class Sandbox:
         self._host = host
         self._port = port
         self._client_id = client_id
-        self._api_keys = tuple(api_keys)
+        self.api_keys = tuple(api_keys)
         self._resource_url = resource_url
         self._clock = clock
         self._ahead = 0.0
@@ -334,7 +334,7 @@ class Sandbox:
             authority=self._authority,
             ledger=self._ledger,
             oauth=oauth,
-            chat=ChatEndpoint(self._authority, api_keys=frozenset(self._api_keys)),
+            chat=ChatEndpoint(self._authority, api_keys=frozenset(self.api_keys)),
             control=Control(self, self._ledger),
         )
 

@@ -34,6 +34,7 @@ class RecordedRequest:
         at: When it arrived, in seconds since the epoch by the sandbox's clock.
         status: The HTTP status it was answered with; None while it is being answered or held.
         disconnected: Whether the client went away before the answer was complete.
+        error: The error's text in the answer, if it was one.
         unknown_keys: For `chat`: top-level keys of the body that Qwen does not document. Qwen ignores
             most of them, so this is where a key that leaked from a client library shows.
     """
@@ -47,6 +48,7 @@ class RecordedRequest:
     at: float = 0.0
     status: int | None = None
     disconnected: bool = False
+    error: str | None = None
     unknown_keys: tuple[str, ...] = ()
 
     @property
@@ -95,6 +97,24 @@ class Reply:
     def body(self) -> bytes:
         """All pieces together."""
         return b"".join(self.pieces)
+
+    @property
+    def error(self) -> str | None:
+        """The error's text, of an OAuth error or of a chat error; None if it is no error or not in JSON."""
+        if (
+            self.streamed
+            or b'"error"' not in self.body[:64]
+            or not self.headers.get("content-type", "").startswith("application/json")
+        ):
+            return None
+        try:
+            said = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+        error = said.get("error") if isinstance(said, dict) else None
+        if isinstance(error, str):
+            return f"{error}: {said.get('error_description', '')}"
+        return str(error.get("message")) if isinstance(error, dict) else None
 
 
 def new_request_id() -> str:

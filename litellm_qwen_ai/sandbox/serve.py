@@ -1,0 +1,97 @@
+"""The sandbox on its own, for people: what `litellm-qwen-ai sandbox` runs."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from litellm_qwen_ai.sandbox.server import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from litellm_qwen_ai.sandbox.wire import RecordedRequest
+
+_A_WHILE = 3600.0  # seconds; a plain sleep is what Ctrl-C interrupts on every system
+
+
+def serve(host: str, port: int, *, auto_approve: bool) -> None:
+    """Run a sandbox until Ctrl-C (or SIGTERM).
+
+    The lines that set a program's environment go to stdout, all else to stderr. `QWEN_TOKEN_DIR` is a new
+    directory that goes with the sandbox, so that no login of the user's is overwritten.
+
+    Args:
+        host: The address to listen on.
+        port: The port; 0 takes a free one.
+        auto_approve: Approve every device code at once.
+
+    Raises:
+        click.ClickException: The address cannot be listened on.
+    """
+    sandbox = Sandbox(host=host, port=port, auto_approve=auto_approve, on_answer=_tell)
+    try:
+        sandbox.start()
+    except OSError as error:
+        raise click.ClickException(f"{error}. Choose another port, or 0 for any free one.") from error
+    with sandbox, tempfile.TemporaryDirectory(prefix="qwen-sandbox-") as directory, _ended_by_sigterm():
+        _introduce(sandbox, Path(directory), auto_approve=auto_approve)
+        try:
+            while True:
+                time.sleep(_A_WHILE)
+        except KeyboardInterrupt:
+            click.echo("\nThe sandbox has stopped; its tokens are gone with it.", err=True)
+
+
+def _introduce(sandbox: Sandbox, directory: Path, *, auto_approve: bool) -> None:
+    approving = (
+        "Logins are approved at once (--auto-approve)."
+        if auto_approve
+        else "To approve a login, open the address that it shows and press Approve."
+    )
+    click.echo(
+        f"A Qwen on this machine: {sandbox.url}\n"
+        f"  chat        {sandbox.api_base}/chat/completions\n"
+        f"  static key  {sandbox.api_keys[0]} (as QWEN_API_KEY, with QWEN_API_BASE={sandbox.api_base})\n"
+        f"  answers     {sandbox.url}/sandbox/answers lists the odd answers; ask for one with\n"
+        f'              curl -d \'{{"endpoint": "chat", "name": "throttled"}}\' {sandbox.url}/sandbox/next\n'
+        f"              or with the model qwen_ai/sandbox/throttled\n"
+        f"{approving} Ctrl-C stops it. In another terminal:\n",
+        err=True,
+    )
+    command = "set" if sys.platform == "win32" else "export"
+    for name, value in sandbox.environment(directory).items():
+        click.echo(f"{command} {name}={value}")
+    click.echo("", err=True)
+
+
+def _tell(request: RecordedRequest) -> None:
+    at = time.strftime("%H:%M:%S", time.localtime(request.at))
+    outcome = "client went away" if request.disconnected else str(request.status)
+    reason = f"  {request.error}" if request.error else ""
+    click.echo(f"{at}  {request.method} {request.path}  {outcome}{reason}", err=True)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the sandbox as Ctrl-C does, so that its directory is removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers
+        return
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(_number: int, _frame: Any) -> NoReturn:
+    raise KeyboardInterrupt

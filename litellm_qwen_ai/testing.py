@@ -1,0 +1,52 @@
+"""Pytest fixtures for programs that use `qwen_ai/`: a sandbox instead of the real service.
+
+In `conftest.py`:
+
+    pytest_plugins = ["litellm_qwen_ai.testing"]
+
+and in a test:
+
+    def test_my_program_survives_throttling(qwen_sandbox):
+        qwen_sandbox.answer_next("chat", "throttled")
+        ...
+
+There is no `pytest11` entry point on purpose: it would load in every pytest run of every environment that has
+this package, whether a project tests with it or not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from litellm_qwen_ai.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_OTHERS = ("QWEN_API_KEY", "QWEN_API_BASE", "QWEN_AUTH_FILE", "QWEN_OAUTH_CLIENT_ID")
+
+
+@pytest.fixture
+def qwen_sandbox_logged_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """A running sandbox that the environment points at, with an empty `QWEN_TOKEN_DIR` of its own.
+
+    Child processes inherit the environment. Device codes are approved at once; polls may come at any pace.
+    """
+    with Sandbox(auto_approve=True, interval=0) as sandbox:
+        for name in _OTHERS:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in sandbox.environment(tmp_path / "qwen_tokens").items():
+            monkeypatch.setenv(name, value)
+        # LiteLLM would fetch its price list from the internet, in child processes too.
+        monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+        yield sandbox
+
+
+@pytest.fixture
+def qwen_sandbox(qwen_sandbox_logged_out: Sandbox, tmp_path: Path) -> Sandbox:
+    """The same with a login in `QWEN_TOKEN_DIR`."""
+    qwen_sandbox_logged_out.write_credentials(tmp_path / "qwen_tokens")
+    return qwen_sandbox_logged_out
