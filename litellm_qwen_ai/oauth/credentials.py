@@ -1,0 +1,161 @@
+"""The record of one login, and its JSON form (the file format of Qwen Code's `oauth_creds.json`)."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from litellm_qwen_ai.oauth.errors import CorruptCredentialsError
+from litellm_qwen_ai.oauth.urls import api_base_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# RFC 6749 appendix A.12: a token is visible ASCII. Anything else could split an HTTP header.
+TOKEN = re.compile(r"[\x21-\x7e]+")
+_MAX_DEPTH = 50  # of unknown keys: far from the recursion limit, so that what was read can always be written
+_MAX_EXPIRY_MS = 253_402_300_799_000  # the end of the year 9999, the last one that datetime can print
+
+
+def _token(value: object) -> object:
+    if isinstance(value, str) and not TOKEN.fullmatch(value):
+        raise ValueError("is empty or holds characters that no token has")
+    return value
+
+
+def _optional_token(value: object) -> object:
+    return _token(value) if value else None
+
+
+def _milliseconds(value: object) -> object:
+    """Whole milliseconds within what a date can hold; JavaScript writes floats, hands write nonsense."""
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError("is no number of milliseconds")  # noqa: TRY004  # pydantic reports ValueError
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("is no finite number")
+    return max(0, min(int(value), _MAX_EXPIRY_MS))
+
+
+class Credentials(BaseModel):
+    """One login. Its repr and str are masked; keys that we do not know are kept as they are.
+
+    Attributes:
+        access_token: The bearer for chat calls.
+        token_type: Always `Bearer` in practice.
+        refresh_token: Good for one refresh; the answer brings the next (RFC 6749 section 6). `None` when the
+            server gave none: then the login ends with its access token.
+        resource_url: The host that takes the token, as the server wrote it; see `api_base`.
+        expiry_date: When the access token dies, in epoch milliseconds; 0 means unknown and counts as dead.
+        scope: The scopes granted, if the server said so.
+        id_token: An OpenID token, if the server gave one. Not used here.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+
+    access_token: Annotated[str, BeforeValidator(_token)]
+    token_type: str = "Bearer"  # noqa: S105  # the name of a scheme, not a secret
+    refresh_token: Annotated[str | None, BeforeValidator(_optional_token)] = None
+    resource_url: str | None = None
+    expiry_date: Annotated[int, BeforeValidator(_milliseconds)] = Field(default=0, strict=True)
+    scope: str | None = None
+    id_token: str | None = None
+
+    @property
+    def api_base(self) -> str | None:
+        """The chat base URL that belongs to this login, or None when the server named none.
+
+        Raises:
+            ConfigurationError: The login names a URL that no token may be sent to.
+        """
+        return api_base_of(self.resource_url) if self.resource_url else None
+
+    def seconds_left(self, now: float) -> float:
+        """Seconds until the access token dies; negative once it is dead.
+
+        Args:
+            now: The time, in epoch seconds.
+        """
+        return self.expiry_date / 1000 - now
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Credentials:
+        """Read the JSON form.
+
+        Args:
+            data: The file's bytes: a JSON object in UTF-8.
+
+        Raises:
+            CorruptCredentialsError: It is no such object. The message names the fault, never a value.
+        """
+        value, fault = _parse(data)
+        # Raised out here, with no `except` around it: json's and pydantic's errors carry the whole text,
+        # and they would stay reachable as the new error's context.
+        if fault is None and not isinstance(value, dict):
+            fault = f"a JSON object is expected, not a {type(value).__name__}"
+        if fault is None:
+            credentials, fault = cls._validated(value)
+            if credentials is not None:
+                return credentials
+        raise CorruptCredentialsError(f"not a credentials file: {fault}")
+
+    @classmethod
+    def _validated(cls, value: Any) -> tuple[Credentials | None, str | None]:
+        try:
+            return cls.model_validate(value), None
+        except ValidationError as error:
+            details = error.errors(include_input=False, include_context=False, include_url=False)
+            faults = (f"{'.'.join(map(str, one['loc'])) or 'object'}: {one['msg']}" for one in details)
+            return None, "; ".join(faults)
+
+    def to_json(self) -> bytes:
+        """The JSON form: ASCII, indented, absent optional fields left out, ends with a newline."""
+        known = {name: getattr(self, name) for name in type(self).model_fields}
+        present = {name: value for name, value in known.items() if value is not None}
+        return json.dumps({**present, **(self.model_extra or {})}, indent=2, allow_nan=False).encode() + b"\n"
+
+    def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
+        """What repr, str and rich show: no secret and nothing that the server chose freely."""
+        yield "access_token", "***"
+        yield "refresh_token", "***" if self.refresh_token else None
+        yield "expires", datetime.fromtimestamp(self.expiry_date / 1000, timezone.utc).isoformat()
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    if not math.isfinite(number := float(text)):
+        raise ValueError("a number is too large")
+    return number
+
+
+def _parse(data: bytes) -> tuple[Any, str | None]:
+    try:
+        value = json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
+    except json.JSONDecodeError as error:
+        return (
+            None,
+            f"{error.msg} at line {error.lineno}, column {error.colno}" if data.strip() else "it is empty",
+        )
+    except UnicodeDecodeError:
+        return None, "it is not UTF-8 text"
+    except RecursionError:
+        return None, "it is nested too deeply"
+    except ValueError as error:  # our own two hooks, and Python's limit on the digits of an integer
+        return None, str(error)
+    return (None, "it is nested too deeply") if _deeper_than(value, _MAX_DEPTH) else (value, None)
+
+
+def _deeper_than(value: Any, levels: int) -> bool:
+    if not isinstance(value, (dict, list)):
+        return False
+    children = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_deeper_than(child, levels - 1) for child in children)

@@ -1,0 +1,89 @@
+"""Every error of the login wing.
+
+    QwenAuthError
+    ├── ConfigurationError          a setting cannot be used (also a ValueError)
+    ├── NotLoggedInError            there is no login
+    │   └── LoginExpiredError       there was one; the server takes its refresh token no more
+    ├── LoginError                  a device login ended without tokens
+    │   ├── LoginDeniedError        the user refused
+    │   ├── LoginTimedOutError      nobody approved in time
+    │   ├── LoginCancelledError     the caller gave up
+    │   └── LoginRefusedError       the server refused to start or to finish
+    ├── RefreshError                no new token just now, and the old one is of no use; try again later
+    └── StoreError                  the credentials cannot be read, written or locked
+        ├── CorruptCredentialsError the file is there but holds no credentials
+        ├── ReadOnlyStoreError      nothing can be written there
+        └── LockTimeoutError        another process holds the lock for too long
+
+A message says what happened, where, and what to do. It never holds a token, a device code or a verifier.
+Each error can be pickled.
+"""
+
+from __future__ import annotations
+
+LOGIN_COMMAND = "litellm-qwen-ai login"
+
+
+class QwenAuthError(Exception):
+    """The root of all errors of this wing."""
+
+
+class ConfigurationError(QwenAuthError, ValueError):
+    """A setting cannot be used: a file name, a URL that is neither https nor loopback, a refused file."""
+
+
+class NotLoggedInError(QwenAuthError):
+    """There is no login; a human has to run `litellm-qwen-ai login`."""
+
+
+class LoginExpiredError(NotLoggedInError):
+    """The server refused the stored refresh token: the login is dead, the file is kept."""
+
+
+class LoginError(QwenAuthError):
+    """A device login (RFC 8628) ended without tokens."""
+
+
+class LoginDeniedError(LoginError):
+    """The user refused the request (`access_denied`, RFC 8628 section 3.5)."""
+
+
+class LoginTimedOutError(LoginError):
+    """The device code expired before anybody approved it (`expired_token`, RFC 8628 section 3.5)."""
+
+
+class LoginCancelledError(LoginError):
+    """The caller cancelled the login while it was waiting."""
+
+
+class LoginRefusedError(LoginError):
+    """The server refused to start or to finish the login."""
+
+
+class RefreshError(QwenAuthError):
+    """The access token could not be renewed for now (network, 5xx, 429); the login itself is kept.
+
+    Args:
+        message: What happened and what to do.
+        retry_after: Seconds to wait before another try is useful, if known.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class StoreError(QwenAuthError):
+    """The credentials cannot be read, written or locked. This never means "not logged in"."""
+
+
+class CorruptCredentialsError(StoreError):
+    """The credentials file exists but is no valid credentials JSON; it is left as it is."""
+
+
+class ReadOnlyStoreError(StoreError):
+    """The store takes no writes: read-only folder or file system, or missing rights."""
+
+
+class LockTimeoutError(StoreError):
+    """Another process held the lock for the whole time that was allowed."""

@@ -1,0 +1,408 @@
+"""The three OAuth requests and their answers (RFC 8628, RFC 7636, RFC 6749). Pure: no I/O, no clock.
+
+A builder returns an `OAuthRequest`; a reader takes the `HttpAnswer` and returns what it means, decided by
+the HTTP status and the OAuth error code alone. Of an answer's body only the RFC 6749 error fields are
+ever shown, and not if they echo a secret of the request.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import secrets
+import uuid
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from litellm_qwen_ai._version import USER_AGENT
+from litellm_qwen_ai.oauth.credentials import TOKEN
+from litellm_qwen_ai.oauth.errors import (
+    LoginDeniedError,
+    LoginError,
+    LoginRefusedError,
+    LoginTimedOutError,
+)
+from litellm_qwen_ai.oauth.urls import checked_url
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_OAUTH_BASE_URL = "https://chat.qwen.ai"
+DEFAULT_CLIENT_ID = "f0304373b74a44d2b584a3fb70ca9e56"  # public: a device client has no secret
+SCOPE = "openid profile email model.completion"
+DEVICE_PATH = "/api/v1/oauth2/device/code"
+TOKEN_PATH = "/api/v1/oauth2/token"  # noqa: S105  # a path, not a secret
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+
+DEFAULT_INTERVAL = 5.0  # seconds; RFC 8628 section 3.2
+SLOW_DOWN = 5.0  # seconds; RFC 8628 section 3.5
+MAX_INTERVAL = 60.0
+DEFAULT_DEVICE_LIFETIME = 900.0  # seconds, what the server says in practice
+MAX_DEVICE_LIFETIME = 3600.0
+DEFAULT_TOKEN_LIFETIME = 21_600.0  # seconds, what the server says in practice
+MAX_TOKEN_LIFETIME = 30 * 86_400.0
+MAX_RETRY_AFTER = 3600.0
+_SHOWN = 200  # characters of an error text
+_HTTP_OK = 200
+_REFUSALS = frozenset({400, 401})
+_TOO_MANY = 429
+_PASSING = frozenset({"slow_down", "temporarily_unavailable", "server_error"})
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthRequest:
+    """A form to post. The form is left out of the repr: it holds secrets.
+
+    Attributes:
+        url: Where to.
+        headers: Names in lower case.
+        form: The fields, to be URL-encoded.
+    """
+
+    url: str
+    headers: Mapping[str, str]
+    form: Mapping[str, str] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """An answer as it came; the body is left out of the repr.
+
+    Attributes:
+        status: The HTTP status.
+        headers: Names in lower case.
+        body: At most `transport.MAX_BODY` bytes.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pkce:
+    """A PKCE pair (RFC 7636, S256)."""
+
+    verifier: str = field(repr=False)
+    challenge: str
+
+    @classmethod
+    def new(cls) -> Pkce:
+        """32 random bytes as the verifier (43 characters) and the SHA-256 of it as the challenge."""
+        return cls.of(_base64url(secrets.token_bytes(32)))
+
+    @classmethod
+    def of(cls, verifier: str) -> Pkce:
+        """The pair of a known verifier."""
+        return cls(verifier, _base64url(hashlib.sha256(verifier.encode()).digest()))
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCode:
+    """What the server gave us to show (RFC 8628 section 3.2).
+
+    Attributes:
+        user_code: What the user compares or types.
+        verification_uri: The page's address.
+        verification_uri_complete: The same with the code filled in; to be shown and opened byte for byte.
+        expires_in: Seconds until the code dies.
+        interval: Seconds between two polls.
+        device_code: The secret that polls; masked.
+        code_verifier: The PKCE verifier that goes with it; masked.
+    """
+
+    user_code: str
+    verification_uri: str
+    verification_uri_complete: str | None
+    expires_in: float
+    interval: float
+    device_code: str = field(repr=False)
+    code_verifier: str = field(repr=False)
+
+    @property
+    def link(self) -> str:
+        """The address to show and to open."""
+        return self.verification_uri_complete or self.verification_uri
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAnswer:
+    """New tokens (RFC 6749 section 5.1). A field that the answer lacked is None."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    expires_in: float
+    token_type: str | None = None
+    resource_url: str | None = None
+    scope: str | None = None
+    id_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Not approved yet: poll again after the interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlowDown:
+    """Poll again, five seconds slower from now on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inconclusive:
+    """The answer decides nothing (server trouble, a web page, no network); what we hold stays good.
+
+    Attributes:
+        reason: For a message.
+        retry_after: Seconds the server asked us to wait, if it did.
+    """
+
+    reason: str
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The server takes this refresh token no more."""
+
+    reason: str
+
+
+def device_request(base_url: str, client_id: str, pkce: Pkce) -> OAuthRequest:
+    """Ask for a device code (RFC 8628 section 3.1, with PKCE)."""
+    form = {
+        "client_id": client_id,
+        "scope": SCOPE,
+        "code_challenge": pkce.challenge,
+        "code_challenge_method": "S256",
+    }
+    return _request(base_url + DEVICE_PATH, form, {"x-request-id": str(uuid.uuid4())})
+
+
+def poll_request(base_url: str, client_id: str, code: DeviceCode) -> OAuthRequest:
+    """Ask whether the user has approved (RFC 8628 section 3.4)."""
+    form = {
+        "grant_type": DEVICE_GRANT,
+        "client_id": client_id,
+        "device_code": code.device_code,
+        "code_verifier": code.code_verifier,
+    }
+    return _request(base_url + TOKEN_PATH, form)
+
+
+def refresh_request(base_url: str, client_id: str, refresh_token: str) -> OAuthRequest:
+    """Trade a refresh token for new tokens (RFC 6749 section 6)."""
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "client_id": client_id}
+    return _request(base_url + TOKEN_PATH, form)
+
+
+def read_device_answer(answer: HttpAnswer, pkce: Pkce) -> DeviceCode:
+    """Read the answer to `device_request`.
+
+    Raises:
+        LoginRefusedError: It holds no device code: an OAuth error under any status, a web page, a bad value.
+    """
+    body = _json_object(answer)
+    if body is None or "error" in body or answer.status != _HTTP_OK:
+        raise LoginRefusedError(f"The server did not start a login: {_describe(answer, ())}")
+    device_code = _text(body, "device_code")
+    user_code = _text(body, "user_code")
+    page = _text(body, "verification_uri")
+    link = _text(body, "verification_uri_complete")
+    if device_code is None or user_code is None or page is None:
+        raise LoginRefusedError(
+            "The server's answer lacks a device code, a user code or the page's address. Try again later."
+        )
+    for address in filter(None, (page, link)):
+        _check_page(address)
+    return DeviceCode(
+        user_code=user_code,
+        verification_uri=page,
+        verification_uri_complete=link,
+        expires_in=_seconds(body.get("expires_in"), DEFAULT_DEVICE_LIFETIME, MAX_DEVICE_LIFETIME),
+        interval=_seconds(body.get("interval"), DEFAULT_INTERVAL, MAX_INTERVAL),
+        device_code=device_code,
+        code_verifier=pkce.verifier,
+    )
+
+
+def read_poll_answer(answer: HttpAnswer, code: DeviceCode) -> TokenAnswer | Pending | SlowDown | Inconclusive:
+    """Read the answer to `poll_request`.
+
+    Raises:
+        LoginDeniedError: The user refused.
+        LoginTimedOutError: The device code expired.
+        LoginRefusedError: Any other OAuth error that ends a login, or a token that no header can hold.
+    """
+    body = _json_object(answer)
+    error = body.get("error") if body is not None else None
+    waiting = _waiting(answer, error)
+    if waiting is not None:
+        return waiting
+    if answer.status == _HTTP_OK and body is not None and error is None:
+        return _granted(body)
+    secret = (code.device_code, code.code_verifier)
+    ends_login = isinstance(error, str) and answer.status in {_HTTP_OK, 400, 403}
+    if ends_login or answer.status == 401:  # noqa: PLR2004  # the protocol names the status
+        raise _login_ended(error, _describe(answer, secret))
+    return Inconclusive(_describe(answer, secret), _retry_after(answer))
+
+
+def read_refresh_answer(answer: HttpAnswer, refresh_token: str) -> TokenAnswer | Refused | Inconclusive:
+    """Read the answer to `refresh_request`.
+
+    Only 400 or 401 with an OAuth error code refuse the token; everything else passes.
+    """
+    body = _json_object(answer)
+    reason = _describe(answer, (refresh_token,))
+    if body is None:
+        return Inconclusive(reason, _retry_after(answer))
+    error = body.get("error")
+    if isinstance(error, str) and error and answer.status in _REFUSALS and error not in _PASSING:
+        return Refused(reason)
+    if answer.status == _HTTP_OK and error is None and body.get("access_token"):
+        return _tokens(body) or Inconclusive("its answer holds a token that cannot be used")
+    return Inconclusive(reason, _retry_after(answer))
+
+
+def _request(url: str, form: Mapping[str, str], more: Mapping[str, str] | None = None) -> OAuthRequest:
+    headers = {
+        "accept": "application/json",
+        "content-type": "application/x-www-form-urlencoded",
+        "user-agent": USER_AGENT,
+    }
+    return OAuthRequest(url, {**headers, **(more or {})}, form)
+
+
+def _waiting(answer: HttpAnswer, error: object) -> Pending | SlowDown | None:
+    if error == "authorization_pending" and answer.status in {_HTTP_OK, 400}:
+        return Pending()
+    if error == "slow_down" and answer.status in {_HTTP_OK, 400, _TOO_MANY}:
+        return SlowDown()
+    return None
+
+
+def _granted(body: Mapping[str, Any]) -> TokenAnswer | Pending:
+    if body.get("access_token") in (None, ""):
+        return Pending()
+    tokens = _tokens(body)
+    if tokens is None:
+        raise LoginRefusedError(
+            "The server approved the login but sent a token that cannot be used. Try again."
+        )
+    return tokens
+
+
+def _login_ended(error: object, reason: str) -> LoginError:
+    if error == "access_denied":
+        return LoginDeniedError(
+            "The login was refused on the approval page. Start again if that was a mistake."
+        )
+    if error == "expired_token":
+        return LoginTimedOutError("The code expired before it was approved. Start again for a new one.")
+    return LoginRefusedError(f"The server ended the login: {reason}")
+
+
+def _tokens(body: Mapping[str, Any]) -> TokenAnswer | None:
+    """The tokens of a successful answer; None when the access token cannot be used."""
+    access = _token(body, "access_token")
+    if access is None:
+        return None
+    return TokenAnswer(
+        access_token=access,
+        refresh_token=_token(body, "refresh_token"),
+        expires_in=_seconds(body.get("expires_in"), DEFAULT_TOKEN_LIFETIME, MAX_TOKEN_LIFETIME),
+        token_type=_text(body, "token_type"),
+        resource_url=_text(body, "resource_url"),
+        scope=_text(body, "scope"),
+        id_token=_token(body, "id_token"),
+    )
+
+
+def _json_object(answer: HttpAnswer) -> dict[str, Any] | None:
+    try:
+        value = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _describe(answer: HttpAnswer, secret: tuple[str, ...]) -> str:
+    """One sentence on an answer that was not a success; of the body only the OAuth error fields."""
+    body = _json_object(answer)
+    if body is not None and isinstance(body.get("error"), str):
+        named = [_shown(body.get(key), secret) for key in ("error", "error_description")]
+        told = ": ".join(text for text in named if text)
+        return f"HTTP {answer.status}, {told}." if told else f"HTTP {answer.status}."
+    if 300 <= answer.status < 400:  # noqa: PLR2004  # the range of redirects
+        return f"HTTP {answer.status}, a redirect, which is not followed."
+    if answer.status == _TOO_MANY:
+        return "HTTP 429, too many requests. Wait a little and try again."
+    if answer.body.lstrip()[:1] == b"<":
+        what = "perhaps a firewall's captcha" if answer.status == _HTTP_OK else "the service is out of order"
+        return f"HTTP {answer.status} with a web page instead of JSON ({what}). Try again later."
+    if not answer.body.strip():
+        return f"HTTP {answer.status} with an empty body. Try again later."
+    return f"HTTP {answer.status} without a usable answer. Try again later."
+
+
+def _shown(value: object, secret: tuple[str, ...]) -> str:
+    if not isinstance(value, str) or any(one in value for one in secret):
+        return ""
+    return "".join(char for char in value[:_SHOWN] if char.isprintable()).strip().rstrip(".")
+
+
+def _text(body: Mapping[str, Any], key: str) -> str | None:
+    """A string that can be shown and sent: printable, not empty, of a sane length."""
+    value = body.get(key)
+    usable = isinstance(value, str) and 0 < len(value) <= 2048 and value.isprintable()  # noqa: PLR2004
+    return value if usable else None
+
+
+def _token(body: Mapping[str, Any], key: str) -> str | None:
+    value = body.get(key)
+    return value if isinstance(value, str) and TOKEN.fullmatch(value) else None
+
+
+def _seconds(value: object, default: float, most: float) -> float:
+    """A span in seconds, between 1 and `most`; anything that is no positive number is `default`."""
+    if isinstance(value, str):
+        value = _number(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        return default
+    return float(max(1, min(value, most)))
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _retry_after(answer: HttpAnswer) -> float | None:
+    """`Retry-After` (RFC 9110 section 10.2.3) in seconds; its date form counts from the answer's own Date."""
+    value = answer.headers.get("retry-after")
+    if value is None:
+        return None
+    seconds = _number(value)
+    if seconds is None:
+        try:
+            until, sent = (parsedate_to_datetime(text) for text in (value, answer.headers.get("date", "")))
+            seconds = (until - sent).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return max(0.0, min(seconds, MAX_RETRY_AFTER))
+
+
+def _check_page(address: str) -> None:
+    # The page's address is opened in a browser, so it has to be a web page; its query must stay untouched.
+    checked_url(address.partition("?")[0], "the approval page's address")
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -1,0 +1,106 @@
+"""One refresh: send the refresh token, read the answer, try again shortly if the server stumbled."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from litellm_qwen_ai.oauth.errors import ConfigurationError
+from litellm_qwen_ai.oauth.protocol import (
+    Inconclusive,
+    Refused,
+    TokenAnswer,
+    read_refresh_answer,
+    refresh_request,
+)
+from litellm_qwen_ai.oauth.transport import TransportError
+from litellm_qwen_ai.oauth.urls import api_base_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from litellm_qwen_ai.oauth.credentials import Credentials
+    from litellm_qwen_ai.oauth.transport import Poster
+
+TIMEOUT = 30.0  # seconds for one answer
+RETRY_PAUSES = (0.2, 0.8)  # seconds before the second and the third try
+_RETRY_BUDGET = 10.0  # seconds: after a slow failure nobody is made to wait for another
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Refresher:
+    """Sends refreshes to one server. Whether it may send at all is the caller's affair.
+
+    Attributes:
+        base_url: The OAuth server.
+        client_id: The OAuth client id.
+        poster: Sends a request.
+        monotonic: A clock in seconds that never jumps.
+        sleep: Waits for some seconds.
+    """
+
+    base_url: str
+    client_id: str
+    poster: Poster
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
+
+    def ask(self, refresh_token: str, *, patient: bool) -> TokenAnswer | Refused | Inconclusive:
+        """Send the refresh token.
+
+        Sending it a second time does no harm: if the first time spent it, nothing else is left to try.
+
+        Args:
+            refresh_token: The one to spend.
+            patient: Try up to three times while the answer decides nothing: the caller has no other token.
+        """
+        begun = self.monotonic()
+        for pause in (*(RETRY_PAUSES if patient else ()), None):
+            outcome = self._once(refresh_token)
+            if not isinstance(outcome, Inconclusive) or pause is None:
+                break
+            if (outcome.retry_after or 0.0) > pause or self.monotonic() - begun > _RETRY_BUDGET:
+                break
+            self.sleep(pause)
+        return outcome
+
+    def _once(self, refresh_token: str) -> TokenAnswer | Refused | Inconclusive:
+        request = refresh_request(self.base_url, self.client_id, refresh_token)
+        try:
+            answer = self.poster(request, TIMEOUT)
+        except (TransportError, OSError) as error:
+            return Inconclusive(f"{error}.")
+        return read_refresh_answer(answer, refresh_token)
+
+
+def merged(old: Credentials, tokens: TokenAnswer, now: float) -> Credentials:
+    """The login after a refresh; what the answer lacks stays as it was (RFC 6749 section 6).
+
+    Args:
+        old: The login before.
+        tokens: The answer.
+        now: When it came, in epoch seconds.
+    """
+    told = {
+        "access_token": tokens.access_token,
+        "token_type": tokens.token_type,
+        "refresh_token": tokens.refresh_token,
+        "resource_url": _usable(tokens.resource_url),
+        "expiry_date": int((now + tokens.expires_in) * 1000),
+        "scope": tokens.scope,
+        "id_token": tokens.id_token,
+    }
+    return old.model_copy(update={name: value for name, value in told.items() if value is not None})
+
+
+def _usable(resource_url: str | None) -> str | None:
+    """The answer's `resource_url`, unless no token may be sent there."""
+    if resource_url is not None:
+        try:
+            api_base_of(resource_url)
+        except ConfigurationError as error:
+            _log.warning("The server named an endpoint that is not used; the old one stays. %s", error)
+            return None
+    return resource_url

@@ -1,0 +1,310 @@
+"""Where credentials are kept: the `Store` protocol, and `FileStore`, its form on disk.
+
+A write goes through a *draft*, made before the new tokens are asked for. Whatever can fail (folder, rights,
+space) fails then, while the old refresh token is still good. Once the new tokens are there, one `write` puts
+them on disk; a flush and a rename then give them their name. The draft is named after the refresh token that
+it replaces, so that after a crash in between, whoever takes the lock next finds the successor and renames it.
+
+The lock is `flock` on `<file>.lock`, which stays in place. A file system without working locks (some network
+mounts) is not served: two machines may then refresh at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from litellm_qwen_ai.oauth import files
+from litellm_qwen_ai.oauth.credentials import Credentials
+from litellm_qwen_ai.oauth.errors import (
+    ConfigurationError,
+    CorruptCredentialsError,
+    LockTimeoutError,
+    StoreError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from typing_extensions import Self
+
+DEFAULT_FILE_NAME = "oauth_creds.json"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCredentials:
+    """Credentials as a store holds them.
+
+    Attributes:
+        credentials: The login.
+        version: Changes with every write; compare it with `==`, nothing else.
+        saved_at: When they were written, in epoch seconds, if the store knows.
+    """
+
+    credentials: Credentials
+    version: object
+    saved_at: float | None = None
+
+
+class Draft(Protocol):
+    """A write that has been made ready. Leaving its context without `commit` leaves nothing behind."""
+
+    def commit(self, credentials: Credentials, expected: object = None) -> StoredCredentials | None:
+        """Put the credentials in the place of the old ones.
+
+        Args:
+            credentials: What to store.
+            expected: The version that is to be replaced; None replaces whatever is there.
+
+        Returns:
+            What is stored now, or None when the store holds another login than expected: it wins then.
+
+        Raises:
+            StoreError: It did not work.
+        """
+        ...
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class Store(Protocol):
+    """What a session needs of a place to keep one login. A method that cannot work raises `StoreError`."""
+
+    @property
+    def location(self) -> str:
+        """The place, for messages."""
+        ...
+
+    def version(self) -> object | None:
+        """The version of what is stored, as cheaply as possible; None when there is nothing."""
+        ...
+
+    def load(self) -> StoredCredentials | None:
+        """What is stored; None when there is nothing."""
+        ...
+
+    def lock(self, timeout: float) -> AbstractContextManager[None]:
+        """Keep every other process and thread out; `LockTimeoutError` after `timeout` seconds."""
+        ...
+
+    def prepare(self, replaces: Credentials | None) -> Draft:
+        """Make a write ready; only under the lock.
+
+        Args:
+            replaces: The credentials that a refresh is about to spend; None for a new login.
+        """
+        ...
+
+    def delete(self) -> bool:
+        """Forget the login; only under the lock. True if there was one."""
+        ...
+
+
+class FileStore:
+    """One login in one JSON file: mode 0600, in a folder of mode 0700 when we make it.
+
+    Args:
+        directory: The folder. It is made when something is written.
+        file_name: The file in it; a bare name.
+
+    Raises:
+        ConfigurationError: `file_name` is not a bare file name.
+    """
+
+    def __init__(self, directory: Path, file_name: str = DEFAULT_FILE_NAME) -> None:
+        fault = _name_fault(file_name)
+        if fault:
+            raise ConfigurationError(
+                f"The credentials file's name {file_name!r} cannot be used: {fault}. QWEN_AUTH_FILE takes a "
+                "file name like oauth_creds.json; set the folder with QWEN_TOKEN_DIR."
+            )
+        self.path = directory / file_name
+
+    @property
+    def location(self) -> str:
+        """The file's path."""
+        return str(self.path)
+
+    def __repr__(self) -> str:
+        return f"FileStore({self.location!r})"
+
+    def version(self) -> object | None:
+        """The file's identity: device, inode, size and times. One `stat`."""
+        with files.store_errors("look at", self.path, writing=False):
+            try:
+                return files.identity(self.path.stat())
+            except FileNotFoundError:
+                return None
+
+    def load(self) -> StoredCredentials | None:
+        """Read the file.
+
+        Raises:
+            CorruptCredentialsError: It holds no credentials.
+            StoreError: It cannot be read, or must not be trusted because other users can write it.
+        """
+        found = files.read(self.path)
+        if found is None:
+            return None
+        data, status = found
+        try:
+            credentials = Credentials.from_json(data)
+        except CorruptCredentialsError as error:
+            raise CorruptCredentialsError(
+                f"{self.path}: {error}. Put a good copy there, or run `litellm-qwen-ai login --force`, "
+                "which keeps the old file beside the new one."
+            ) from None
+        return StoredCredentials(credentials, files.identity(status), status.st_mtime)
+
+    @contextlib.contextmanager
+    def lock(self, timeout: float) -> Iterator[None]:
+        """Hold `<file>.lock`, and finish what a crashed writer left.
+
+        Raises:
+            LockTimeoutError: It was held elsewhere for `timeout` seconds.
+            ReadOnlyStoreError: The lock file cannot be made, or the crashed write not be finished.
+            StoreError: Any other fault of the file system.
+        """
+        import filelock  # noqa: PLC0415  # 70 ms of import that reading does without
+
+        target = files.target_of(self.path)
+        # A new object each time: the locks of two threads must exclude each other, not count up.
+        lock = filelock.FileLock(f"{target}.lock", mode=files.FILE_MODE)
+        with files.store_errors("lock", self.path):
+            files.make_folder(target.parent)
+            try:
+                lock.acquire(timeout=timeout)
+            except filelock.Timeout:
+                raise LockTimeoutError(
+                    f"Another process has held {target}.lock for {timeout:g} s. If none is logging in or "
+                    "refreshing, end the one that is stuck (`fuser` or `lsof` names it)."
+                ) from None
+        try:
+            self._finish_crashed_write(target)
+            yield
+        finally:
+            lock.release()
+
+    def prepare(self, replaces: Credentials | None) -> FileDraft:
+        """Make the draft: a file with the right mode and the space reserved.
+
+        Raises:
+            ReadOnlyStoreError: The folder or the file takes no writes.
+            StoreError: No space, not a regular file, or any other fault.
+        """
+        target = files.target_of(self.path)
+        files.check_replaceable(target)
+        files.remove_drafts(target)
+        draft = files.draft_path(target, replaces.refresh_token if replaces else None)
+        with files.store_errors("write", self.path):
+            return FileDraft(self, target, draft, files.open_draft(draft, target), replaces)
+
+    def save(self, credentials: Credentials, expected: object = None) -> StoredCredentials | None:
+        """Write at once; only under the lock. See `Draft.commit`."""
+        with self.prepare(None) as draft:
+            return draft.commit(credentials, expected)
+
+    def delete(self) -> bool:
+        """Remove the file and every draft; the lock file and a symbolic link stay. Only under the lock."""
+        target = files.target_of(self.path)
+        files.remove_drafts(target)
+        with files.store_errors("remove", self.path):
+            try:
+                target.unlink()
+            except FileNotFoundError:
+                return False
+        files.flush_folder(target.parent)
+        return True
+
+    def _finish_crashed_write(self, target: Path) -> None:
+        draft = self._successor(target)
+        if draft is not None:
+            with files.store_errors("finish writing", self.path):
+                draft.replace(target)
+            files.flush_folder(target.parent)
+
+    def _successor(self, target: Path) -> Path | None:
+        """The draft that a crashed writer completed for the credentials now in the file, if there is one."""
+        with contextlib.suppress(StoreError):  # an unusable file has no successor, a cut draft is none
+            stored = self.load()
+            if stored is not None and stored.credentials.refresh_token is not None:
+                draft = files.draft_path(target, stored.credentials.refresh_token)
+                found = files.read(draft)
+                if found is not None:
+                    Credentials.from_json(found[0])
+                    return draft
+        return None
+
+
+class FileDraft:
+    """See `Draft`."""
+
+    def __init__(
+        self, store: FileStore, target: Path, draft: Path, fd: int, replaces: Credentials | None
+    ) -> None:
+        self._store, self._target, self._draft, self._replaces = store, target, draft, replaces
+        self._fd: int | None = fd
+        self._keep = False  # once written, the draft may be the only copy of the new tokens
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._close()
+        if not self._keep:
+            with contextlib.suppress(OSError):
+                self._draft.unlink(missing_ok=True)
+
+    def commit(self, credentials: Credentials, expected: object = None) -> StoredCredentials | None:
+        """See `Draft.commit`."""
+        if self._fd is None:
+            raise ValueError("a draft serves one commit")
+        with files.store_errors("write", self._store.path):
+            files.write_draft(self._fd, credentials.to_json())
+            self._keep = True
+            if not self._replaceable(expected):
+                self._keep = False
+                return None
+            os.fsync(self._fd)
+            self._close()  # Windows renames no open file
+            self._draft.replace(self._target)
+            status = self._target.stat()
+        files.flush_folder(self._target.parent)
+        return StoredCredentials(credentials, files.identity(status), status.st_mtime)
+
+    def _replaceable(self, expected: object) -> bool:
+        """Whether the store still holds what we set out to replace; a file that was only touched does."""
+        if expected is None:
+            return True
+        try:
+            if self._store.version() == expected:
+                return True
+            stored = self._store.load()
+        except StoreError:
+            return True  # unreadable is not another login
+        if stored is None or self._replaces is None:
+            return False
+        return stored.credentials.refresh_token == self._replaces.refresh_token
+
+    def _close(self) -> None:
+        if self._fd is not None:
+            fd, self._fd = self._fd, None
+            with contextlib.suppress(OSError):  # after fsync a close has nothing left to report
+                os.close(fd)
+
+
+def _name_fault(name: str) -> str | None:
+    if not name or name in {".", ".."}:
+        return "it names no file"
+    if "/" in name or "\\" in name:
+        return "it holds a path separator"
+    if ".." in name:
+        return "it holds '..'"
+    if ":" in name or not name.isprintable():
+        return "it holds a character that not every system takes"
+    return None

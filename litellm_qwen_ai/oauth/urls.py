@@ -1,0 +1,69 @@
+"""Which URLs a token may travel to: https, or http on this machine; no name or password inside."""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from litellm_qwen_ai.oauth.errors import ConfigurationError
+
+
+def is_loopback(host: str) -> bool:
+    """True for `localhost`, 127.0.0.0/8 and ::1."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def checked_url(url: str, name: str) -> str:
+    """The URL without trailing slashes, if a token may be sent there.
+
+    Args:
+        url: An absolute URL.
+        name: What to call it in the message, e.g. `QWEN_OAUTH_BASE_URL`.
+
+    Raises:
+        ConfigurationError: It is no such URL; the message says why. A password in it is not shown.
+    """
+    fault = _fault(url)
+    if fault:
+        raise ConfigurationError(f"{name} cannot be used: {fault}.")
+    return url.rstrip("/")
+
+
+def api_base_of(resource_url: str) -> str:
+    """The chat base URL behind a login's `resource_url`: `portal.qwen.ai` -> `https://portal.qwen.ai/v1`.
+
+    Raises:
+        ConfigurationError: No token may be sent there.
+    """
+    bare = resource_url.rstrip("/")
+    url = checked_url(bare if "://" in bare else f"https://{bare}", "the login's resource_url")
+    return url if url.endswith("/v1") else f"{url}/v1"
+
+
+def _fault(url: str) -> str | None:
+    # urlsplit drops tabs and line ends silently, so they are looked for first.
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        return "it holds characters that no URL has"
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "it is no URL"
+    if "@" in parts.netloc:
+        return "it holds a user name or password"
+    return _form_fault(url, parts.scheme, host or "")
+
+
+def _form_fault(url: str, scheme: str, host: str) -> str | None:
+    if scheme not in {"http", "https"} or not host:
+        return f"{url!r} is not of the form https://host"
+    if "?" in url or "#" in url:
+        return f"{url!r} has a query or a fragment"
+    if scheme == "http" and not is_loopback(host):
+        return f"{url!r} is plain http to another machine; only https is allowed there"
+    return None
