@@ -171,7 +171,7 @@ def _content(payload: Mapping[str, Any]) -> str:
     if payload.get("enable_search"):
         sentences.append(f'I searched the web for "{prompt}".')
     if results:
-        sentences += [f"{call} answered: {result}" for call, result in results]
+        sentences += [f"{call} answered: {result}".rstrip(".") + "." for call, result in results]
         sentences.append(f'You asked: "{prompt}".')
     else:
         sentences.append(f'You said: "{prompt}".')

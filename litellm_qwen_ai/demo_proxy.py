@@ -1,0 +1,126 @@
+"""A LiteLLM proxy in a process of its own, for as long as the demo needs it."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_NEEDED = ("fastapi", "uvicorn", "apscheduler")  # what only LiteLLM's proxy extra brings
+_DEADLINE = 45.0  # seconds to become ready
+_GRACE = 10.0  # seconds to end by itself
+_PAUSE = 0.25  # seconds between two looks
+_OK = 200
+_TAIL = 1500  # characters of the log to show
+_FOREIGN = ("LITELLM_", "DATABASE_URL", "REDIS_", "OPENAI_", "CONFIG_FILE_PATH")
+
+
+class ProxyMissingError(Exception):
+    """LiteLLM's proxy is not installed; the text says how to install it."""
+
+
+class ProxyFailedError(Exception):
+    """The proxy did not start; the text holds the end of its log."""
+
+
+def proxy_config() -> Path:
+    """Return the example configuration: a checkout's own, else the copy in the package."""
+    here = Path(__file__).parent
+    checkout = here.parent / "examples" / "config.yaml"
+    return checkout if checkout.is_file() else here / "example_config.yaml"
+
+
+@contextmanager
+def running_proxy(config: Path, *, key: str, say: Callable[[str], None]) -> Iterator[str]:
+    """Run `litellm --config CONFIG` on a free loopback port until the `with` block ends.
+
+    Args:
+        config: The proxy's configuration.
+        key: The master key for it.
+        say: Told what is done.
+
+    Yields:
+        The proxy's address.
+
+    Raises:
+        ProxyMissingError: LiteLLM's proxy is not installed.
+        ProxyFailedError: It ended, or was not ready in time.
+    """
+    command = [_executable(), "--config", str(config), "--host", "127.0.0.1", "--port", str(_free_port())]
+    url = f"http://127.0.0.1:{command[-1]}"
+    say("$ " + " ".join(["litellm", *command[1:]]))
+    with tempfile.TemporaryFile() as log:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter's litellm, with our own arguments
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=_environment(key)
+        )
+        try:
+            if not _becomes_ready(process, url):
+                log.seek(0)
+                tail = log.read().decode("utf-8", "replace")[-_TAIL:]
+                what = (
+                    "was not ready in time" if process.poll() is None else f"ended with {process.returncode}"
+                )
+                raise ProxyFailedError(f"the proxy {what}. The end of its log:\n{tail}")
+            yield url
+        finally:
+            _end(process)
+
+
+def _executable() -> str:
+    if not all(importlib.util.find_spec(name) for name in _NEEDED):
+        raise ProxyMissingError(
+            'LiteLLM\'s proxy is not installed. To install it: pip install "litellm-qwen-ai[proxy]"'
+        )
+    beside = shutil.which("litellm", path=str(Path(sys.executable).parent))
+    found = beside or shutil.which("litellm")
+    if found is None:
+        raise ProxyMissingError("The command litellm is not found beside this Python, nor on PATH.")
+    return found
+
+
+def _environment(key: str) -> dict[str, str]:
+    """The environment without what would make it another proxy: a database, another key or configuration."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    return {**kept, "LITELLM_MASTER_KEY": key, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+
+
+def _becomes_ready(process: subprocess.Popen[bytes], url: str) -> bool:
+    until = time.monotonic() + _DEADLINE
+    with httpx.Client(timeout=5, trust_env=False) as client:
+        while time.monotonic() < until and process.poll() is None:
+            try:
+                if client.get(f"{url}/health/readiness").status_code == _OK:
+                    return True
+            except httpx.TransportError:
+                pass  # not listening yet
+            time.sleep(_PAUSE)
+    return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
