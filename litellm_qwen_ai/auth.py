@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import litellm
+from litellm import exceptions
 
 from litellm_qwen_ai.chat.request import DEFAULT_API_BASE
 from litellm_qwen_ai.models import PROVIDER
@@ -80,7 +80,7 @@ class BearerSource:
             try:
                 return self._of_login(session.get(rejected=rejected))
             except NotLoggedInError:
-                from litellm_qwen_ai.oauth.login import may_prompt  # noqa: PLC0415  # most programs never log in
+                from litellm_qwen_ai.oauth import may_prompt  # noqa: PLC0415  # most programs never log in
 
                 if not may_prompt():
                     raise
@@ -108,7 +108,7 @@ class BearerSource:
         return session_for(self._settings, self._account)
 
     def _log_in(self, session: Session) -> Credentials:
-        from litellm_qwen_ai.oauth.login import device_login  # noqa: PLC0415  # as above
+        from litellm_qwen_ai.oauth import device_login  # noqa: PLC0415  # as above
 
         device_login(
             self._settings.store(self._account),
@@ -152,12 +152,12 @@ def as_litellm_error(error: QwenAuthError, model: str) -> Exception:
     """
     known: dict[str, Any] = {"message": str(error), "model": model, "llm_provider": PROVIDER}
     if isinstance(error, NotLoggedInError):
-        return litellm.AuthenticationError(**known)
+        return exceptions.AuthenticationError(**known)
     if isinstance(error, ConfigurationError):
-        return litellm.BadRequestError(**known)
+        return exceptions.BadRequestError(**known)
     if isinstance(error, RefreshError):
         return _unavailable(error, known)
-    return litellm.InternalServerError(**known)
+    return exceptions.InternalServerError(**known)
 
 
 def _unavailable(error: RefreshError, known: dict[str, Any]) -> Exception:
@@ -165,7 +165,7 @@ def _unavailable(error: RefreshError, known: dict[str, Any]) -> Exception:
 
     headers = {} if error.retry_after is None else {"retry-after": str(max(0, round(error.retry_after)))}
     request = httpx.Request("POST", "https://oauth.invalid/token")
-    mapped = litellm.ServiceUnavailableError(
+    mapped = exceptions.ServiceUnavailableError(
         **known, response=httpx.Response(503, headers=headers, request=request)
     )
     # LiteLLM's own mapping, which our exceptions skip, would set this for Router and the proxy.

@@ -67,7 +67,7 @@ def install(module: Any, handler: Any) -> None:
         *(entry for entry in module.custom_provider_map if entry["provider"] != PROVIDER),
         {"provider": PROVIDER, "custom_handler": handler},
     ]
-    custom_llm_setup()
+    custom_llm_setup()  # type: ignore[no-untyped-call]  # LiteLLM's
     register_with_litellm(module)
     if Settings.from_environment().host_adaptations:
         apply_adaptations()
@@ -84,9 +84,9 @@ def apply_adaptations() -> None:
 
 def remove_adaptations() -> None:
     """Put LiteLLM back as it was before `apply_adaptations`; idempotent."""
-    wrapper = getattr(litellm.main, _DISPATCH, None)
-    if hasattr(wrapper, "_qwen_ai_original"):
-        setattr(litellm.main, _DISPATCH, wrapper._qwen_ai_original)  # noqa: SLF001  # our own mark
+    original = getattr(getattr(litellm.main, _DISPATCH, None), "_qwen_ai_original", None)
+    if original is not None:
+        setattr(litellm.main, _DISPATCH, original)
     if _our_member() is not None:
         LlmProviders._member_map_.pop(_MEMBER)
         LlmProviders._member_names_.remove(_MEMBER)
@@ -135,7 +135,7 @@ def async_http(client: Any) -> tuple[httpx.AsyncClient, Any]:
         return client, client
     if isinstance(client, AsyncHTTPHandler):
         return client.client, client
-    owner = get_async_httpx_client(llm_provider=PROVIDER)  # type: ignore[arg-type]  # LiteLLM annotates its enum; it only joins the text to a cache key
+    owner = get_async_httpx_client(llm_provider=PROVIDER)  # type: ignore[arg-type,unused-ignore]  # some versions annotate an enum; it becomes part of a cache key
     return owner.client, owner
 
 

@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import litellm
-from litellm import CustomLLM
+from litellm import exceptions
+from litellm.llms.custom_llm import CustomLLM
 
 from litellm_qwen_ai import host
 from litellm_qwen_ai.auth import Bearer, BearerSource
@@ -246,7 +246,7 @@ class QwenAI(CustomLLM):
 
 
 def _not_offered(what: str, instead: str, call: dict[str, Any]) -> Exception:
-    return litellm.BadRequestError(
+    return exceptions.BadRequestError(
         message=(
             f"qwen_ai/ offers chat only, no {what}. LiteLLM's own route {instead} (with a DASHSCOPE_API_KEY "
             "from Alibaba Cloud Model Studio) serves Qwen's other models."

@@ -36,8 +36,13 @@ REFUSALS = [
     ("cut", litellm.APIConnectionError, 500),
     ("html_200", litellm.exceptions.openai.APIError, None),
     ("empty_200", litellm.exceptions.openai.APIError, None),
-    ("error_in_200", litellm.RateLimitError, 429),
+    ("error_in_200", litellm.exceptions.openai.APIError, None),
 ]
+
+
+def _as_raised_by_us(error: Any) -> Any:
+    """LiteLLM wraps what an async stream raises, for every provider, in an exception for its Router."""
+    return getattr(error, "original_exception", None) or error
 
 
 @pytest.mark.parametrize(("name", "kind", "status"), REFUSALS, ids=[row[0] for row in REFUSALS])
@@ -67,15 +72,15 @@ def test_throttling_is_tried_again_after_the_servers_time(
 ) -> None:
     sandbox.answer_next("chat", "throttled")
     assert ask().choices[0].message.content
-    assert waits == [7.0]
+    assert waits == [3.0]
 
 
 def test_router_and_proxy_can_read_the_servers_time(ask: Any, sandbox: Sandbox) -> None:
     sandbox.answer_next("chat", "throttled")
     with pytest.raises(litellm.RateLimitError) as failure:
         ask(max_retries=0)
-    assert failure.value.response.headers["retry-after"] == "7"
-    assert failure.value.litellm_response_headers["retry-after"] == "7"
+    assert failure.value.response.headers["retry-after"] == "3"
+    assert failure.value.litellm_response_headers["retry-after"] == "3"
 
 
 def test_a_spent_quota_names_the_ways_that_work(ask: Any, sandbox: Sandbox, waits: list[float]) -> None:
@@ -105,7 +110,7 @@ def test_retries_stop_after_the_allowed_number(ask: Any, sandbox: Sandbox, waits
         ("stream_cut", litellm.exceptions.openai.APIError),
         ("stream_ends_early", litellm.exceptions.openai.APIError),
         ("html_stream", litellm.exceptions.openai.APIError),
-        ("json_error_stream", litellm.exceptions.openai.APIError),
+        ("json_error_stream", litellm.RateLimitError),
     ],
 )
 async def test_an_error_inside_a_stream_is_an_error_and_never_text(
@@ -113,7 +118,7 @@ async def test_an_error_inside_a_stream_is_an_error_and_never_text(
 ) -> None:
     sandbox.answer_next("chat", name)
     text = ""
-    with pytest.raises(kind) as failure:  # noqa: PT012  # the error comes while reading
+    with pytest.raises(litellm.exceptions.openai.APIError) as failure:  # noqa: PT012  # it comes while reading
         async for chunk in await litellm.acompletion(
             "qwen_ai/coder-model", messages=[{"role": "user", "content": "ping"}], stream=True
         ):
@@ -121,7 +126,9 @@ async def test_an_error_inside_a_stream_is_an_error_and_never_text(
     assert "rror" not in text
     assert "<html" not in text
     assert "hrottl" not in text
-    assert getattr(failure.value, "llm_provider", "qwen_ai") == "qwen_ai"
+    error = _as_raised_by_us(failure.value)
+    assert isinstance(error, kind)
+    assert error.llm_provider == "qwen_ai"
     await litellm.close_litellm_async_clients()
 
 
@@ -150,4 +157,4 @@ def test_the_handler_of_a_user_can_be_told_how_to_wait(sandbox: Sandbox, login: 
         optional_params={},
     )
     assert response.choices[0].message.content
-    assert seconds == [7.0]
+    assert seconds == [3.0]

@@ -42,15 +42,18 @@ async def test_a_refused_async_stream_raises_from_acompletion(sandbox: Sandbox) 
 async def test_without_the_adaptation_it_raises_at_the_first_chunk(sandbox: Sandbox) -> None:
     sandbox.answer_next("chat", "throttled")
     stream = await litellm.acompletion("qwen_ai/coder-model", messages=MESSAGES, stream=True, max_retries=0)
-    with pytest.raises(litellm.RateLimitError):
+    with pytest.raises(litellm.exceptions.MidStreamFallbackError) as failure:
         await _closed(stream)
+    assert isinstance(failure.value.original_exception, litellm.RateLimitError)
     await litellm.close_litellm_async_clients()
 
 
 async def test_an_async_stream_shows_the_servers_headers(sandbox: Sandbox) -> None:
     assert sandbox.url
     stream = await litellm.acompletion("qwen_ai/coder-model", messages=MESSAGES, stream=True)
-    assert any("request-id" in name for name in stream._hidden_params["additional_headers"])
+    assert stream._hidden_params["additional_headers"]["llm_provider-content-type"].startswith(
+        "text/event-stream"
+    )
     assert await _closed(stream)
 
 
@@ -143,7 +146,7 @@ async def test_another_providers_stream_is_left_as_lazy_as_it_was(monkeypatch: p
     other = {"provider": "other_ai", "custom_handler": _Other()}
     monkeypatch.setattr(litellm, "custom_provider_map", [*litellm.custom_provider_map, other])
     stream = await litellm.acompletion("other_ai/m", messages=MESSAGES, stream=True)
-    with pytest.raises(litellm.RateLimitError, match="late"):
+    with pytest.raises(litellm.exceptions.MidStreamFallbackError, match="late"):
         await stream.__anext__()
 
 

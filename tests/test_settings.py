@@ -1,0 +1,86 @@
+"""The environment, as it is read at call time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+from litellm_qwen_ai.oauth.errors import ConfigurationError
+from litellm_qwen_ai.settings import Settings
+
+
+def test_nothing_set_means_qwens_own_service_and_the_users_config_folder() -> None:
+    settings = Settings.from_environment({})
+    assert settings.token_dir == Path(platformdirs.user_config_dir("litellm", appauthor=False)) / "qwen_ai"
+    assert settings.auth_file == "oauth_creds.json"
+    assert settings.oauth_base_url == "https://chat.qwen.ai"
+    assert settings.api_base is None
+    assert settings.api_key is None
+    assert settings.host_adaptations is True
+
+
+def test_every_variable_is_read() -> None:
+    settings = Settings.from_environment(
+        {
+            "QWEN_TOKEN_DIR": "/srv/tokens",
+            "QWEN_AUTH_FILE": "team.json",
+            "QWEN_OAUTH_BASE_URL": "https://gateway.example/",
+            "QWEN_OAUTH_CLIENT_ID": "client",
+            "QWEN_API_BASE": "https://api.example/v1",
+            "QWEN_API_KEY": "sk-key",
+            "QWEN_HOST_ADAPTATIONS": "0",
+        }
+    )
+    assert settings.store().path == Path("/srv/tokens/team.json")
+    assert settings.oauth_base_url == "https://gateway.example"
+    assert settings.oauth_client_id == "client"
+    assert settings.api_base == "https://api.example/v1"
+    assert settings.api_key == "sk-key"
+    assert settings.host_adaptations is False
+
+
+def test_an_empty_variable_counts_as_not_set() -> None:
+    names = ("TOKEN_DIR", "AUTH_FILE", "OAUTH_BASE_URL", "OAUTH_CLIENT_ID", "API_BASE", "API_KEY")
+    empty = {f"QWEN_{name}": " " for name in (*names, "HOST_ADAPTATIONS")}
+    assert Settings.from_environment(empty) == Settings.from_environment({})
+
+
+def test_a_tilde_expands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert Settings.from_environment({"QWEN_TOKEN_DIR": "~/tokens"}).token_dir == tmp_path / "tokens"
+
+
+def test_a_home_folder_that_is_not_there_is_said() -> None:
+    with pytest.raises(ConfigurationError, match="QWEN_TOKEN_DIR"):
+        Settings.from_environment({"QWEN_TOKEN_DIR": "~no-such-user-here/tokens"})
+
+
+def test_the_environment_is_read_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QWEN_API_BASE", "https://one.example/v1")
+    assert Settings.from_environment().api_base == "https://one.example/v1"
+    monkeypatch.setenv("QWEN_API_BASE", "https://two.example/v1")
+    assert Settings.from_environment().api_base == "https://two.example/v1"
+
+
+def test_the_key_is_in_no_representation() -> None:
+    assert "sk-secret" not in repr(Settings.from_environment({"QWEN_API_KEY": "sk-secret"}))
+
+
+@pytest.mark.parametrize("name", ["a/b.json", "../b.json", "..", "/etc/b.json"])
+def test_an_auth_file_with_a_path_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="file name"):
+        Settings.from_environment({"QWEN_AUTH_FILE": name}).store()
+
+
+def test_an_account_is_a_file_beside_the_default_one() -> None:
+    settings = Settings.from_environment({"QWEN_TOKEN_DIR": "/srv/tokens"})
+    assert settings.store("alice").path == Path("/srv/tokens/alice.json")
+
+
+@pytest.mark.parametrize("name", ["", "../alice", "a/b", ".alice", "al ice", "alice\n", "..", "alicé"])
+def test_an_account_is_a_name_and_never_a_path(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="never a path"):
+        Settings.from_environment({}).store(name)
