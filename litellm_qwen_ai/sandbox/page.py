@@ -47,6 +47,7 @@ button, input { flex: 1; min-width: 0; min-height: 2.9rem; padding: .6rem 1rem; 
 button { font-weight: 600; cursor: pointer; } button:hover { border-color: var(--accent); }
 button.yes { background: var(--accent); border-color: var(--accent); color: var(--on-accent); }
 button:focus-visible, input:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+main > :last-child { margin-bottom: 0; } a { color: var(--accent); }
 .good { color: var(--good); } .bad { color: var(--bad); }
 """
 _BADGE = '<p class="badge">Sandbox: a Qwen on this machine</p>'
@@ -136,7 +137,7 @@ class ApprovalPage:
 def index_page(url: str) -> Reply:
     """Return the page at `/`, which says what this server is."""
     return _page(
-        "A Qwen on this machine",
+        "The sandbox is running",
         f"""<p>Programs log in and chat here as they would at Qwen. Nothing leaves this machine.</p>
 <dl><dt>OAuth</dt><dd>{escape(url)}</dd><dt>Chat</dt><dd>{escape(url)}/v1</dd>
 <dt>Answers</dt><dd><a href="/sandbox/answers">/sandbox/answers</a></dd>
