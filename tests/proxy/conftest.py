@@ -17,6 +17,7 @@ from litellm_qwen_ai.sandbox import Sandbox
 
 CONFIG = Path(__file__).parents[2] / "examples" / "config.yaml"
 START_DEADLINE = 90.0  # seconds
+MASTER_KEY = "sk-made-up-for-the-tests-of-the-proxy"
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Proxy:
     url: str
     sandbox: Sandbox
     token_dir: Path
+    key: str = MASTER_KEY
     lines: list[str] = field(default_factory=list)
 
     @property
@@ -74,7 +76,8 @@ def _read(process: subprocess.Popen[str], proxy: Proxy, ready: threading.Event) 
 def _environment(sandbox: Sandbox, token_dir: Path) -> dict[str, str]:
     foreign = ("QWEN_", "LITELLM_", "OPENAI_", "DATABASE_")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    return {**inherited, **sandbox.environment(token_dir), "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    ours = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": MASTER_KEY}
+    return {**inherited, **sandbox.environment(token_dir), **ours}
 
 
 def _free_port() -> int:
@@ -93,6 +96,7 @@ def logged_in(proxy: Proxy) -> Proxy:
 
 @pytest.fixture
 def logged_out(proxy: Proxy) -> Proxy:
-    """The proxy without a login."""
+    """The proxy without a login; a token that it may hold in memory is worth nothing."""
     (proxy.token_dir / "oauth_creds.json").unlink(missing_ok=True)
+    proxy.sandbox.revoke()
     return proxy
