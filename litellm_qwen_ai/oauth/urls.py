@@ -40,8 +40,8 @@ def api_base_of(resource_url: str) -> str:
     Raises:
         ConfigurationError: No token may be sent there.
     """
-    bare = resource_url.rstrip("/")
-    url = checked_url(bare if "://" in bare else f"https://{bare}", "the login's resource_url")
+    absolute = resource_url if "://" in resource_url else f"https://{resource_url}"
+    url = checked_url(absolute, "the login's resource_url")
     return url if url.endswith("/v1") else f"{url}/v1"
 
 

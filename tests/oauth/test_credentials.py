@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import json
+import pickle
+import string
+import traceback
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from litellm_qwen_ai.oauth.credentials import Credentials
+from litellm_qwen_ai.oauth.errors import ConfigurationError, CorruptCredentialsError
+
+SECRET = "s3cret-" + "x" * 20
+tokens = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=80)
+secret_tokens = st.text(string.ascii_letters + string.digits, min_size=12, max_size=40).map("tk_".__add__)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+unknown_keys = st.dictionaries(
+    st.text(min_size=1).filter(lambda name: name not in Credentials.model_fields), json_values, max_size=4
+)
+
+
+def a_login(**changes: Any) -> dict[str, Any]:
+    return {"access_token": SECRET, "refresh_token": SECRET + "-r", "expiry_date": 1_800_000_000_000, **changes}
+
+
+@given(
+    access=tokens,
+    refresh=st.none() | tokens,
+    expiry=st.integers(0, 253_402_300_799_000),
+    scope=st.none() | st.text(),
+    unknown=unknown_keys,
+)
+def test_what_is_written_is_read_back_with_unknown_keys(
+    access: str, refresh: str | None, expiry: int, scope: str | None, unknown: dict[str, Any]
+) -> None:
+    login = Credentials(
+        access_token=access, refresh_token=refresh, expiry_date=expiry, scope=scope, **unknown
+    )
+    again = Credentials.from_json(login.to_json())
+    assert again == login
+    assert again.model_extra == unknown
+
+
+@given(data=st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
+def test_any_bytes_are_credentials_or_a_clear_error(data: bytes) -> None:
+    try:
+        login = Credentials.from_json(data)
+    except CorruptCredentialsError as error:
+        assert str(error).startswith("not a credentials file: ")
+        assert error.__context__ is None
+    else:
+        assert Credentials.from_json(login.to_json()) == login
+
+
+@given(access=secret_tokens, refresh=secret_tokens, identity=secret_tokens)
+def test_no_secret_in_repr_or_str(access: str, refresh: str, identity: str) -> None:
+    login = Credentials(access_token=access, refresh_token=refresh, id_token=identity, other=access)
+    shown = f"{login!r} {login} {[login]} {list(login.__rich_repr__())}"
+    assert not [secret for secret in (access, refresh, identity) if secret in shown]
+
+
+@given(
+    secret=secret_tokens,
+    fault=st.sampled_from(["access_token", "refresh_token", "expiry_date", "token_type", "scope", "id_token"]),
+    cut=st.booleans(),
+)
+def test_no_secret_in_an_error_about_a_bad_file(secret: str, fault: str, cut: bool) -> None:
+    text = json.dumps({"access_token": secret, "refresh_token": secret, fault: [secret, secret + "\n"]})
+    with pytest.raises(CorruptCredentialsError) as caught:
+        Credentials.from_json(text.encode()[: -2 if cut else None])
+    told = "".join(traceback.format_exception(caught.value)) + repr(pickle.dumps(caught.value))
+    assert secret not in told
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"", "it is empty"),
+        (b"  \n", "it is empty"),
+        (b"{", "line 1, column 2"),
+        (b"[]", "a JSON object is expected, not a list"),
+        (b"null", "not a NoneType"),
+        (b"\xff\xfe\xfd", "it is not UTF-8 text"),
+        (b'{"access_token": NaN}', "NaN is not JSON"),
+        (b'{"access_token": "a", "x": 1e999}', "a number is too large"),
+        (b'{"access_token": "a", "x": ' + b"[" * 60 + b"]" * 60 + b"}", "it is nested too deeply"),
+        (b"[" * 100_000, "it is nested too deeply"),
+        (b'{"refresh_token": "r"}', "access_token: Field required"),
+        (b'{"access_token": ""}', "access_token: Value error, is empty"),
+        (b'{"access_token": "a\\r\\nHost: evil"}', "access_token: Value error"),
+        (b'{"access_token": "a", "refresh_token": "r r"}', "refresh_token: Value error"),
+        (b'{"access_token": 7}', "access_token: Input should be a valid string"),
+        (b'{"access_token": "a", "expiry_date": "soon"}', "is no number of milliseconds"),
+        (b'{"access_token": "a", "expiry_date": true}', "is no number of milliseconds"),
+    ],
+)
+def test_a_bad_file_is_refused_with_the_reason(data: bytes, told: str) -> None:
+    with pytest.raises(CorruptCredentialsError) as caught:
+        Credentials.from_json(data)
+    assert told in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [(None, 0), (-5, 0), (1_800_000_000_000.75, 1_800_000_000_000), (10**30, 253_402_300_799_000)],
+)
+def test_an_odd_expiry_is_brought_into_range(written: Any, read: int) -> None:
+    login = Credentials.from_json(json.dumps(a_login(expiry_date=written)).encode())
+    assert login.expiry_date == read
+
+
+def test_a_missing_expiry_counts_as_dead() -> None:
+    assert Credentials.from_json(b'{"access_token": "a"}').seconds_left(now=1.0) == -1.0
+
+
+def test_an_empty_refresh_token_is_none() -> None:
+    assert Credentials.from_json(b'{"access_token": "a", "refresh_token": ""}').refresh_token is None
+
+
+def test_seconds_left_counts_from_the_given_time() -> None:
+    assert Credentials(**a_login()).seconds_left(1_799_999_990.5) == 9.5
+
+
+def test_the_file_of_qwen_code_can_be_carried_over() -> None:
+    text = json.dumps(a_login(token_type="Bearer", resource_url="portal.qwen.ai"), indent=2)
+    assert json.loads(Credentials.from_json(text.encode()).to_json()) == json.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("resource_url", "base"),
+    [
+        ("portal.qwen.ai", "https://portal.qwen.ai/v1"),
+        ("portal.qwen.ai/", "https://portal.qwen.ai/v1"),
+        ("https://portal.qwen.ai/v1", "https://portal.qwen.ai/v1"),
+        ("https://portal.qwen.ai/v1///", "https://portal.qwen.ai/v1"),
+        (
+            "https://dashscope.aliyuncs.com/compatible-mode",
+            "https://dashscope.aliyuncs.com/compatible-mode/v1",
+        ),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080/v1"),
+        ("http://[::1]:8080", "http://[::1]:8080/v1"),
+        ("http://localhost:8080/v1", "http://localhost:8080/v1"),
+        ("127.0.0.1:8080", "https://127.0.0.1:8080/v1"),
+        (None, None),
+        ("", None),
+    ],
+)
+def test_the_base_url_comes_from_resource_url(resource_url: str | None, base: str | None) -> None:
+    assert Credentials(**a_login(resource_url=resource_url)).api_base == base
+
+
+@pytest.mark.parametrize(
+    ("resource_url", "told"),
+    [
+        ("http://portal.qwen.ai", "plain http to another machine"),
+        ("http://10.0.0.7/v1", "plain http to another machine"),
+        ("http://127.0.0.1.evil.example", "plain http to another machine"),
+        ("https://user:pass@portal.qwen.ai", "user name or password"),
+        ("portal.qwen.ai@evil.example", "user name or password"),
+        ("ftp://portal.qwen.ai", "not of the form"),
+        ("https://", "not of the form"),
+        ("https://portal.qwen.ai/?next=", "query or a fragment"),
+        ("https://portal.qwen.ai/#v1", "query or a fragment"),
+        ("https://portal.qwen.ai\r\nHost: evil", "characters that no URL has"),
+        ("https://portal.qwen.ai\\@evil.example", "characters that no URL has"),
+        ("https://portal.qwen.ai:99999", "it is no URL"),
+        ("https://[::1", "it is no URL"),
+    ],
+)
+def test_a_hostile_resource_url_is_refused(resource_url: str, told: str) -> None:
+    login = Credentials(**a_login(resource_url=resource_url))
+    with pytest.raises(ConfigurationError) as caught:
+        _ = login.api_base
+    assert told in str(caught.value)
+    assert "pass" not in str(caught.value).replace("password", "")

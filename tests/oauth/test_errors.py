@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from litellm_qwen_ai.oauth import errors
+
+
+def test_the_tree_in_the_docstring_is_the_tree() -> None:
+    named = {
+        line.split()[-1] if depth == 0 else next(word for word in line.split() if word.endswith("Error"))
+        for depth, line in enumerate(errors.__doc__.split("\n\n")[1].splitlines())
+    }
+    classes = {
+        name
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.QwenAuthError)
+    }
+    assert named == classes
+
+
+@pytest.mark.parametrize(
+    ("child", "parents"),
+    [
+        (errors.ConfigurationError, (errors.QwenAuthError, ValueError)),
+        (errors.LoginExpiredError, (errors.NotLoggedInError,)),
+        (errors.LoginDeniedError, (errors.LoginError,)),
+        (errors.LoginTimedOutError, (errors.LoginError,)),
+        (errors.LoginCancelledError, (errors.LoginError,)),
+        (errors.LoginRefusedError, (errors.LoginError,)),
+        (errors.CorruptCredentialsError, (errors.StoreError,)),
+        (errors.ReadOnlyStoreError, (errors.StoreError,)),
+        (errors.LockTimeoutError, (errors.StoreError,)),
+    ],
+)
+def test_who_is_whose_child(child: type[Exception], parents: tuple[type[Exception], ...]) -> None:
+    assert child.__bases__ == parents
+
+
+def test_a_store_error_never_means_not_logged_in() -> None:
+    assert not issubclass(errors.StoreError, errors.NotLoggedInError)
+
+
+def test_an_error_survives_pickling_with_its_retry_after() -> None:
+    copy = pickle.loads(pickle.dumps(errors.RefreshError("later", retry_after=7.5)))  # noqa: S301  # our own
+    assert (str(copy), copy.retry_after) == ("later", 7.5)

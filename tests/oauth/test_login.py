@@ -1,0 +1,358 @@
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from litellm_qwen_ai.oauth import login as login_module
+from litellm_qwen_ai.oauth.errors import (
+    ConfigurationError,
+    LoginCancelledError,
+    LoginDeniedError,
+    LoginError,
+    LoginRefusedError,
+    LoginTimedOutError,
+    StoreError,
+)
+from litellm_qwen_ai.oauth.login import device_login, may_prompt
+from litellm_qwen_ai.oauth.protocol import DeviceCode, Pkce
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from litellm_qwen_ai.oauth.credentials import Credentials
+    from litellm_qwen_ai.oauth.store import FileStore
+
+
+@dataclass
+class Prompt:
+    """Remembers what a person would have seen."""
+
+    shown: list[DeviceCode] = field(default_factory=list)
+    left: list[float] = field(default_factory=list)
+    ended: list[bool] = field(default_factory=list)
+
+    def show(self, code: DeviceCode) -> None:
+        self.shown.append(code)
+
+    def waiting(self, seconds_left: float) -> None:
+        self.left.append(seconds_left)
+
+    def done(self, *, approved: bool) -> None:
+        self.ended.append(approved)
+
+
+@pytest.fixture
+def prompt() -> Prompt:
+    return Prompt()
+
+
+@pytest.fixture
+def log_in(server: Any, clock: Any, prompt: Prompt, store: FileStore) -> Callable[..., Credentials]:
+    def run(**changes: Any) -> Credentials:
+        settings: dict[str, Any] = {
+            "store": store,
+            "prompt": prompt,
+            "oauth_base_url": server.url,
+            "clock": clock.time,
+            "monotonic": clock.monotonic,
+            "sleep": clock.sleep,
+            **changes,
+        }
+        return device_login(settings.pop("store"), **settings)
+
+    return run
+
+
+def polls(server: Any) -> list[dict[str, str]]:
+    return [one.form for one in server.requests if "device_code" in one.form]
+
+
+def test_an_approved_login_is_returned_and_stored(
+    log_in: Any, server: Any, store: FileStore, clock: Any
+) -> None:
+    server.approved = True
+    login = log_in()
+    stored = store.load()
+    assert stored is not None
+    assert stored.credentials == login
+    assert login.resource_url == "portal.qwen.ai"
+    assert login.expiry_date == int((clock.now + 21600) * 1000)
+    assert store.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_verifier_of_the_poll_belongs_to_the_challenge(log_in: Any, server: Any) -> None:
+    server.approved = True
+    log_in()
+    started = server.requests[0].form
+    assert Pkce.of(polls(server)[0]["code_verifier"]).challenge == started["code_challenge"]
+    assert started["code_challenge_method"] == "S256"
+
+
+def test_without_a_store_nothing_is_written(log_in: Any, server: Any, store: FileStore) -> None:
+    server.approved = True
+    assert log_in(store=None).access_token
+    assert not store.path.parent.exists()
+
+
+def test_it_waits_before_the_first_poll(log_in: Any, server: Any, clock: Any) -> None:
+    server.approved = True
+    log_in()
+    assert sum(clock.naps) == pytest.approx(5)
+    assert len(polls(server)) == 1
+
+
+def test_pending_and_slow_down_set_the_pace(log_in: Any, server: Any, clock: Any) -> None:
+    times: list[float] = []
+    server.before_answer = lambda: times.append(clock.mono)
+    server.answer_next(200, server.device_code(interval=3))
+    server.answer_next(400, {"error": "authorization_pending"})
+    server.answer_next(429, {"error": "slow_down"})
+    server.answer_next(200, {"access_token": None})
+    server.answer_next(400, {"error": "slow_down"})
+    server.approved = True
+    log_in()
+    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    assert gaps == pytest.approx([3, 3, 8, 8, 13])
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(429, b""), (500, b""), (504, b"<html>"), (200, b"<html>"), (200, b""), (302, b"")]
+)
+def test_an_answer_that_decides_nothing_keeps_it_polling(
+    log_in: Any, server: Any, status: int, body: bytes
+) -> None:
+    server.answer_next(200, server.device_code())
+    server.answer_next(status, body)
+    server.approved = True
+    assert log_in().access_token
+    assert len(polls(server)) == 2
+
+
+def test_a_lost_connection_keeps_it_polling(log_in: Any, server: Any) -> None:
+    calls: list[str] = []
+
+    def post(request: Any, timeout: float) -> Any:
+        calls.append(request.url)
+        if len(calls) == 2:
+            raise OSError("the network is gone")
+        return login_module.httpx_poster(request, timeout)
+
+    server.approved = True
+    assert log_in(poster=post).access_token
+    assert len(calls) == 3
+
+
+def test_retry_after_of_a_busy_server_is_waited_for(log_in: Any, server: Any, clock: Any) -> None:
+    server.answer_next(200, server.device_code())
+    server.answer_next(429, b"", Retry_After="40")
+    server.approved = True
+    log_in()
+    assert sum(clock.naps) == pytest.approx(45)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error"),
+    [
+        (400, {"error": "expired_token"}, LoginTimedOutError),
+        (400, {"error": "access_denied"}, LoginDeniedError),
+        (400, {"error": "invalid_grant"}, LoginRefusedError),
+        (401, b"", LoginRefusedError),
+    ],
+)
+def test_an_answer_that_ends_it_leaves_nothing_behind(  # noqa: PLR0913  # a table and its fixtures
+    log_in: Any, server: Any, prompt: Prompt, store: FileStore, status: int, body: Any, error: type[LoginError]
+) -> None:
+    server.answer_next(200, server.device_code())
+    server.answer_next(status, body)
+    with pytest.raises(error):
+        log_in()
+    assert prompt.ended == [False]
+    assert {path.name for path in store.path.parent.iterdir()} == {"oauth_creds.json.lock"}
+
+
+def test_nobody_approving_ends_it_when_the_code_dies(
+    log_in: Any, server: Any, clock: Any, prompt: Prompt
+) -> None:
+    server.answer_next(200, server.device_code(expires_in=12))
+    with pytest.raises(LoginTimedOutError, match="Nobody approved the login in time"):
+        log_in()
+    assert sum(clock.naps) == pytest.approx(12)
+    assert len(polls(server)) == 2
+    assert prompt.left[0] == pytest.approx(12)
+    assert prompt.left == sorted(prompt.left, reverse=True)
+
+
+def test_a_timeout_names_what_the_server_answered_last(log_in: Any, server: Any) -> None:
+    server.answer_next(200, server.device_code(expires_in=12))
+    server.answer_next(504, b"<html>")
+    server.answer_next(504, b"<html>")
+    with pytest.raises(LoginTimedOutError, match="The last answer was no help: HTTP 504 with a web page"):
+        log_in()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (401, {"error": "invalid_client"}, "HTTP 401, invalid_client"),
+        (200, {"error": "closed", "error_description": "The tier ended"}, "closed: The tier ended"),
+        (200, b"<html>captcha", "captcha"),
+        (429, b"", "too many requests"),
+        (504, b"<html>", "HTTP 504"),
+    ],
+)
+def test_a_login_that_cannot_start_says_why_and_shows_nothing(  # noqa: PLR0913  # a table and its fixtures
+    log_in: Any, server: Any, prompt: Prompt, status: int, body: Any, told: str
+) -> None:
+    server.answer_next(status, body)
+    with pytest.raises(LoginRefusedError, match=told):
+        log_in()
+    assert prompt.shown == prompt.ended == []
+
+
+def test_a_server_that_is_down_is_a_login_error(log_in: Any) -> None:
+    with pytest.raises(LoginError, match=r"could not start: no answer from 127\.0\.0\.1:9 ") as caught:
+        log_in(oauth_base_url="http://127.0.0.1:9")
+    assert caught.value.__suppress_context__
+
+
+def test_an_oauth_server_that_no_token_may_go_to_is_refused(log_in: Any) -> None:
+    with pytest.raises(ConfigurationError):
+        log_in(oauth_base_url="http://chat.qwen.ai")
+
+
+def test_the_caller_can_cancel(log_in: Any, prompt: Prompt, server: Any) -> None:
+    server.approved = True
+    with pytest.raises(LoginCancelledError):
+        log_in(cancelled=lambda: len(prompt.left) == 2)
+    assert polls(server) == []
+    assert prompt.ended == [False]
+
+
+def test_ctrl_c_passes_through_and_leaves_nothing_behind(
+    log_in: Any, prompt: Prompt, store: FileStore
+) -> None:
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        log_in(sleep=interrupt)
+    assert prompt.ended == [False]
+    assert {path.name for path in store.path.parent.iterdir()} == {"oauth_creds.json.lock"}
+
+
+def test_the_browser_opens_the_link_byte_for_byte(log_in: Any, server: Any, prompt: Prompt) -> None:
+    server.approved = True
+    opened: list[str] = []
+    log_in(open_browser=opened.append)
+    assert opened == ["https://chat.qwen.ai/authorize?user_code=AB-CD_12&client=qwen-code"]
+    assert opened == [prompt.shown[0].link]
+
+
+def test_a_store_that_cannot_be_written_is_noticed_before_anybody_is_asked(
+    log_in: Any, server: Any, store: FileStore
+) -> None:
+    store.path.mkdir(parents=True)
+    with pytest.raises(StoreError, match="no regular file"):
+        log_in()
+    assert server.requests == []
+
+
+def test_an_approved_login_is_kept_although_the_lock_stays_held(
+    log_in: Any, server: Any, store: FileStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.approved = True
+    locked, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with store.lock(5):
+            locked.set()
+            done.wait(30)
+
+    holder = threading.Thread(target=hold)
+
+    def take_the_lock(_url: str) -> None:
+        holder.start()
+        assert locked.wait(10)
+
+    try:
+        with caplog.at_level(logging.WARNING):
+            login = log_in(open_browser=take_the_lock, lock_timeout=0)
+    finally:
+        done.set()
+        holder.join()
+    stored = store.load()
+    assert stored is not None
+    assert stored.credentials == login
+    assert "The new login is written all the same" in caplog.text
+
+
+def test_a_new_login_replaces_the_old_one_wholly(log_in: Any, server: Any, logins: Any, store: FileStore) -> None:
+    logins.write(note="of the old login")
+    server.approved = True
+    log_in()
+    assert b"of the old login" not in store.path.read_bytes()
+
+
+def test_no_secret_reaches_errors_or_logs(log_in: Any, server: Any, caplog: pytest.LogCaptureFixture) -> None:
+    echo: list[str] = []
+
+    def note_secrets() -> None:
+        echo.extend(one.form.get("code_verifier", "device-code-secret") for one in server.requests)
+        if echo and not server.script:
+            server.answer_next(400, {"error": "invalid_grant", "error_description": " ".join(echo)})
+
+    server.answer_next(200, server.device_code())
+    server.before_answer = note_secrets
+    with caplog.at_level(logging.DEBUG), pytest.raises(LoginRefusedError) as caught:
+        log_in()
+    told = f"{caught.value!r}{caught.getrepr(style='short')}{caplog.text}"
+    assert "device-code-secret" not in told
+    assert not [secret for secret in echo if secret in told]
+
+
+class _Stream:
+    def __init__(self, *, terminal: bool) -> None:
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+
+@pytest.fixture
+def terminals(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    def set_up(*, stdin: bool = True, stderr: bool = True) -> None:
+        monkeypatch.setattr("sys.stdin", _Stream(terminal=stdin))
+        monkeypatch.setattr("sys.stderr", _Stream(terminal=stderr))
+
+    return set_up
+
+
+@pytest.mark.parametrize(
+    ("stdin", "stderr", "may"), [(True, True, True), (False, True, False), (True, False, False)]
+)
+def test_a_prompt_needs_a_terminal_both_ways(terminals: Any, stdin: bool, stderr: bool, may: bool) -> None:
+    terminals(stdin=stdin, stderr=stderr)
+    assert may_prompt() is may
+
+
+async def test_no_prompt_inside_an_event_loop(terminals: Any) -> None:
+    terminals()
+    assert may_prompt() is False
+
+
+def test_no_prompt_in_a_worker_thread(terminals: Any) -> None:
+    terminals()
+    answers: list[bool] = []
+    thread = threading.Thread(target=lambda: answers.append(may_prompt()))
+    thread.start()
+    thread.join()
+    assert answers == [False]
+
+
+def test_no_prompt_without_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", None)
+    assert may_prompt() is False

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import io
+import sys
+import threading
+import webbrowser
+from typing import Any
+
+import pytest
+
+from litellm_qwen_ai.oauth import prompt as prompt_module
+from litellm_qwen_ai.oauth.prompt import TerminalPrompt, may_open_browser, open_browser
+from litellm_qwen_ai.oauth.protocol import DeviceCode
+
+CODE = DeviceCode(
+    user_code="AB-CD_12",
+    verification_uri="https://chat.qwen.ai/authorize",
+    verification_uri_complete="https://chat.qwen.ai/authorize?user_code=AB-CD_12&client=qwen-code",
+    expires_in=900,
+    interval=5,
+    device_code="device-secret",
+    code_verifier="verifier-secret",
+)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_link_the_code_the_time_and_the_warning_are_shown() -> None:
+    stream = io.StringIO()
+    TerminalPrompt(stream).show(CODE)
+    text = stream.getvalue()
+    assert f"    {CODE.link}\n" in text
+    assert "    AB-CD_12\n" in text
+    assert "valid for 15 min" in text
+    assert "Only approve a code that you asked for yourself." in text
+    assert "secret" not in text
+
+
+def test_a_terminal_shows_the_time_left_in_one_line_and_clears_it() -> None:
+    stream = Terminal()
+    shown = TerminalPrompt(stream)
+    shown.waiting(899.6)
+    shown.waiting(59)
+    shown.done(approved=True)
+    _, first, second, cleared, end = stream.getvalue().split("\r")
+    assert "15:00 left" in first
+    assert "0:59 left" in second
+    assert cleared == " " * len(second.rstrip())
+    assert end == "Approved.\n"
+
+
+def test_without_a_terminal_there_is_no_countdown() -> None:
+    stream = io.StringIO()
+    shown = TerminalPrompt(stream)
+    shown.waiting(10)
+    shown.done(approved=False)
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("environ", "may"),
+    [
+        ({"DISPLAY": ":0"}, True),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, True),
+        ({}, False),
+        ({"DISPLAY": ":0", "SSH_CONNECTION": "a b"}, False),
+        ({"DISPLAY": ":0", "SSH_TTY": "/dev/pts/1"}, False),
+        ({"DISPLAY": ":0", "CI": "true"}, False),
+        ({"DISPLAY": ":0", "CI": ""}, True),
+    ],
+)
+def test_a_browser_opens_only_before_a_person(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], may: bool
+) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert may_open_browser(environ) is may
+
+
+def test_no_browser_without_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert may_open_browser({"DISPLAY": ":0"}) is False
+
+
+@pytest.mark.parametrize("system", ["darwin", "win32"])
+def test_a_desktop_system_needs_no_display_variable(monkeypatch: pytest.MonkeyPatch, system: str) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setattr(sys, "platform", system)
+    assert may_open_browser({}) is True
+
+
+class Browser:
+    def __init__(self, basename: str) -> None:
+        self.basename = basename
+        self.opened: list[str] = []
+
+    def open(self, url: str) -> bool:
+        self.opened.append(url)
+        return True
+
+
+def wait_for_browser() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "qwen-ai-browser":
+            thread.join(10)
+
+
+@pytest.mark.parametrize(("name", "opened"), [("firefox", ["https://h/p?a=b"]), ("w3m", []), ("lynx", [])])
+def test_a_text_browser_does_not_take_over_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, name: str, opened: list[str]
+) -> None:
+    browser = Browser(name)
+    monkeypatch.setattr(webbrowser, "get", lambda: browser)
+    open_browser("https://h/p?a=b")
+    wait_for_browser()
+    assert browser.opened == opened
+
+
+def test_no_browser_at_all_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def none() -> None:
+        asked.append(1)
+        raise webbrowser.Error("no browser")
+
+    monkeypatch.setattr(webbrowser, "get", none)
+    open_browser("https://h")
+    wait_for_browser()
+    assert asked == [1]
+    assert prompt_module.may_open_browser({}) is False

@@ -1,0 +1,391 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from litellm_qwen_ai._version import USER_AGENT
+from litellm_qwen_ai.oauth import protocol
+from litellm_qwen_ai.oauth.errors import LoginDeniedError, LoginError, LoginRefusedError, LoginTimedOutError
+from litellm_qwen_ai.oauth.protocol import (
+    DeviceCode,
+    HttpAnswer,
+    Inconclusive,
+    Pending,
+    Pkce,
+    Refused,
+    SlowDown,
+    TokenAnswer,
+)
+
+PKCE = Pkce.of("verifier-secret")
+CODE = DeviceCode(
+    user_code="ABCD",
+    verification_uri="https://chat.qwen.ai/authorize",
+    verification_uri_complete=None,
+    expires_in=900,
+    interval=5,
+    device_code="device-secret",
+    code_verifier="verifier-secret",
+)
+DEVICE = {
+    "device_code": "device-secret",
+    "user_code": "AB-CD_12",
+    "verification_uri": "https://chat.qwen.ai/authorize",
+    "verification_uri_complete": "https://chat.qwen.ai/authorize?user_code=AB-CD_12&client=qwen-code",
+    "expires_in": 1800,
+}
+TOKENS = {
+    "access_token": "new-access",
+    "refresh_token": "new-refresh",
+    "token_type": "Bearer",
+    "expires_in": 21600,
+    "resource_url": "portal.qwen.ai",
+    "scope": "openid",
+}
+CAPTCHA = b"<!doctype html><title>Verify you are human</title>"
+
+
+def answer(status: int, body: Any = b"", **headers: str) -> HttpAnswer:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return HttpAnswer(status, {name.replace("_", "-"): value for name, value in headers.items()}, data)
+
+
+# --- requests ---
+
+
+def test_the_verifier_is_32_random_bytes_and_the_challenge_its_hash() -> None:
+    one, other = Pkce.new(), Pkce.new()
+    assert re.fullmatch(r"[A-Za-z0-9_-]{43}", one.verifier)
+    assert one.verifier != other.verifier
+    digest = hashlib.sha256(one.verifier.encode()).digest()
+    assert one.challenge == base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def test_the_challenge_of_rfc_7636_appendix_b() -> None:
+    pair = Pkce.of("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
+    assert pair.challenge == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+
+
+def test_the_device_request() -> None:
+    request = protocol.device_request("https://chat.qwen.ai", "client", PKCE)
+    assert request.url == "https://chat.qwen.ai/api/v1/oauth2/device/code"
+    assert request.form == {
+        "client_id": "client",
+        "scope": "openid profile email model.completion",
+        "code_challenge": PKCE.challenge,
+        "code_challenge_method": "S256",
+    }
+    identity = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+    assert re.fullmatch(identity, request.headers["x-request-id"])
+
+
+def test_the_poll_request() -> None:
+    request = protocol.poll_request("https://chat.qwen.ai", "client", CODE)
+    assert request.url == "https://chat.qwen.ai/api/v1/oauth2/token"
+    assert request.form == {
+        "grant_type": "urn:ietf:params:oauth:grant-type:device_code",
+        "client_id": "client",
+        "device_code": "device-secret",
+        "code_verifier": "verifier-secret",
+    }
+
+
+def test_the_refresh_request() -> None:
+    request = protocol.refresh_request("https://chat.qwen.ai", "client", "old-refresh")
+    assert request.form == {
+        "grant_type": "refresh_token",
+        "refresh_token": "old-refresh",
+        "client_id": "client",
+    }
+    assert request.headers == {
+        "accept": "application/json",
+        "content-type": "application/x-www-form-urlencoded",
+        "user-agent": USER_AGENT,
+    }
+
+
+def test_no_secret_in_the_repr_of_a_request_or_code() -> None:
+    shown = repr([protocol.poll_request("https://h", "client", CODE), CODE, PKCE, answer(200, TOKENS)])
+    assert "secret" not in shown
+    assert "new-" not in shown
+
+
+# --- device code ---
+
+
+def test_a_device_code_is_read_and_the_link_kept_byte_for_byte() -> None:
+    code = protocol.read_device_answer(answer(200, DEVICE), PKCE)
+    assert code.link == DEVICE["verification_uri_complete"]
+    assert (code.user_code, code.expires_in, code.interval) == ("AB-CD_12", 1800, 5)
+    assert (code.device_code, code.code_verifier) == ("device-secret", "verifier-secret")
+
+
+def test_without_a_complete_link_the_plain_one_is_shown() -> None:
+    body = {**DEVICE, "verification_uri_complete": None}
+    assert protocol.read_device_answer(answer(200, body), PKCE).link == "https://chat.qwen.ai/authorize"
+
+
+@pytest.mark.parametrize(
+    ("given", "used"), [(None, 5), (7, 7), ("8", 8), (0, 5), (-3, 5), (0.2, 1), (9999, 60), ("x", 5)]
+)
+def test_the_interval_is_honoured_within_reason(given: Any, used: float) -> None:
+    body = {**DEVICE, "interval": given}
+    assert protocol.read_device_answer(answer(200, body), PKCE).interval == used
+
+
+@pytest.mark.parametrize(
+    ("given", "used"), [(None, 900), (600, 600), (-1, 900), (10**40, 3600), ([], 900), (True, 900)]
+)
+def test_the_code_lives_for_a_sane_time(given: Any, used: float) -> None:
+    body = {**DEVICE, "expires_in": given}
+    assert protocol.read_device_answer(answer(200, body), PKCE).expires_in == used
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        (answer(401, {"error": "invalid_client", "error_description": "no"}), "HTTP 401, invalid_client: no"),
+        (answer(200, {"error": "closed", "error_description": "Ended."}), "HTTP 200, closed: Ended."),
+        (answer(200, CAPTCHA), "captcha"),
+        (answer(429), "too many requests"),
+        (answer(504, b"<html>"), "out of order"),
+        (answer(200, b""), "empty body"),
+        (answer(200, b"{"), "without a usable answer"),
+        (answer(200, []), "without a usable answer"),
+        (answer(302, b"", location="https://evil.example"), "a redirect, which is not followed"),
+        (answer(200, {**DEVICE, "device_code": ""}), "lacks a device code"),
+        (answer(200, {**DEVICE, "user_code": None}), "lacks a device code"),
+        (answer(200, {**DEVICE, "user_code": "A\x1b[2J"}), "lacks a device code"),
+        (answer(200, {**DEVICE, "verification_uri": 4}), "lacks a device code"),
+    ],
+)
+def test_a_login_that_the_server_does_not_start(reply: HttpAnswer, told: str) -> None:
+    with pytest.raises(LoginRefusedError, match=re.escape(told)):
+        protocol.read_device_answer(reply, PKCE)
+
+
+@pytest.mark.parametrize(
+    "page", ["file:///etc/passwd", "javascript:alert(1)", "http://chat.qwen.ai/a", "https://u:p@h"]
+)
+def test_a_page_that_no_browser_should_open_is_refused(page: str) -> None:
+    with pytest.raises(ValueError, match="approval page"):
+        protocol.read_device_answer(answer(200, {**DEVICE, "verification_uri_complete": page}), PKCE)
+
+
+# --- poll ---
+
+
+@pytest.mark.parametrize(
+    ("reply", "meaning"),
+    [
+        (answer(400, {"error": "authorization_pending"}), Pending()),
+        (answer(429, {"error": "slow_down"}), SlowDown()),
+        (answer(400, {"error": "slow_down"}), SlowDown()),
+        (answer(200, {"access_token": None}), Pending()),
+        (answer(200, {"access_token": ""}), Pending()),
+        (answer(200, {}), Pending()),
+    ],
+)
+def test_a_poll_that_has_to_wait(reply: HttpAnswer, meaning: object) -> None:
+    assert protocol.read_poll_answer(reply, CODE) == meaning
+
+
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (answer(400, {"error": "expired_token"}), LoginTimedOutError),
+        (answer(400, {"error": "access_denied"}), LoginDeniedError),
+        (answer(400, {"error": "invalid_grant"}), LoginRefusedError),
+        (answer(400, {"error": "invalid_request"}), LoginRefusedError),
+        (answer(200, {"error": "access_denied"}), LoginDeniedError),
+        (answer(401, {"error": "invalid_client"}), LoginRefusedError),
+        (answer(401, b""), LoginRefusedError),
+        (answer(401, CAPTCHA), LoginRefusedError),
+        (answer(200, {"access_token": "a b"}), LoginRefusedError),
+        (answer(200, {"access_token": 42}), LoginRefusedError),
+    ],
+)
+def test_a_poll_that_ends_the_login(reply: HttpAnswer, error: type[LoginError]) -> None:
+    with pytest.raises(LoginError) as caught:
+        protocol.read_poll_answer(reply, CODE)
+    assert type(caught.value) is error
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        answer(429, b""),
+        answer(429, {"error": "too_busy"}),
+        answer(500, {"error": "access_denied"}),
+        answer(503, {"message": "401"}),
+        answer(504, b"<html>504</html>"),
+        answer(200, CAPTCHA),
+        answer(200, b""),
+        answer(200, b"401"),
+        answer(400, b"<html>"),
+        answer(400, {"error": {"code": "access_denied"}}),
+        answer(302, b"", location="/login"),
+        answer(404, b"gone"),
+    ],
+)
+def test_a_poll_that_decides_nothing(reply: HttpAnswer) -> None:
+    assert isinstance(protocol.read_poll_answer(reply, CODE), Inconclusive)
+
+
+def test_an_approved_poll_brings_the_tokens() -> None:
+    assert protocol.read_poll_answer(answer(200, TOKENS), CODE) == TokenAnswer(
+        access_token="new-access",
+        refresh_token="new-refresh",
+        expires_in=21600,
+        token_type="Bearer",
+        resource_url="portal.qwen.ai",
+        scope="openid",
+    )
+
+
+# --- refresh ---
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        answer(400, {"error": "invalid_request", "error_description": "Invalid refresh token or client_id"}),
+        answer(400, {"error": "invalid_grant"}),
+        answer(401, {"error": "invalid_client"}),
+    ],
+)
+def test_a_refresh_token_is_refused_by_status_and_code(reply: HttpAnswer) -> None:
+    assert isinstance(protocol.read_refresh_answer(reply, "old"), Refused)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        answer(500, {"error": "invalid_grant"}),
+        answer(503, b"<html>"),
+        answer(429, {"error": "invalid_request"}),
+        answer(200, {"error": "invalid_grant"}),
+        answer(200, CAPTCHA),
+        answer(200, b""),
+        answer(200, {}),
+        answer(200, {"access_token": None}),
+        answer(200, {"access_token": ["x"]}),
+        answer(200, {"access_token": "x\r\ny"}),
+        answer(200, b"[" * 100_000),
+        answer(400, b"<html>401 invalid_grant"),
+        answer(400, {"error": {"message": "invalid_grant"}}),
+        answer(400, {"error": "temporarily_unavailable"}),
+        answer(400, {"error": ""}),
+        answer(401, b""),
+        answer(403, {"error": "invalid_grant"}),
+        answer(307, b"", location="https://evil.example/token"),
+    ],
+)
+def test_a_refresh_that_decides_nothing_keeps_the_login(reply: HttpAnswer) -> None:
+    assert isinstance(protocol.read_refresh_answer(reply, "old"), Inconclusive)
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        (21600, 21600),
+        ("3600", 3600),
+        (60.5, 60.5),
+        (None, 21600),
+        (0, 21600),
+        (-1, 21600),
+        ("soon", 21600),
+        (True, 21600),
+        ({}, 21600),
+        (0.001, 1),
+        (10**300, 30 * 86400),
+    ],
+)
+def test_a_token_lives_for_a_sane_time(given: Any, used: float) -> None:
+    tokens = protocol.read_refresh_answer(answer(200, {**TOKENS, "expires_in": given}), "old")
+    assert isinstance(tokens, TokenAnswer)
+    assert tokens.expires_in == used
+
+
+@pytest.mark.parametrize("literal", [b"NaN", b"Infinity", b"-Infinity", b"1e999"])
+def test_a_lifetime_that_is_no_number_is_survived(literal: bytes) -> None:
+    body = b'{"access_token": "a", "expires_in": ' + literal + b"}"
+    tokens = protocol.read_refresh_answer(answer(200, body), "old")
+    assert isinstance(tokens, TokenAnswer)
+    assert tokens.expires_in in {21600, 30 * 86400}
+
+
+@pytest.mark.parametrize("odd", [None, "", 7, "a b", "line\n", ["x"]])
+def test_an_odd_refresh_token_counts_as_missing(odd: Any) -> None:
+    tokens = protocol.read_refresh_answer(answer(200, {**TOKENS, "refresh_token": odd}), "old")
+    assert isinstance(tokens, TokenAnswer)
+    assert tokens.refresh_token is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry_after": "17"}, 17),
+        ({"retry_after": "-4"}, 0),
+        ({"retry_after": "1e12"}, 3600),
+        ({"retry_after": "later"}, None),
+        ({"retry_after": "Wed, 21 Oct 2026 07:28:30 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 30),
+        ({"retry_after": "Wed, 21 Oct 2026 07:28:30 GMT"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_read(headers: dict[str, str], seconds: float | None) -> None:
+    outcome = protocol.read_refresh_answer(answer(429, **headers), "old")
+    assert isinstance(outcome, Inconclusive)
+    assert outcome.retry_after == seconds
+
+
+def test_only_the_oauth_error_fields_are_shown_and_capped() -> None:
+    body = {"error": "invalid_grant", "error_description": "x" * 5000, "trace": "internal"}
+    refused = protocol.read_refresh_answer(answer(400, body), "old")
+    assert isinstance(refused, Refused)
+    assert "internal" not in refused.reason
+    assert len(refused.reason) < 300
+
+
+def test_an_error_that_echoes_the_refresh_token_is_not_shown() -> None:
+    body = {"error": "invalid_grant", "error_description": "unknown token old-refresh"}
+    refused = protocol.read_refresh_answer(answer(400, body), "old-refresh")
+    assert refused == Refused("HTTP 400, invalid_grant.")
+
+
+def test_control_characters_of_the_server_do_not_reach_a_terminal() -> None:
+    body = {"error": "invalid_grant", "error_description": "bad\x1b[31m\r\nthing"}
+    refused = protocol.read_refresh_answer(answer(400, body), "old")
+    assert refused == Refused("HTTP 400, invalid_grant: bad[31mthing.")
+
+
+@given(
+    status=st.integers(200, 599),
+    body=st.binary(max_size=60)
+    | st.dictionaries(
+        st.sampled_from(["error", "error_description", "access_token", "refresh_token", "expires_in"]),
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.lists(st.none()),
+    ),
+)
+def test_any_answer_is_read_without_a_crash(status: int, body: Any) -> None:
+    reply = answer(status, body)
+    assert isinstance(protocol.read_refresh_answer(reply, "old"), (TokenAnswer, Refused, Inconclusive))
+    try:
+        polled = protocol.read_poll_answer(reply, CODE)
+    except LoginError:
+        pass
+    else:
+        assert isinstance(polled, (TokenAnswer, Pending, SlowDown, Inconclusive))
+    try:
+        protocol.read_device_answer(reply, PKCE)
+    except LoginRefusedError:
+        return
+    pytest.fail("no such body holds a device code")

@@ -1,0 +1,424 @@
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+import stat
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from litellm_qwen_ai.oauth import files
+from litellm_qwen_ai.oauth.credentials import Credentials
+from litellm_qwen_ai.oauth.errors import (
+    ConfigurationError,
+    CorruptCredentialsError,
+    LockTimeoutError,
+    ReadOnlyStoreError,
+    StoreError,
+)
+from litellm_qwen_ai.oauth.store import FileStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+posix_only = pytest.mark.skipif(os.name != "posix", reason="modes and links are POSIX's")
+OLD = Credentials(access_token="old-access", refresh_token="old-refresh", expiry_date=1, note="kept")
+NEW = Credentials(access_token="new-access", refresh_token="new-refresh", expiry_date=2)
+
+
+def save(store: FileStore, credentials: Credentials) -> None:
+    with store.lock(5):
+        store.save(credentials)
+
+
+def loaded(store: FileStore) -> Credentials:
+    stored = store.load()
+    assert stored is not None
+    return stored.credentials
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.fixture
+def not_root() -> Iterator[Path]:
+    """A folder of an ordinary user, as that user: root is refused nothing."""
+    folder = Path(tempfile.mkdtemp(prefix="qwen-store-"))
+    if os.geteuid() != 0:
+        yield folder
+    else:
+        os.chown(folder, 65534, 65534)
+        os.seteuid(65534)
+        try:
+            yield folder
+        finally:
+            os.seteuid(0)
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.unlink() if not path.is_dir() else path.rmdir()
+    folder.chmod(0o700)
+    folder.rmdir()
+
+
+# --- names ---
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "a/b", "/etc/x", "..\\x", "a\\b", "x..json", "C:x", "a\nb", "a\x00b"]
+)
+def test_a_name_that_is_no_bare_file_name_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError, match="QWEN_AUTH_FILE takes a file name"):
+        FileStore(tmp_path, name)
+
+
+def test_the_location_is_the_path(tmp_path: Path) -> None:
+    assert FileStore(tmp_path, "alice.json").location == str(tmp_path / "alice.json")
+
+
+# --- read ---
+
+
+def test_no_file_is_no_login_and_makes_no_folder(tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "qwen")
+    assert (store.load(), store.version()) == (None, None)
+    assert not (tmp_path / "qwen").exists()
+
+
+def test_a_bad_file_is_named_and_left_as_it_is(store: FileStore) -> None:
+    save(store, OLD)
+    store.path.write_bytes(b"{ half")
+    with pytest.raises(CorruptCredentialsError) as caught:
+        store.load()
+    assert str(store.path) in str(caught.value)
+    assert "login --force" in str(caught.value)
+    assert store.path.read_bytes() == b"{ half"
+
+
+def test_a_file_far_too_large_is_not_read(store: FileStore) -> None:
+    save(store, OLD)
+    os.truncate(store.path, 10 * files.MAX_FILE)
+    with pytest.raises(CorruptCredentialsError, match="10485760 bytes"):
+        store.load()
+
+
+@posix_only
+@pytest.mark.parametrize("kind", ["folder", "fifo"])
+def test_what_is_no_regular_file_is_neither_read_nor_replaced(store: FileStore, kind: str) -> None:
+    store.path.parent.mkdir(parents=True)
+    store.path.mkdir() if kind == "folder" else os.mkfifo(store.path)
+    with pytest.raises(StoreError, match="no regular file"):
+        store.load()
+    with pytest.raises(StoreError, match="no regular file"), store.lock(5):
+        store.prepare(None)
+    assert names(store.path.parent) == {store.path.name, f"{store.path.name}.lock"}
+
+
+@posix_only
+@pytest.mark.parametrize("bits", [0o620, 0o602, 0o666, 0o777])
+def test_a_file_that_others_can_write_is_refused_with_the_fix(store: FileStore, bits: int) -> None:
+    save(store, OLD)
+    store.path.chmod(bits)
+    with pytest.raises(StoreError) as caught:
+        store.load()
+    assert f"chmod 600 '{store.path}'" in str(caught.value)
+    assert f"{bits:04o}" in str(caught.value)
+
+
+@posix_only
+def test_a_file_that_others_can_read_is_warned_about_once(
+    store: FileStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    save(store, OLD)
+    store.path.chmod(0o644)
+    with caplog.at_level(logging.WARNING):
+        assert loaded(store) == OLD
+        assert loaded(store) == OLD
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{store.path} can be read by other users (mode 0644), and with it the login. "
+        f"Run: chmod 600 '{store.path}'"
+    ]
+
+
+@posix_only
+def test_a_file_of_another_user_is_not_trusted(not_root: Path) -> None:
+    if os.getuid() != 0:
+        pytest.skip("only root can give a file away")
+    store = FileStore(not_root)
+    save(store, OLD)
+    os.seteuid(0)
+    os.chown(store.path, 12345, 65534)
+    store.path.chmod(0o644)
+    os.seteuid(65534)
+    with pytest.raises(StoreError, match="belongs to user id 12345, not to you"):
+        store.load()
+
+
+@posix_only
+def test_a_file_that_may_not_be_read_is_no_missing_login(not_root: Path) -> None:
+    store = FileStore(not_root)
+    save(store, OLD)
+    store.path.chmod(0o000)
+    with pytest.raises(StoreError, match="Cannot read .*: Permission denied") as caught:
+        store.load()
+    assert not isinstance(caught.value, ReadOnlyStoreError)
+
+
+@posix_only
+def test_a_parent_that_is_a_file_is_a_store_error(tmp_path: Path) -> None:
+    (tmp_path / "qwen").write_text("a file")
+    store = FileStore(tmp_path / "qwen")
+    for attempt in (store.load, store.version, store.lock(0).__enter__):
+        with pytest.raises(StoreError, match="Cannot"):
+            attempt()
+    assert (tmp_path / "qwen").read_text() == "a file"
+
+
+# --- write ---
+
+
+@posix_only
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
+def test_modes_do_not_depend_on_the_umask(tmp_path: Path, umask: int) -> None:
+    store = FileStore(tmp_path / "a" / "qwen")
+    (tmp_path / "a").mkdir()
+    before = os.umask(umask)
+    try:
+        save(store, OLD)
+    finally:
+        os.umask(before)
+    assert mode(store.path) == 0o600
+    assert mode(store.path.parent) == 0o700
+    assert mode(store.path.with_name("oauth_creds.json.lock")) == 0o600
+
+
+def test_a_write_replaces_the_whole_file_and_leaves_only_the_lock_beside_it(store: FileStore) -> None:
+    save(store, OLD)
+    before = store.version()
+    save(store, NEW)
+    assert store.path.read_bytes() == NEW.to_json()
+    assert store.version() != before
+    assert names(store.path.parent) == {"oauth_creds.json", "oauth_creds.json.lock"}
+
+
+@posix_only
+def test_a_looser_mode_is_tightened_by_a_write(store: FileStore) -> None:
+    save(store, OLD)
+    store.path.chmod(0o644)
+    save(store, NEW)
+    assert mode(store.path) == 0o600
+
+
+@posix_only
+@pytest.mark.parametrize("there", [True, False])
+def test_a_symbolic_link_stays_one_and_its_target_is_written(tmp_path: Path, there: bool) -> None:
+    real = FileStore(tmp_path / "real", "creds.json")
+    (tmp_path / "real").mkdir()
+    if there:
+        save(real, OLD)
+    store = FileStore(tmp_path / "qwen")
+    (tmp_path / "qwen").mkdir()
+    store.path.symlink_to(real.path)
+    save(store, NEW)
+    assert store.path.is_symlink()
+    assert loaded(real) == loaded(store) == NEW
+    with store.lock(5):
+        assert store.delete()
+    assert store.path.is_symlink()
+    assert not real.path.exists()
+
+
+def test_a_draft_that_is_not_committed_leaves_nothing_behind(store: FileStore) -> None:
+    save(store, OLD)
+    with store.lock(5), store.prepare(OLD) as draft:
+        assert len(names(store.path.parent)) == 3
+        del draft
+    assert names(store.path.parent) == {"oauth_creds.json", "oauth_creds.json.lock"}
+    assert loaded(store) == OLD
+
+
+def test_a_draft_serves_one_commit(store: FileStore) -> None:
+    with store.lock(5), store.prepare(None) as draft:
+        draft.commit(OLD)
+        with pytest.raises(ValueError, match="one commit"):
+            draft.commit(NEW)
+
+
+def test_a_commit_yields_to_another_login_that_was_written_meanwhile(store: FileStore) -> None:
+    save(store, OLD)
+    other = Credentials(access_token="other-access", refresh_token="other-refresh")
+    version = store.version()
+    with store.lock(5), store.prepare(OLD) as draft:
+        store.path.write_bytes(other.to_json())
+        assert draft.commit(NEW, version) is None
+    assert loaded(store) == other
+    assert names(store.path.parent) == {"oauth_creds.json", "oauth_creds.json.lock"}
+
+
+def test_a_commit_does_not_bring_back_a_login_that_was_removed(store: FileStore) -> None:
+    save(store, OLD)
+    version = store.version()
+    with store.lock(5), store.prepare(OLD) as draft:
+        store.path.unlink()
+        assert draft.commit(NEW, version) is None
+    assert store.load() is None
+
+
+def test_a_commit_replaces_a_file_that_was_only_touched(store: FileStore) -> None:
+    save(store, OLD)
+    version = store.version()
+    with store.lock(5), store.prepare(OLD) as draft:
+        os.utime(store.path, (1, 1))
+        assert draft.commit(NEW, version) is not None
+    assert loaded(store) == NEW
+
+
+def no_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_fd: int, _data: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files, "_write_all", full)
+
+
+def test_a_full_disk_is_noticed_while_preparing(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(store, OLD)
+    no_space(monkeypatch)
+    with pytest.raises(StoreError, match=r"No space left on device\. Make room there"), store.lock(5):
+        store.prepare(OLD)
+    assert loaded(store) == OLD
+    assert names(store.path.parent) == {"oauth_creds.json", "oauth_creds.json.lock"}
+
+
+@posix_only
+def test_a_read_only_folder_is_noticed_before_anything_is_written(not_root: Path) -> None:
+    store = FileStore(not_root)
+    save(store, OLD)
+    not_root.chmod(0o500)
+    with pytest.raises(ReadOnlyStoreError, match="Permission denied"), store.lock(5):
+        store.prepare(OLD)
+    not_root.chmod(0o700)
+    assert loaded(store) == OLD
+
+
+@posix_only
+def test_a_folder_that_cannot_be_made_is_a_read_only_store(not_root: Path) -> None:
+    not_root.chmod(0o500)
+    with pytest.raises(ReadOnlyStoreError, match="QWEN_TOKEN_DIR"), FileStore(not_root / "qwen").lock(0):
+        pytest.fail("there is nothing to lock")
+    not_root.chmod(0o700)
+
+
+# --- crash between the server's answer and the rename ---
+
+
+def _power_cut(_fd: int) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def crashed(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> FileStore:
+    save(store, OLD)
+    with store.lock(5), store.prepare(OLD) as draft, monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", _power_cut)
+        with pytest.raises(KeyboardInterrupt):
+            draft.commit(NEW)
+    assert loaded(store) == OLD
+    return store
+
+
+def test_new_tokens_of_a_crashed_writer_are_found_under_the_lock(crashed: FileStore) -> None:
+    with crashed.lock(5):
+        assert loaded(crashed) == NEW
+    assert mode(crashed.path) == 0o600
+    assert names(crashed.path.parent) == {"oauth_creds.json", "oauth_creds.json.lock"}
+
+
+def test_a_draft_of_an_older_login_is_not_taken_for_the_new_one(crashed: FileStore) -> None:
+    other = Credentials(access_token="other-access", refresh_token="other-refresh")
+    crashed.path.write_bytes(other.to_json())
+    with crashed.lock(5):
+        assert loaded(crashed) == other
+        crashed.prepare(other).__exit__()
+    assert names(crashed.path.parent) == {"oauth_creds.json", "oauth_creds.json.lock"}
+
+
+@pytest.mark.parametrize("left", [b"", bytes(64), NEW.to_json()[:40]])
+def test_a_draft_that_was_cut_short_is_ignored(crashed: FileStore, left: bytes) -> None:
+    files.draft_path(crashed.path, "old-refresh").write_bytes(left)
+    with crashed.lock(5):
+        assert loaded(crashed) == OLD
+
+
+def test_a_logout_removes_the_drafts_too(crashed: FileStore) -> None:
+    files.draft_path(crashed.path, "an-older-refresh").write_bytes(NEW.to_json())
+    (crashed.path.parent / "alice.json").write_bytes(OLD.to_json())
+    with crashed.lock(5):
+        assert crashed.delete()
+    assert names(crashed.path.parent) == {"oauth_creds.json.lock", "alice.json"}
+
+
+def test_removing_what_is_not_there_says_so(store: FileStore) -> None:
+    with store.lock(5):
+        assert not store.delete()
+
+
+# --- lock ---
+
+
+def test_the_lock_keeps_threads_apart(store: FileStore) -> None:
+    inside: list[int] = []
+    most: list[int] = []
+
+    def work() -> None:
+        with store.lock(20):
+            inside.append(1)
+            most.append(len(inside))
+            inside.pop()
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 8
+
+
+def test_a_lock_held_elsewhere_is_a_clear_error_within_its_time(store: FileStore) -> None:
+    told: list[str] = []
+
+    def other() -> None:
+        with pytest.raises(LockTimeoutError) as caught, store.lock(0):
+            pytest.fail("the lock is held")
+        told.append(str(caught.value))
+
+    with store.lock(5):
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    assert told[0].startswith(f"Another process has held {store.path}.lock for 0 s.")
+
+
+def test_a_lock_file_left_behind_does_not_block(store: FileStore) -> None:
+    store.path.parent.mkdir(parents=True)
+    store.path.with_name("oauth_creds.json.lock").write_text("4711")
+    with store.lock(0):
+        assert store.load() is None
+
+
+def test_the_file_is_the_one_of_qwen_code(store: FileStore) -> None:
+    save(store, OLD)
+    assert json.loads(store.path.read_text()) == {
+        "access_token": "old-access",
+        "token_type": "Bearer",
+        "refresh_token": "old-refresh",
+        "expiry_date": 1,
+        "note": "kept",
+    }
