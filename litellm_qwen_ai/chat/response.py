@@ -9,6 +9,7 @@ from uuid import uuid4
 from litellm.litellm_core_utils.llm_response_utils.convert_dict_to_response import (
     convert_to_model_response_object,
 )
+from litellm.types.utils import Usage
 
 from litellm_qwen_ai.chat.errors import error_from_refusal, malformed_answer
 from litellm_qwen_ai.chat.refusal import is_error_object, refusal_from_object, refusal_from_text
@@ -59,17 +60,17 @@ def parse_response(  # noqa: PLR0913 - all keyword, all needed
             raise error_from_refusal(refusal, model=model, with_login=with_login, headers=headers)
     if not _has_choices(value):
         raise malformed_answer("a JSON object without a list of choices", model=model, headers=headers)
-    answer = {
-        **value,
-        "choices": [_choice(choice) for choice in value["choices"]],
-        # A reported 0 beats LiteLLM's counters still holding what they held before.
-        "usage": (read_usage(value.get("usage")) or read_usage({})).model_dump(exclude_none=True),  # type: ignore[union-attr]
-    }
     try:
+        answer = {
+            **value,
+            "choices": [_choice(choice) for choice in value["choices"]],
+            # Without counts LiteLLM's own stay at 0 rather than at what a wrong type would make of them.
+            "usage": (read_usage(value.get("usage")) or Usage()).model_dump(exclude_none=True),
+        }
         made = convert_to_model_response_object(
             response_object=answer, model_response_object=model_response, _response_headers=dict(headers)
         )
-    except Exception as error:  # noqa: BLE001 - LiteLLM raises bare Exceptions on odd fields
+    except Exception as error:  # noqa: BLE001 - odd fields raise anything, LiteLLM's bare Exception too
         what = f"fields of a wrong type ({type(error).__name__})"
         raise malformed_answer(what, model=model, headers=headers) from None
     if with_login:

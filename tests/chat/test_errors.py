@@ -1,0 +1,368 @@
+"""Every refusal of qwen-protocol section 8, and what LiteLLM's users see of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from typing import Any
+
+import httpx
+import litellm
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from litellm import exceptions
+
+from litellm_qwen_ai.chat.errors import (
+    PROVIDER,
+    cut_stream,
+    error_from_response,
+    error_from_transport,
+    is_token_rejection,
+)
+from litellm_qwen_ai.chat.refusal import Reason
+
+
+def body(message: str, code: str = "", request_id: str = "req-1") -> bytes:
+    error = {"message": message, "type": code, "param": None, "code": code}
+    return json.dumps({"error": error, "request_id": request_id}).encode()
+
+
+HTML = b"<!DOCTYPE html><html><head><title>504 Gateway Time-out</title></head><body>x</body></html>"
+PAYMENT = getattr(exceptions, "PaymentRequiredError", exceptions.BadRequestError)
+INVALID = body("invalid access token or token expired", "invalid_api_key")
+QUOTA = body("Free allocated quota exceeded.", "insufficient_quota")
+
+ROWS: list[tuple[str, int, bytes, type[Exception], int, Reason]] = [
+    ("token 401", 401, INVALID, exceptions.AuthenticationError, 401, Reason.TOKEN_REJECTED),
+    ("token 403", 403, INVALID, exceptions.AuthenticationError, 401, Reason.TOKEN_REJECTED),
+    ("bare 401", 401, b"", exceptions.AuthenticationError, 401, Reason.TOKEN_REJECTED),
+    ("quota 429", 429, QUOTA, exceptions.RateLimitError, 429, Reason.QUOTA_SPENT),
+    ("quota 403", 403, QUOTA, exceptions.RateLimitError, 429, Reason.QUOTA_SPENT),
+    (
+        "throttled by code",
+        429,
+        body("slow down", "Throttling.RateQuota"),
+        exceptions.RateLimitError,
+        429,
+        Reason.THROTTLED,
+    ),
+    (
+        "throttled by words",
+        429,
+        body("Requests rate limit exceeded, please try again later."),
+        exceptions.RateLimitError,
+        429,
+        Reason.THROTTLED,
+    ),
+    (
+        "allocated quota is a rate limit",
+        429,
+        body("Allocated quota exceeded, please increase your quota limit.", "Throttling.AllocationQuota"),
+        exceptions.RateLimitError,
+        429,
+        Reason.THROTTLED,
+    ),
+    (
+        "content policy",
+        400,
+        body("Input data may contain inappropriate content.", "data_inspection_failed"),
+        exceptions.ContentPolicyViolationError,
+        400,
+        Reason.CONTENT_POLICY,
+    ),
+    (
+        "content policy, camel case",
+        400,
+        body("Output data may contain inappropriate content.", "DataInspectionFailed"),
+        exceptions.ContentPolicyViolationError,
+        400,
+        Reason.CONTENT_POLICY,
+    ),
+    (
+        "context window",
+        400,
+        body("Range of input length should be [1, 1000000]", "invalid_parameter_error"),
+        exceptions.ContextWindowExceededError,
+        400,
+        Reason.CONTEXT_WINDOW,
+    ),
+    (
+        "invalid parameter",
+        400,
+        body("bad request", "invalid_parameter_error"),
+        exceptions.BadRequestError,
+        400,
+        Reason.BAD_REQUEST,
+    ),
+    (
+        "model not supported",
+        400,
+        body("model `x` is not supported", "model_not_supported"),
+        exceptions.BadRequestError,
+        400,
+        Reason.BAD_REQUEST,
+    ),
+    ("no credit", 402, body("insufficient credits"), PAYMENT, 402, Reason.PAYMENT_REQUIRED),
+    (
+        "not in plan",
+        403,
+        body("model x is not included in your plan", "model_access_denied"),
+        exceptions.PermissionDeniedError,
+        403,
+        Reason.NOT_PERMITTED,
+    ),
+    ("not found", 404, body("no such model"), exceptions.NotFoundError, 404, Reason.NOT_FOUND),
+    (
+        "coding agents",
+        405,
+        body("Coding Plan is currently only available for Coding Agents"),
+        exceptions.PermissionDeniedError,
+        403,
+        Reason.CODING_AGENTS_ONLY,
+    ),
+    ("wrong method", 405, b"", exceptions.BadRequestError, 400, Reason.WRONG_METHOD),
+    ("unprocessable", 422, b"{}", exceptions.UnprocessableEntityError, 422, Reason.UNPROCESSABLE),
+    ("request timeout", 408, b"", exceptions.Timeout, 408, Reason.TIMED_OUT),
+    (
+        "server error",
+        500,
+        body("oops", "internal_error"),
+        exceptions.InternalServerError,
+        500,
+        Reason.SERVER_ERROR,
+    ),
+    ("bad gateway", 502, HTML, exceptions.BadGatewayError, 502, Reason.BAD_GATEWAY),
+    ("unavailable", 503, HTML, exceptions.ServiceUnavailableError, 503, Reason.UNAVAILABLE),
+    ("gateway timeout", 504, HTML, exceptions.Timeout, 504, Reason.TIMED_OUT),
+    ("odd 5xx", 599, b"", exceptions.InternalServerError, 500, Reason.SERVER_ERROR),
+    ("odd 4xx", 418, b"", exceptions.BadRequestError, 400, Reason.BAD_REQUEST),
+    ("redirect", 302, b"", exceptions.APIConnectionError, 500, Reason.REDIRECTED),
+]
+
+
+def refused(status: int, content: bytes, headers: dict[str, str] | None = None, **more: Any) -> Any:
+    more = {"model": "coder-model", "with_login": True, **more}
+    return error_from_response(status, headers or {}, content, **more)
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "expected", "shown_status", "reason"),
+    [r[1:] for r in ROWS],
+    ids=[r[0] for r in ROWS],
+)
+def test_each_refusal_becomes_the_exception_of_a_built_in_provider(
+    status: int, content: bytes, expected: type[Exception], shown_status: int, reason: Reason
+) -> None:
+    error = refused(status, content)
+    assert type(error) is expected
+    assert error.status_code == shown_status
+    assert error.qwen_reason == reason.value
+    assert error.llm_provider == PROVIDER == "qwen_ai"
+    assert error.model == "coder-model"
+    assert f"HTTP {status}" in str(error)
+
+
+def test_litellm_passes_the_exception_on_unchanged() -> None:
+    for _, status, content, *_ in ROWS:
+        error = refused(status, content)
+        assert any(isinstance(error, known) for known in exceptions.LITELLM_EXCEPTION_TYPES)
+
+
+def test_the_servers_words_and_request_id_are_kept() -> None:
+    error = refused(400, body("temperature must be below 2", "invalid_parameter_error", "abc-123"))
+    assert "temperature must be below 2" in str(error)
+    assert "abc-123" in str(error)
+    assert error.request_id == "abc-123"
+
+
+def test_the_request_id_is_found_in_the_headers_too() -> None:
+    assert refused(500, b"", {"X-DashScope-Request-Id": "from-header"}).request_id == "from-header"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"code": "InvalidParameter", "message": "so it is", "request_id": "r"}',
+        b'{"error": "so it is"}',
+        b'{"detail": "so it is"}',
+        b'{"error": {"message": "so it is"}}',
+        b'\xef\xbb\xbf {"message": "so it is"}',
+        b"so it is",
+    ],
+)
+def test_an_error_body_is_read_in_every_dialect(content: bytes) -> None:
+    assert "so it is" in str(refused(400, content))
+
+
+def test_a_page_is_summarised_not_dumped() -> None:
+    text = str(refused(504, HTML))
+    assert 'an HTML page titled "504 Gateway Time-out"' in text
+    assert "<" not in text
+
+
+def test_a_long_message_is_cut_and_folded_into_one_line() -> None:
+    text = str(refused(400, body("word\n\x1b[31m " * 5000)))
+    assert len(text) < 1200
+    assert "\n" not in text
+    assert "\x1b" not in text
+    assert "…" in text
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        "bad header Authorization: Bearer tok-SECRET-1",
+        '{"access_token": "tok-SECRET-1"}',
+        "refresh_token=tok-SECRET-1&x=1",
+        "key sk-SECRET-1-aaaaaaaaaaaa is wrong",
+        "echo SECRET-1 echo",
+    ],
+)
+def test_no_secret_survives_in_message_response_or_repr(leak: str) -> None:
+    error = refused(401, body(leak), secrets=("SECRET-1",))
+    assert "SECRET" not in str(error) + repr(error) + error.response.text
+    assert "***" in str(error)
+
+
+def test_cookies_and_encodings_of_the_server_do_not_travel_with_the_exception() -> None:
+    error = refused(500, b"", {"Set-Cookie": "session=1", "Content-Encoding": "gzip", "X-Kept": "yes"})
+    assert error.litellm_response_headers["x-kept"] == "yes"
+    assert "set-cookie" not in error.litellm_response_headers
+    assert "content-encoding" not in error.response.headers
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"Retry-After": "7"}, 7),
+        ({"Retry-After": "1.2"}, 2),
+        ({"retry-after-ms": "1500"}, 2),
+        ({"retry-after-ms": "1500", "retry-after": "30"}, 2),
+        ({"Retry-After": "nan"}, -1),
+        ({"Retry-After": "-3"}, -3),
+        ({}, -1),
+    ],
+)
+def test_litellm_reads_the_wait_that_the_server_named(headers: dict[str, str], expected: int) -> None:
+    error = refused(429, body("slow down", "Throttling"), headers)
+    read = litellm.utils._get_retry_after_from_exception_header
+    found = read(error.litellm_response_headers)
+    assert (found if found is not None else -1) == expected
+    assert error.response.headers.get("retry-after") == error.litellm_response_headers.get("retry-after")
+
+
+def test_a_retry_after_that_is_a_date_is_left_as_it_is() -> None:
+    date = "Wed, 21 Oct 2099 07:28:00 GMT"
+    assert refused(429, b"", {"Retry-After": date}).litellm_response_headers["retry-after"] == date
+
+
+def test_a_spent_quota_is_told_apart_from_throttling_and_names_the_ways_that_work() -> None:
+    spent, throttled = str(refused(429, QUOTA)), str(refused(429, body("slow down", "Throttling")))
+    for words in ("retrying now is useless", "2026-04-15", "api_base", "dashscope/", "qwencloud/"):
+        assert words in spent
+        assert words not in throttled
+    assert "Retry-After" in throttled
+
+
+def test_with_a_key_the_hints_do_not_speak_of_logins() -> None:
+    for content in (INVALID, QUOTA):
+        text = str(refused(403, content, with_login=False))
+        assert "litellm-qwen-ai login" not in text
+        assert "2026-04-15" not in text
+
+
+def test_a_refused_login_names_the_command_and_the_closed_tier() -> None:
+    text = str(refused(401, INVALID))
+    assert "litellm-qwen-ai login" in text
+    assert "2026-04-15" in text
+
+
+def test_a_closing_notice_is_recognised_whatever_its_status() -> None:
+    text = str(refused(403, body("Qwen OAuth free tier was discontinued on 2026-04-15.", "access_denied")))
+    assert "dashscope/" in text
+    assert "2026-04-15" in text
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "expected"),
+    [
+        (401, b"", True),
+        (401, INVALID, True),
+        (403, INVALID, True),
+        (403, body("model not in plan"), False),
+        (403, QUOTA, False),
+        (401, QUOTA, True),
+        (400, INVALID, False),
+        (500, INVALID, False),
+        (403, b"<html>blocked</html>", False),
+    ],
+)
+def test_only_a_refused_bearer_is_worth_a_refresh(status: int, content: bytes, *, expected: bool) -> None:
+    assert is_token_rejection(status, content) is expected
+
+
+def _connect_error() -> httpx.ConnectError:
+    return httpx.ConnectError("[Errno 111] Connection refused")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (httpx.ReadTimeout("x"), litellm.Timeout),
+        (httpx.ConnectTimeout("x"), litellm.Timeout),
+        (httpx.PoolTimeout("x"), litellm.Timeout),
+        (asyncio.TimeoutError(), litellm.Timeout),
+        (TimeoutError(), litellm.Timeout),
+        (litellm.Timeout("x", "default-model-name", "litellm-httpx-handler"), litellm.Timeout),
+        (_connect_error(), litellm.APIConnectionError),
+        (httpx.RemoteProtocolError("peer closed"), litellm.APIConnectionError),
+        (httpx.DecodingError("bad gzip"), litellm.APIConnectionError),
+        (socket.gaierror("no such host"), litellm.APIConnectionError),
+        (RuntimeError("client has been closed"), litellm.APIConnectionError),
+    ],
+)
+def test_a_failed_send_becomes_timeout_or_connection_error(
+    error: Exception, expected: type[Exception]
+) -> None:
+    mapped: Any = error_from_transport(error, model="coder-model", timeout=12.5)
+    assert type(mapped) is expected
+    assert (mapped.model, mapped.llm_provider) == ("coder-model", "qwen_ai")
+    assert ("12.5 s" in str(mapped)) is (expected is litellm.Timeout)
+
+
+def test_a_cut_stream_is_a_connection_error() -> None:
+    assert isinstance(cut_stream(model="m"), litellm.APIConnectionError)
+
+
+_HEADERS = st.dictionaries(
+    st.sampled_from(["retry-after", "retry-after-ms", "x-request-id", "Content-Type"]), st.text(max_size=20)
+)
+
+
+@given(status=st.integers(300, 599), content=st.binary(max_size=400), headers=_HEADERS)
+def test_any_answer_becomes_a_litellm_exception(status: int, content: bytes, headers: dict[str, str]) -> None:
+    clean = {name: value.encode("utf-8", "replace").decode() for name, value in headers.items()}
+    error = refused(status, content, clean)
+    assert any(isinstance(error, known) for known in exceptions.LITELLM_EXCEPTION_TYPES)
+    assert str(error)
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["error", "message", "code", "type", "status", "request_id", "detail", "x"]),
+            inner,
+        )
+    ),
+    max_leaves=8,
+)
+
+
+@given(status=st.integers(300, 599), value=_JSON)
+def test_any_json_body_becomes_a_litellm_exception(status: int, value: Any) -> None:
+    error = refused(status, json.dumps(value).encode())
+    assert any(isinstance(error, known) for known in exceptions.LITELLM_EXCEPTION_TYPES)

@@ -1,0 +1,138 @@
+"""URL and headers of a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import litellm
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from litellm_qwen_ai import __version__
+from litellm_qwen_ai.chat.wire import DEFAULT_API_BASE, chat_headers, chat_url, masked
+
+
+@pytest.mark.parametrize(
+    ("base", "url"),
+    [
+        ("portal.qwen.ai", "https://portal.qwen.ai/v1/chat/completions"),
+        ("portal.qwen.ai/", "https://portal.qwen.ai/v1/chat/completions"),
+        ("https://portal.qwen.ai/v1", "https://portal.qwen.ai/v1/chat/completions"),
+        ("https://portal.qwen.ai/v1//", "https://portal.qwen.ai/v1/chat/completions"),
+        (DEFAULT_API_BASE, f"{DEFAULT_API_BASE}/chat/completions"),
+        (f"{DEFAULT_API_BASE}/chat/completions", f"{DEFAULT_API_BASE}/chat/completions"),
+        (" HTTPS://Gateway.example/qwen ", "https://Gateway.example/qwen/chat/completions"),
+        ("https://gw.example/v1?tenant=1", "https://gw.example/v1/chat/completions?tenant=1"),
+        ("127.0.0.1:8080", "http://127.0.0.1:8080/v1/chat/completions"),
+        ("localhost:8080/v1", "http://localhost:8080/v1/chat/completions"),
+        ("[::1]:8080", "http://[::1]:8080/v1/chat/completions"),
+        ("localhost.example", "https://localhost.example/v1/chat/completions"),
+    ],
+)
+def test_the_url_is_joined_as_qwens_clients_do(base: str, url: str) -> None:
+    assert chat_url(base, model="m") == url
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        "",
+        "https://",
+        "ftp://h/v1",
+        "https://u:pass-w0rd@h/v1",
+        "https://h:99999/v1",
+        "https://h/a b",
+        "https://[::1",
+    ],
+)
+def test_an_unusable_base_url_is_refused_without_showing_it(base: str) -> None:
+    with pytest.raises(litellm.BadRequestError, match="api_base") as caught:
+        chat_url(base, model="m")
+    assert "pass-w0rd" not in str(caught.value)
+
+
+@given(base=st.text(max_size=60))
+def test_any_base_url_gives_a_url_or_a_clear_error(base: str) -> None:
+    try:
+        url = chat_url(base, model="m")
+    except litellm.BadRequestError:
+        return
+    assert url.startswith(("https://", "http://"))
+    assert url.split("?")[0].endswith("/chat/completions")
+
+
+def headers(**more: Any) -> dict[str, str]:
+    given: dict[str, Any] = {
+        "token": "t0ken",
+        "with_login": True,
+        "stream": False,
+        "extra_headers": None,
+        "model": "m",
+    }
+    return chat_headers(**{**given, **more})
+
+
+def test_a_login_sends_its_bearer_and_our_own_name() -> None:
+    assert headers() == {
+        "Authorization": "Bearer t0ken",
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "User-Agent": f"litellm-qwen-ai/{__version__}",
+        "X-DashScope-UserAgent": f"litellm-qwen-ai/{__version__}",
+        "X-DashScope-CacheControl": "enable",
+        "X-DashScope-AuthType": "qwen-oauth",
+    }
+
+
+def test_a_key_sends_no_login_header_and_a_stream_asks_for_events() -> None:
+    sent = headers(with_login=False, stream=True)
+    assert "X-DashScope-AuthType" not in sent
+    assert sent["Accept"] == "text/event-stream"
+
+
+def test_the_callers_headers_win_whatever_their_case() -> None:
+    sent = headers(extra_headers={"user-agent": "mine/1", "X-Trace": 7, "X-None": None, "X-Bytes": b"b"})
+    assert sent["user-agent"] == "mine/1"
+    assert "User-Agent" not in sent
+    assert (sent["X-Trace"], sent["X-Bytes"]) == ("7", "b")
+    assert "X-None" not in sent
+
+
+def test_with_a_key_the_callers_authorization_wins_and_with_a_login_it_is_refused() -> None:
+    sent = headers(with_login=False, extra_headers={"authorization": "Basic x"})
+    assert [value for name, value in sent.items() if name.lower() == "authorization"] == ["Basic x"]
+    with pytest.raises(litellm.BadRequestError, match="api_key"):
+        headers(extra_headers={"authorization": "Basic x"})
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"X-A": "1\r\nX-Evil: 1"},
+        {"X-A": "1\nX"},
+        {"X-A": "\x00"},
+        {"X-A": "naïve"},
+        {"X-A\r\nX-Evil": "1"},
+        {"X A": "1"},
+        {"": "1"},
+        {5: "1"},
+        {"Content-Length": "3"},
+        {"transfer-encoding": "chunked"},
+    ],
+)
+def test_a_header_that_would_break_the_request_is_refused(extra: dict[Any, str]) -> None:
+    with pytest.raises(litellm.BadRequestError, match="extra_headers"):
+        headers(extra_headers=extra)
+
+
+@pytest.mark.parametrize("token", ["", "a\r\nX-Evil: 1", "key\n", " key", "ключ"])
+def test_a_bearer_no_header_may_hold_is_refused_and_not_shown(token: str) -> None:
+    with pytest.raises(litellm.BadRequestError, match="API key is empty or contains") as caught:
+        headers(token=token, with_login=False)
+    assert "X-Evil" not in str(caught.value)
+
+
+def test_masked_headers_hide_every_secret_and_nothing_else() -> None:
+    shown = masked({"authorization": "Bearer s", "X-Api-Key": "s", "Cookie": "s", "X-Trace": "kept"})
+    assert shown == {"authorization": "***", "X-Api-Key": "***", "Cookie": "***", "X-Trace": "kept"}
