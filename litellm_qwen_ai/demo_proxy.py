@@ -71,7 +71,9 @@ def running_proxy(config: Path, *, key: str, say: Callable[[str], None]) -> Iter
                 log.seek(0)
                 tail = log.read().decode("utf-8", "replace")[-_TAIL:]
                 what = (
-                    "was not ready in time" if process.poll() is None else f"ended with {process.returncode}"
+                    "was not ready in time"
+                    if process.poll() is None
+                    else f"ended with status {process.returncode}"
                 )
                 raise ProxyFailedError(f"the proxy {what}. The end of its log:\n{tail}")
             yield url

@@ -66,17 +66,19 @@ class Control:
         }
         self._commands: Mapping[str, Callable[[dict[str, Any]], Any]] = {
             "next": self._next,
-            "approve": lambda said: {"user_code": sandbox.approve(said.get("user_code"))},
-            "deny": lambda said: {"user_code": sandbox.deny(said.get("user_code"))},
-            "hold": lambda said: sandbox.hold(_need(said, "endpoint"), at=said.get("at", "arrival")),
-            "release": lambda said: sandbox.release(_need(said, "endpoint"), at=said.get("at", "arrival")),
+            "approve": lambda said: {"user_code": sandbox.approve(_user_code(said))},
+            "deny": lambda said: {"user_code": sandbox.deny(_user_code(said))},
+            "hold": lambda said: sandbox.hold(_text(said, "endpoint"), at=_moment(said)),
+            "release": lambda said: sandbox.release(_text(said, "endpoint"), at=_moment(said)),
             "let_through": lambda said: sandbox.let_through(
-                _need(said, "endpoint"), int(said.get("count", 1)), at=said.get("at", "arrival")
+                _text(said, "endpoint"), _count(said, "count"), at=_moment(said)
             ),
-            "advance": lambda said: sandbox.advance(float(_need(said, "seconds"))),
+            "advance": lambda said: sandbox.advance(_seconds(said, "seconds")),
             "expire": lambda _: {"expired": sandbox.expire_access_tokens()},
             "revoke": lambda _: sandbox.revoke(),
-            "tokens": lambda said: sandbox.issue_tokens(lifetime=said.get("lifetime")),
+            "tokens": lambda said: sandbox.issue_tokens(
+                lifetime=_seconds(said, "lifetime") if "lifetime" in said else None
+            ),
             "clear": lambda _: ledger.clear(),
         }
 
@@ -104,7 +106,7 @@ class Control:
         return json_reply(done if done is not None else {"done": name})
 
     def _next(self, said: dict[str, Any]) -> dict[str, Any]:
-        self._ledger.answer_next(_need(said, "endpoint"), _need(said, "name"), int(said.get("times", 1)))
+        self._ledger.answer_next(_text(said, "endpoint"), _text(said, "name"), _count(said, "times"))
         return {"queued": self._ledger.queued()}
 
     def _state(self) -> dict[str, Any]:
@@ -135,10 +137,33 @@ def _answers() -> dict[str, Any]:
     }
 
 
-def _need(said: Mapping[str, Any], name: str) -> Any:
-    if name not in said:
-        raise ValueError(f"The body must have the member {name!r}")
-    return said[name]
+def _text(said: Mapping[str, Any], name: str) -> str:
+    value = said.get(name)
+    if not isinstance(value, str):
+        raise TypeError(f"The body's member {name!r} must be a text, not {value!r}")
+    return value
+
+
+def _user_code(said: Mapping[str, Any]) -> str | None:
+    return _text(said, "user_code") if "user_code" in said else None
+
+
+def _moment(said: Mapping[str, Any]) -> Any:
+    return said.get("at", "arrival")
+
+
+def _count(said: Mapping[str, Any], name: str) -> int:
+    value = said.get(name, 1)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"The body's member {name!r} must be a whole number, not {value!r}")
+    return value
+
+
+def _seconds(said: Mapping[str, Any], name: str) -> float:
+    value = said.get(name)
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError(f"The body's member {name!r} must be a number of seconds, not {value!r}")
+    return value
 
 
 def _refuse(status: int, message: str) -> Reply:

@@ -125,7 +125,7 @@ class Network:
             endpoint=endpoint_of(request.method, request.path, headers.get("content-type", ""), body),
             method=request.method,
             path=request.path,
-            query=dict(request.query),
+            query=dict(request.query.items()),
             headers=headers,
             body=body,
             at=self._now(),

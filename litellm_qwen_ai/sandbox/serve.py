@@ -43,8 +43,8 @@ def serve(host: str, port: int, *, auto_approve: bool) -> None:
     except OSError as error:
         raise click.ClickException(f"{error}. Choose another port, or 0 for any free one.") from error
     with sandbox, tempfile.TemporaryDirectory(prefix="qwen-sandbox-") as directory, _ended_by_sigterm():
-        _introduce(sandbox, Path(directory), auto_approve=auto_approve)
         try:
+            _introduce(sandbox, Path(directory), auto_approve=auto_approve)
             while True:
                 time.sleep(_A_WHILE)
         except KeyboardInterrupt:

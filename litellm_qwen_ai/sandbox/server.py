@@ -87,7 +87,7 @@ class Sandbox:
     # -- running ---------------------------------------------------------------
 
     def __enter__(self) -> Self:
-        return self.start()
+        return self if self._network is not None else self.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -1,0 +1,154 @@
+"""The tour, and that it tells when something does not work."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from litellm_qwen_ai import demo, demo_proxy
+from litellm_qwen_ai.demo_proxy import ProxyFailedError, ProxyMissingError, proxy_config, running_proxy
+from litellm_qwen_ai.sandbox import Sandbox
+
+ROOT = Path(__file__).parents[1]
+DEMO = [
+    sys.executable,
+    "-X",
+    "dev",
+    "-c",
+    "import sys; from litellm_qwen_ai.demo import main; sys.exit(main())",
+]
+STEPS = [title for title, _ in demo.Tour(None, Path()).steps]  # type: ignore[arg-type]  # only the titles
+
+
+needs_ps = pytest.mark.skipif(os.name != "posix" or not shutil.which("ps"), reason="needs POSIX and ps")
+
+
+def _command_lines() -> str:
+    """Every process of the machine."""
+    return subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+
+
+def _without_the_proxy() -> None:
+    raise ProxyMissingError("not installed")
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the step that takes most of the time."""
+    monkeypatch.setattr(demo, "running_proxy", lambda *_, **__: _without_the_proxy())
+
+
+def test_the_packaged_configuration_is_the_example() -> None:
+    example = ROOT / "examples" / "config.yaml"
+    assert (ROOT / "litellm_qwen_ai" / "example_config.yaml").read_bytes() == example.read_bytes()
+    assert proxy_config() == example
+
+
+@pytest.mark.proxy
+def test_the_whole_tour_works_shows_no_secret_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "QWEN_API_KEY": "sk-the-users-own", "COLUMNS": "80"}
+    done = subprocess.run(DEMO, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for number, title in enumerate(STEPS, 1):
+        assert f"{number}. {title}" in done.stdout
+    assert "exactly one refresh" in done.stdout
+    assert "1, 2, 3, 4, 5." in done.stdout
+    assert "For the real service: litellm-qwen-ai login" in done.stdout
+    assert done.stdout.isascii()
+    assert not re.search(r"[A-Za-z0-9_-]{40,}|sk-\w", done.stdout + done.stderr)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("no_proxy")
+def test_without_the_proxy_the_tour_skips_it_and_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QWEN_API_KEY", "sk-the-users-own")
+    before = dict(os.environ)
+    assert demo.main() == 0
+    out = capsys.readouterr().out
+    assert "SKIPPED: not installed" in out
+    assert f"without: {STEPS[-1]}." in out
+    assert dict(os.environ) == before
+
+
+def test_a_missing_proxy_names_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_proxy, "_NEEDED", ("no_such_module_here",))
+    with (
+        pytest.raises(ProxyMissingError, match=r'pip install "litellm-qwen-ai\[proxy\]"'),
+        running_proxy(proxy_config(), key="sk", say=print),
+    ):
+        pytest.fail("it ran")
+
+
+@pytest.mark.usefixtures("no_proxy")
+@pytest.mark.parametrize(
+    ("endpoint", "answer", "said"),
+    [
+        ("device", "invalid_client", f"Step 1, {STEPS[0]!r}: LoginRefusedError"),
+        ("chat", "bad_parameter", f"Step 2, {STEPS[1]!r}: BadRequestError"),
+    ],
+)
+def test_a_step_that_fails_is_named_with_its_reason(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, endpoint: str, answer: str, said: str
+) -> None:
+    def spoilt(**more: Any) -> Sandbox:
+        sandbox = Sandbox(**more)
+        sandbox.answer_next(endpoint, answer)
+        return sandbox
+
+    monkeypatch.setattr(demo, "Sandbox", spoilt)
+    assert demo.main() == 1
+    assert f"The demo failed. {said}" in capsys.readouterr().err
+
+
+def test_an_answer_that_lost_a_part_of_the_question_fails() -> None:
+    with pytest.raises(demo.DemoError, match="expected 'b' in the answer, which is 'a'"):
+        demo._expect("a", "b")
+    with pytest.raises(demo.DemoError, match="which is None"):
+        demo._expect(None, "b")
+
+
+def test_a_proxy_that_ends_shows_the_end_of_its_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo_proxy, "_executable", lambda: sys.executable)  # which knows no --config
+    with (
+        pytest.raises(ProxyFailedError, match=r"(?s)the proxy ended with status 2\..*unknown option"),
+        running_proxy(proxy_config(), key="sk-x", say=print),
+    ):
+        pytest.fail("it ran")
+
+
+@needs_ps
+def test_a_proxy_that_is_not_ready_in_time_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = tmp_path / "litellm"
+    script.write_text(f"#!{sys.executable}\nimport signal\nsignal.pause()\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(demo_proxy, "_executable", lambda: str(script))
+    monkeypatch.setattr(demo_proxy, "_DEADLINE", 0)
+    with (
+        pytest.raises(ProxyFailedError, match="the proxy was not ready in time"),
+        running_proxy(proxy_config(), key="sk-x", say=print),
+    ):
+        pytest.fail("it ran")
+    assert str(script) not in _command_lines()
+
+
+@pytest.mark.proxy
+@needs_ps
+def test_the_proxy_ends_with_a_demo_that_is_terminated() -> None:
+    """The proxy is asked for as soon as its address is printed; its port must be free again afterwards."""
+    process = subprocess.Popen(DEMO, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    port = next(match[1] for line in process.stdout if (match := re.search(r"--port (\d+)", line)))
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert f"--port {port}" not in _command_lines()
