@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 LOOK_INTERVAL = 1.0  # seconds between two looks at the store
 LOCK_TIMEOUT = 30.0  # seconds
-LOCK_POLL = 0.03  # seconds between two tries for the lock
+LOCK_POLL = (0.02, 0.2)  # seconds between two tries for the lock: the first, and the most
 MAX_PAUSE = 30.0  # seconds between two tries when the server is in trouble
 _ROUNDS = 3  # a flight that began before a token was rejected may bring that very token: then once more
 _log = logging.getLogger(__name__)
@@ -322,6 +322,7 @@ class Session:
     def _lock_or_sibling(self, stack: contextlib.ExitStack) -> Credentials | None:
         """Take the lock into `stack`, or return the token that whoever held it has written meanwhile."""
         give_up = self._monotonic() + self._lock_timeout
+        pause, longest = LOCK_POLL
         while True:
             try:
                 stack.enter_context(self._store.lock(0))
@@ -335,7 +336,8 @@ class Session:
             held = self._look_now()
             if self._clock() < held.wait_at:
                 return held.credentials
-            self._sleep(LOCK_POLL)
+            self._sleep(pause)
+            pause = min(pause * 1.5, longest)
 
     def _renew_locked(self) -> Credentials:
         held = self._look_now()

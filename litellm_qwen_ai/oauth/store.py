@@ -16,6 +16,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+import filelock
+
 from litellm_qwen_ai.oauth import files
 from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.errors import (
@@ -170,8 +172,6 @@ class FileStore:
             ReadOnlyStoreError: The lock file cannot be made, or the crashed write not be finished.
             StoreError: Any other fault of the file system.
         """
-        import filelock  # noqa: PLC0415  # 70 ms of import that reading does without
-
         target = files.target_of(self.path)
         # A new object each time: the locks of two threads must exclude each other, not count up.
         lock = filelock.FileLock(f"{target}.lock", mode=files.FILE_MODE)

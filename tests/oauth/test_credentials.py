@@ -27,7 +27,12 @@ unknown_keys = st.dictionaries(
 
 
 def a_login(**changes: Any) -> dict[str, Any]:
-    return {"access_token": SECRET, "refresh_token": SECRET + "-r", "expiry_date": 1_800_000_000_000, **changes}
+    return {
+        "access_token": SECRET,
+        "refresh_token": SECRET + "-r",
+        "expiry_date": 1_800_000_000_000,
+        **changes,
+    }
 
 
 @given(
@@ -50,13 +55,17 @@ def test_what_is_written_is_read_back_with_unknown_keys(
 
 @given(data=st.binary(max_size=200) | json_values.map(lambda value: json.dumps(value).encode()))
 def test_any_bytes_are_credentials_or_a_clear_error(data: bytes) -> None:
+    fault = login = None
     try:
         login = Credentials.from_json(data)
     except CorruptCredentialsError as error:
-        assert str(error).startswith("not a credentials file: ")
-        assert error.__context__ is None
-    else:
+        fault = error
+    if login is not None:
         assert Credentials.from_json(login.to_json()) == login
+    else:
+        assert str(fault).startswith("not a credentials file: ")
+        assert fault is not None
+        assert fault.__context__ is None
 
 
 @given(access=secret_tokens, refresh=secret_tokens, identity=secret_tokens)
@@ -68,7 +77,9 @@ def test_no_secret_in_repr_or_str(access: str, refresh: str, identity: str) -> N
 
 @given(
     secret=secret_tokens,
-    fault=st.sampled_from(["access_token", "refresh_token", "expiry_date", "token_type", "scope", "id_token"]),
+    fault=st.sampled_from(
+        ["access_token", "refresh_token", "expiry_date", "token_type", "scope", "id_token"]
+    ),
     cut=st.booleans(),
 )
 def test_no_secret_in_an_error_about_a_bad_file(secret: str, fault: str, cut: bool) -> None:

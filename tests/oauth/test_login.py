@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from dataclasses import dataclass, field
@@ -115,7 +116,7 @@ def test_pending_and_slow_down_set_the_pace(log_in: Any, server: Any, clock: Any
     server.answer_next(400, {"error": "slow_down"})
     server.approved = True
     log_in()
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     assert gaps == pytest.approx([3, 3, 8, 8, 13])
 
 
@@ -163,8 +164,14 @@ def test_retry_after_of_a_busy_server_is_waited_for(log_in: Any, server: Any, cl
         (401, b"", LoginRefusedError),
     ],
 )
-def test_an_answer_that_ends_it_leaves_nothing_behind(  # noqa: PLR0913  # a table and its fixtures
-    log_in: Any, server: Any, prompt: Prompt, store: FileStore, status: int, body: Any, error: type[LoginError]
+def test_an_answer_that_ends_it_leaves_nothing_behind(  # noqa: PLR0913, PLR0917  # a test's fixtures
+    log_in: Any,
+    server: Any,
+    prompt: Prompt,
+    store: FileStore,
+    status: int,
+    body: Any,
+    error: type[LoginError],
 ) -> None:
     server.answer_next(200, server.device_code())
     server.answer_next(status, body)
@@ -204,7 +211,7 @@ def test_a_timeout_names_what_the_server_answered_last(log_in: Any, server: Any)
         (504, b"<html>", "HTTP 504"),
     ],
 )
-def test_a_login_that_cannot_start_says_why_and_shows_nothing(  # noqa: PLR0913  # a table and its fixtures
+def test_a_login_that_cannot_start_says_why_and_shows_nothing(  # noqa: PLR0913, PLR0917  # a test's fixtures
     log_in: Any, server: Any, prompt: Prompt, status: int, body: Any, told: str
 ) -> None:
     server.answer_next(status, body)
@@ -290,7 +297,9 @@ def test_an_approved_login_is_kept_although_the_lock_stays_held(
     assert "The new login is written all the same" in caplog.text
 
 
-def test_a_new_login_replaces_the_old_one_wholly(log_in: Any, server: Any, logins: Any, store: FileStore) -> None:
+def test_a_new_login_replaces_the_old_one_wholly(
+    log_in: Any, server: Any, logins: Any, store: FileStore
+) -> None:
     logins.write(note="of the old login")
     server.approved = True
     log_in()

@@ -57,7 +57,7 @@ def test_processes_that_start_at_once_make_one_refresh(server: Any, store: FileS
     rejected = login.access_token if case.startswith("rejected") else ""
     served = race(store, server.url, rejected)
     assert (len(served), len(set(served))) == (PROCESSES * THREADS, 1), set(served)
-    assert served[0] not in {login.access_token}
+    assert served[0] != login.access_token
     assert (server.refreshes, server.reused) == (1, 0)
     stored = store.load()
     assert stored is not None

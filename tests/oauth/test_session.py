@@ -100,7 +100,7 @@ def test_a_logout_by_another_process_is_noticed(
 
 
 def test_without_a_login_nothing_is_made_and_the_command_is_named(session: Session, store: FileStore) -> None:
-    with pytest.raises(NotLoggedInError, match="there is no .*oauth_creds.json"):
+    with pytest.raises(NotLoggedInError, match=r"there is no .*oauth_creds\.json"):
         session.get()
     assert session.peek() is None
     assert not store.path.parent.exists()
@@ -133,7 +133,7 @@ def test_an_oauth_server_that_no_token_may_go_to_is_refused(store: FileStore, ur
         (10, 1.5, 1),
     ],
 )
-def test_the_old_token_is_served_while_one_flight_renews_it(  # noqa: PLR0913  # a table and its fixtures
+def test_the_old_token_is_served_while_one_flight_renews_it(  # noqa: PLR0913, PLR0917  # a test's fixtures
     session: Session, logins: Any, server: Any, lifetime: float, seconds_left: float, refreshes: int
 ) -> None:
     login = logins.write(seconds_left=seconds_left, lifetime=lifetime)
@@ -286,7 +286,7 @@ def test_a_refresh_that_brings_the_rejected_token_again_is_an_error(
 # --- a login that is dead ---
 
 
-def test_a_refused_login_is_asked_once_and_the_file_is_kept(
+def test_a_refused_login_is_asked_once_and_the_file_is_kept(  # noqa: PLR0913, PLR0917  # a test's fixtures
     session: Session, logins: Any, server: Any, store: FileStore, caplog: pytest.LogCaptureFixture, clock: Any
 ) -> None:
     logins.write(seconds_left=-1)
@@ -513,7 +513,7 @@ class ReadOnlyStore(FileStore):
         raise ReadOnlyStoreError(f"Cannot write {self.path}: Read-only file system ({replaces is None}).")
 
 
-def test_in_a_read_only_folder_the_new_token_lives_in_memory_with_one_warning(  # noqa: PLR0913
+def test_in_a_read_only_folder_the_new_token_lives_in_memory_with_one_warning(  # noqa: PLR0913, PLR0917  # a test's fixtures
     new_session: Any,
     logins: Any,
     server: Any,
@@ -578,7 +578,7 @@ def test_on_a_full_disk_a_live_token_is_served(
     assert server.requests == []
 
 
-def test_a_write_that_fails_after_the_refresh_loses_nothing(  # noqa: PLR0913  # a test's fixtures
+def test_a_write_that_fails_after_the_refresh_loses_nothing(  # noqa: PLR0913, PLR0917  # a test's fixtures
     session: Session,
     new_session: Any,
     logins: Any,

@@ -73,7 +73,9 @@ async def test_the_loop_runs_on_while_the_server_takes_its_time(
     assert (await waiting).access_token in server.secrets
 
 
-async def test_a_slow_store_does_not_hold_up_the_loop(new_session: Any, logins: Any, store: FileStore) -> None:
+async def test_a_slow_store_does_not_hold_up_the_loop(
+    new_session: Any, logins: Any, store: FileStore
+) -> None:
     login = logins.write()
     entered, opened = threading.Event(), threading.Event()
 
@@ -124,7 +126,9 @@ def test_several_loops_and_threads_share_one_refresh(session: Session, logins: A
 
     def in_a_loop() -> None:
         async def many() -> None:
-            served.extend(one.access_token for one in await asyncio.gather(*(session.aget() for _ in range(20))))
+            served.extend(
+                one.access_token for one in await asyncio.gather(*(session.aget() for _ in range(20)))
+            )
 
         start.wait(10)
         asyncio.run(many())

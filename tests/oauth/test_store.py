@@ -142,10 +142,11 @@ def test_a_file_that_others_can_read_is_warned_about_once(
     with caplog.at_level(logging.WARNING):
         assert loaded(store) == OLD
         assert loaded(store) == OLD
-    assert [record.getMessage() for record in caplog.records] == [
+    told = (
         f"{store.path} can be read by other users (mode 0644), and with it the login. "
         f"Run: chmod 600 '{store.path}'"
-    ]
+    )
+    assert [record.getMessage() for record in caplog.records] == [told]
 
 
 @posix_only
@@ -167,7 +168,7 @@ def test_a_file_that_may_not_be_read_is_no_missing_login(not_root: Path) -> None
     store = FileStore(not_root)
     save(store, OLD)
     store.path.chmod(0o000)
-    with pytest.raises(StoreError, match="Cannot read .*: Permission denied") as caught:
+    with pytest.raises(StoreError, match=r"Cannot read .*: Permission denied") as caught:
         store.load()
     assert not isinstance(caught.value, ReadOnlyStoreError)
 

@@ -80,7 +80,9 @@ def test_a_compressed_body_is_not_unpacked(server: Any) -> None:
     assert server.requests[0].headers["accept-encoding"] == "identity"
 
 
-@pytest.mark.parametrize("start", [b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"])
+@pytest.mark.parametrize(
+    "start", [b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"]
+)
 def test_an_answer_that_drips_in_for_ever_is_cut(raw_server: Any, start: bytes) -> None:
     dripping = threading.Event()
 
