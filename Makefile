@@ -32,7 +32,7 @@ types: $(READY)
 	$(BIN)/mypy
 
 unit: $(READY)
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist loadgroup
 
 wheel: $(READY)
 	rm -rf dist
@@ -55,13 +55,13 @@ test-python-%:
 	test -x .venv-$*/bin/pytest || { $$python -m venv .venv-$* && \
 	  .venv-$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1' && \
 	  .venv-$*/bin/python -m pip install --quiet --editable . --group test; }
-	.venv-$*/bin/pytest -n auto
+	.venv-$*/bin/pytest -n auto --dist loadgroup
 
 test-oldest: ## the tests on the oldest supported release of each dependency
 	test -x .venv-oldest/bin/pytest || { $(PYTHON) -m venv .venv-oldest && \
 	  .venv-oldest/bin/python -m pip install --quiet --upgrade 'pip>=25.1' && \
 	  .venv-oldest/bin/python -m pip install --quiet --editable . --group test-core --constraint tests/oldest.txt; }
-	.venv-oldest/bin/pytest -n auto -m 'not proxy'
+	.venv-oldest/bin/pytest -n auto --dist loadgroup -m 'not proxy'
 
 clean: ## remove what was built
 	rm -rf dist build .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -10,12 +10,14 @@ import logging
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from litellm import exceptions
 
 from litellm_qwen_ai.chat.request import DEFAULT_API_BASE
 from litellm_qwen_ai.models import PROVIDER
 from litellm_qwen_ai.oauth.errors import ConfigurationError, NotLoggedInError, QwenAuthError, RefreshError
+from litellm_qwen_ai.oauth.urls import is_loopback
 from litellm_qwen_ai.settings import Settings
 
 if TYPE_CHECKING:
@@ -98,11 +100,15 @@ class BearerSource:
             raise as_litellm_error(error, self._model) from error
 
     def _of_key(self) -> Bearer:
-        return Bearer(self._key or "", self._base or DEFAULT_API_BASE, with_login=False)
+        return self._bearer(self._key or "", None, with_login=False)
 
     def _of_login(self, credentials: Credentials) -> Bearer:
-        base = self._base or credentials.api_base or DEFAULT_API_BASE
-        return Bearer(credentials.access_token, base, with_login=True)
+        return self._bearer(credentials.access_token, credentials.api_base, with_login=True)
+
+    def _bearer(self, token: str, own_base: str | None, *, with_login: bool) -> Bearer:
+        if self._base is not None:
+            _warn_of_plain_http(self._base)
+        return Bearer(token, self._base or own_base or DEFAULT_API_BASE, with_login=with_login)
 
     def _session(self) -> Session:
         return session_for(self._settings, self._account)
@@ -116,6 +122,23 @@ class BearerSource:
             client_id=self._settings.oauth_client_id,
         )
         return session.get()
+
+
+_warned_of: set[str] = set()
+
+
+def _warn_of_plain_http(base_url: str) -> None:
+    """Say once that a base URL, which its user set and which is therefore used, is readable on its way."""
+    if base_url in _warned_of or not base_url.lower().startswith("http://"):
+        return
+    _warned_of.add(base_url)
+    host = urlsplit(base_url).hostname or ""
+    if not is_loopback(host):
+        _logger.warning(
+            "The base URL of qwen_ai/ is plain http to %s: whoever is on the way can read the bearer. "
+            "Use https if the server has it.",
+            host,
+        )
 
 
 _sessions: dict[tuple[str, str, str], Session] = {}

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
+import litellm
 from litellm import exceptions
 from litellm.llms.custom_llm import CustomLLM
 
@@ -43,6 +44,7 @@ class _Call:
     messages: list[Any]
     optional_params: dict[str, Any]
     headers: dict[str, str]
+    drop_params: bool
     timeout: Any
     client: Any
     logging_obj: Any
@@ -63,7 +65,8 @@ class _Call:
             model=call["model"],
             messages=call["messages"],
             optional_params=params,
-            headers={**(call.get("headers") or {}), **(params.get("extra_headers") or {})},
+            headers=call.get("headers") or {},
+            drop_params=bool(litellm_params.get("drop_params") or litellm.drop_params),
             timeout=call.get("timeout"),
             client=call.get("client"),
             logging_obj=call.get("logging_obj"),
@@ -119,6 +122,7 @@ class _Call:
             with_login=bearer.with_login,
             extra_headers=self.headers,
             stream=self.stream,
+            drop_params=self.drop_params,
         )
         if self.logging_obj is not None:
             # No key and masked headers: no token reaches a callback.

@@ -14,7 +14,7 @@ import litellm_qwen_ai
 PACKAGE = Path(litellm_qwen_ai.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 WINGS = ("oauth", "chat", "sandbox")
-LONGEST_MODULE = 420  # lines
+LONGEST_MODULE = 430  # lines
 
 
 def _imports(path: Path, *, top_level: bool = False) -> set[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import litellm
 import pytest
 
+from litellm_qwen_ai import auth
 from litellm_qwen_ai.sandbox import Sandbox
 
 
@@ -142,3 +143,23 @@ def test_another_account_has_its_own_file(ask: Any, sandbox: Sandbox, token_dir:
     assert "qwen_account" not in json.loads(sandbox.requests_to("chat")[0].body)
     with pytest.raises(litellm.BadRequestError, match="never a path"):
         ask(qwen_account="../alice")
+
+
+def test_plain_http_to_another_machine_is_used_when_asked_for_and_warned_of_once(
+    ask: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    # A name that resolves nowhere: nothing leaves this machine.
+    base = "http://gateway.invalid/v1"
+    auth._warned_of.discard(base)
+    for _ in range(2):
+        with pytest.raises(litellm.APIConnectionError):
+            ask(api_key="sk-any", api_base=base, max_retries=0)
+    warnings = [record for record in caplog.records if "plain http to gateway.invalid" in record.getMessage()]
+    assert len(warnings) == 1
+
+
+def test_plain_http_on_this_machine_is_fine(
+    ask: Any, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    ask(api_key="sk-sandbox", api_base=sandbox.api_base)
+    assert "plain http" not in caplog.text

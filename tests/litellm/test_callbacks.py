@@ -1,0 +1,111 @@
+"""What LiteLLM's callbacks and logs are told: all they need, and no secret."""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import litellm
+import pytest
+from litellm.integrations.custom_logger import CustomLogger
+from litellm.litellm_core_utils.thread_pool_executor import executor
+
+from litellm_qwen_ai.sandbox import Sandbox
+
+MESSAGES = [{"role": "user", "content": "ping"}]
+
+
+class Recorder(CustomLogger):
+    """Keeps every event; sync calls report from LiteLLM's threads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self.before: list[str] = []
+
+    def log_pre_api_call(self, **told: Any) -> None:  # type: ignore[override]
+        self.before.append(repr(told))
+
+    def log_success_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
+        self.events.put(("success", kwargs))
+
+    def log_failure_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
+        self.events.put(("failure", kwargs))
+
+    async def async_log_success_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
+        self.events.put(("success", kwargs))
+
+    async def async_log_failure_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
+        self.events.put(("failure", kwargs))
+
+    def only(self) -> tuple[str, Any]:
+        """The one event of a call."""
+        event = self.events.get(timeout=30)
+        executor.submit(lambda: None).result(30)  # what LiteLLM has handed to its threads is through
+        assert self.events.empty()
+        return event
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    recorder = Recorder()
+    monkeypatch.setattr(litellm, "callbacks", [recorder])
+    yield recorder
+    for name in ("success", "failure", "_async_success", "_async_failure", "input", "_async_input"):
+        callbacks = getattr(litellm, f"{name}_callback", [])
+        callbacks[:] = [item for item in callbacks if item is not recorder]
+
+
+def _secrets(sandbox: Sandbox, login: Path) -> list[str]:
+    kept = json.loads(login.read_text())
+    sent = [request.headers["authorization"].split()[-1] for request in sandbox.requests_to("chat")]
+    return [*sent, kept["access_token"], kept["refresh_token"]]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["call", "stream"])
+def test_a_call_is_one_event_with_usage_and_price_and_no_secret(
+    sandbox: Sandbox, login: Path, recorder: Recorder, stream: bool
+) -> None:
+    answer = litellm.completion("qwen_ai/coder-model", messages=MESSAGES, stream=stream)
+    if stream:
+        list(answer)
+    kind, kwargs = recorder.only()
+    assert kind == "success"
+    payload = kwargs["standard_logging_object"]
+    assert payload["custom_llm_provider"] == "qwen_ai"
+    assert payload["model"] == "coder-model"
+    assert payload["api_base"].startswith(sandbox.url)
+    assert payload["prompt_tokens"] > 0
+    assert payload["completion_tokens"] > 0
+    assert payload["response_cost"] == 0
+    for secret in _secrets(sandbox, login):
+        assert secret not in repr(kwargs)
+        assert secret not in "".join(recorder.before)
+
+
+def test_a_failure_is_told_without_a_secret(sandbox: Sandbox, login: Path, recorder: Recorder) -> None:
+    sandbox.answer_next("chat", "too_long")
+    with pytest.raises(litellm.ContextWindowExceededError):
+        litellm.completion("qwen_ai/coder-model", messages=MESSAGES)
+    kind, kwargs = recorder.only()
+    assert kind == "failure"
+    for secret in _secrets(sandbox, login):
+        assert secret not in repr(kwargs)
+
+
+def test_debug_logs_hold_no_secret(
+    sandbox: Sandbox, login: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("LiteLLM"), "level", logging.DEBUG)
+    with caplog.at_level(logging.DEBUG):
+        litellm.completion("qwen_ai/coder-model", messages=MESSAGES)
+        sandbox.expire_access_tokens()
+        litellm.completion("qwen_ai/coder-model", messages=MESSAGES)
+    assert len(sandbox.requests_to("refresh")) == 1
+    assert caplog.text
+    for secret in _secrets(sandbox, login):
+        assert secret not in caplog.text
