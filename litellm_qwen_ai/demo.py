@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.protocol import DeviceCode
 
 _MODEL = "qwen_ai/coder-model"
-_POLL_INTERVAL = 1  # seconds; Qwen's own five would only make the reader wait
+_POLL_INTERVAL = 0.5  # seconds; Qwen's own five would only make the reader wait
 _TERMINATED = 128 + 15  # the exit status that a shell shows for SIGTERM
 _WEATHER = {
     "type": "function",

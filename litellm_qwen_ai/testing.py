@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+_INTERVAL = 0.1  # seconds between polls: no test should wait for Qwen's five
 _OTHERS = ("QWEN_API_KEY", "QWEN_API_BASE", "QWEN_AUTH_FILE", "QWEN_OAUTH_CLIENT_ID")
 
 
@@ -33,9 +34,9 @@ _OTHERS = ("QWEN_API_KEY", "QWEN_API_BASE", "QWEN_AUTH_FILE", "QWEN_OAUTH_CLIENT
 def qwen_sandbox_logged_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """A running sandbox that the environment points at, with an empty `QWEN_TOKEN_DIR` of its own.
 
-    Child processes inherit the environment. Device codes are approved at once; polls may come at any pace.
+    Child processes inherit the environment. Device codes are approved at once, and a login takes a moment.
     """
-    with Sandbox(auto_approve=True, interval=0) as sandbox:
+    with Sandbox(auto_approve=True, interval=_INTERVAL) as sandbox:
         for name in _OTHERS:
             monkeypatch.delenv(name, raising=False)
         for name, value in sandbox.environment(tmp_path / "qwen_tokens").items():

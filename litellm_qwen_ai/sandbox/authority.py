@@ -81,7 +81,8 @@ class Rules:
         client_id: The only client it knows.
         token_lifetime: Seconds an access token lives.
         device_lifetime: Seconds a device code lives.
-        interval: Seconds between polls, sent and enforced; None sends none and enforces RFC 8628's five.
+        interval: Seconds between polls, sent and enforced; None sends none and enforces RFC 8628's five,
+            0 sends none and enforces nothing.
         auto_approve: Device codes are approved as they are issued.
         reuse_detection: A refresh token that is used twice kills every token of its login.
     """
@@ -142,7 +143,7 @@ class Authority:
             "verification_uri_complete": f"{authorize_url}?{query}",
             "expires_in": _whole(self.rules.device_lifetime),
         }
-        if interval is not None:
+        if interval:
             answer["interval"] = _whole(interval)
         return answer
 

@@ -140,7 +140,9 @@ class _Sampler:
         if items is False or (fixed and items is None):
             return fixed
         few = fewest if depth >= _DEEPEST else max(fewest, min(most, 1))
-        kind = _type_of(self._resolve(items, depth))
+        plain = self._resolve(items, depth)
+        options = [plain["const"]] if "const" in plain else plain.get("enum")
+        kind = "option" if options else _type_of(plain)
         supply: dict[str, Sized] = {
             "string": self._source.names,
             "integer": self._source.numbers,
@@ -148,7 +150,14 @@ class _Sampler:
         }
         count = max(few, min(most, len(supply.get(kind, ())))) - len(fixed)
         found = fixed + [self.value(items, name, depth + 1) for _ in range(max(0, count))]
-        return _unlike(found) if schema.get("uniqueItems") else found
+        if not schema.get("uniqueItems"):
+            return found
+        return self._different(options, len(found)) if options else _unlike(found)
+
+    def _different(self, options: list[Any], count: int) -> list[Any]:
+        """Take options without repeating one, those that the prompt speaks of first."""
+        said = self._said()
+        return sorted(options, key=lambda option: str(option).lower() not in said)[:count]
 
     def _number(self, schema: Mapping[str, Any], *, whole: bool) -> float:
         step = schema.get("multipleOf") or (1 if whole else None)
@@ -229,10 +238,13 @@ def _bound(schema: Mapping[str, Any], closed: str, opened: str, step: float) -> 
 
 
 def _unlike(values: list[Any]) -> list[Any]:
-    """Make equal texts differ, for `uniqueItems`."""
+    """Make equal texts and numbers differ, for `uniqueItems`; leave out what cannot be made to."""
     found: list[Any] = []
     for value in values:
-        while value in found:
-            value = f"{value} {len(found) + 1}" if isinstance(value, str) else len(found)  # noqa: PLW2901
-        found.append(value)
+        if value not in found:
+            found.append(value)
+        elif isinstance(value, str):
+            found.append(f"{value} {len(found) + 1}")
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            found.append(max(one for one in found if isinstance(one, (int, float))) + 1)
     return found

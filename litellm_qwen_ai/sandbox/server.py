@@ -42,7 +42,7 @@ class Sandbox:
         token_lifetime: Seconds an access token lives.
         device_lifetime: Seconds a device code lives.
         interval: Seconds between polls, sent and enforced. None sends none, as Qwen does, and enforces the
-            five of RFC 8628; 0 enforces nothing.
+            five of RFC 8628; 0 sends none and enforces nothing. A fraction makes logins in tests quick.
         reuse_detection: A refresh token used twice kills every token of its login.
         client_id: The only OAuth client that is known.
         api_keys: Static keys that chat takes as bearer, without the portal's rules.
@@ -66,7 +66,7 @@ class Sandbox:
         api_keys: Sequence[str] = ("sk-sandbox",),
         resource_url: str | None = None,
         clock: Callable[[], float] = time.time,
-        keep_requests: int = 100_000,
+        keep_requests: int = 10_000,
         on_answer: Callable[[RecordedRequest], None] | None = None,
     ) -> None:
         self._host = host

@@ -132,6 +132,20 @@ def test_an_interval_that_is_given_is_sent_and_enforced(clock: Any) -> None:
     assert authority_.pending()[0].interval == 2
 
 
+def test_an_interval_of_nothing_is_neither_sent_nor_enforced(clock: Any) -> None:
+    with Sandbox(clock=clock, interval=0) as sandbox, httpx.Client(base_url=sandbox.url) as http:
+        fields = {"client_id": authority.CLIENT_ID, "scope": "s", "code_challenge_method": "S256"}
+        challenge = {"code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}  # RFC 7636 appendix B
+        code = http.post(oauth.DEVICE_PATH, data={**fields, **challenge}).json()
+        assert "interval" not in code
+        poll = {"grant_type": authority.DEVICE_GRANT, "client_id": authority.CLIENT_ID}
+        verifier = {"code_verifier": "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"}
+        form = {**poll, **verifier, "device_code": code["device_code"]}
+        assert [_error(http.post(oauth.TOKEN_PATH, data=form))[1] for _ in range(3)] == [
+            "authorization_pending"
+        ] * 3
+
+
 def test_auto_approve_needs_no_one(clock: Any) -> None:
     with Sandbox(clock=clock, auto_approve=True) as sandbox, httpx.Client(base_url=sandbox.url) as http:
         fields = {"client_id": authority.CLIENT_ID, "scope": "s", "code_challenge_method": "S256"}

@@ -53,6 +53,28 @@ STRING, NUMBER, INTEGER = {"type": "string"}, {"type": "number"}, {"type": "inte
         (_object(code={"type": "string", "pattern": "^R[a-z]+$"}), {"code": "Rome"}),
         (_object(short={"type": "string", "maxLength": 3}), {"short": "Ali"}),
         (_object(long={"type": "string", "minLength": 7}), {"long": "Alice.."}),
+        (
+            _object(ids={"type": "array", "items": INTEGER, "minItems": 6, "uniqueItems": True}),
+            {"ids": [2, 2026, 3, 4, 1, 2027]},
+        ),
+        (
+            _object(all={"type": "array", "items": STRING, "minItems": 4, "uniqueItems": True}),
+            {"all": ["Alice", "Bob", "Rome", PROMPT]},
+        ),
+        (_object(same={"type": "array", "items": {"const": "x"}, "uniqueItems": True}), {"same": ["x"]}),
+        (
+            _object(
+                all={
+                    "type": "array",
+                    "items": {"enum": ["aisle", "window"]},
+                    "minItems": 2,
+                    "uniqueItems": True,
+                }
+            ),
+            {"all": ["window", "aisle"]},
+        ),
+        ({"properties": {"who": STRING}, "required": ["who"]}, {"who": "Alice"}),
+        ({"items": STRING}, ["Alice", "Bob", "Rome"]),
         ({"type": "object"}, {}),
         ({"type": "object", "properties": {"city": STRING, "unit": STRING}}, {"city": "Alice"}),
         (
