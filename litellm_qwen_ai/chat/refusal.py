@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +58,7 @@ class Refusal:
     message: str
     code: str = ""
     request_id: str = ""
-    raw: str = ""
+    raw: str = field(default="", repr=False)
 
 
 def read_refusal(

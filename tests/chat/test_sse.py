@@ -31,6 +31,7 @@ def parse(*pieces: bytes) -> list[SSEvent]:
         (b"event: error\ndata: a\n\ndata: b\n\n", [(b"error", b"a", None), (b"message", b"b", None)]),
         (b"event:error\n:HTTP_STATUS/429\ndata: a\n\n", [(b"error", b"a", 429)]),
         (b":HTTP_STATUS/429\n\nevent:error\ndata: a\n\n", [(b"error", b"a", 429)]),
+        (b":HTTP_STATUS/429\ndata: a\n\ndata: b\n\n", [(b"message", b"a", 429), (b"message", b"b", None)]),
         (b"data: a", [(b"message", b"a", None)]),
         (b"data: a\n", [(b"message", b"a", None)]),
         (b"event: x\n\ndata: a\n\n", [(b"message", b"a", None)]),

@@ -205,13 +205,23 @@ def test_a_connection_cut_after_the_finish_costs_nothing(server: Any, wire: Any,
     assert chunks[-1].choices[0].finish_reason == "stop"
 
 
-def test_silence_is_a_timeout_of_ours(server: Any, wire: Any) -> None:
-    server.sends(wire.delta({"content": "a"}), hold=threading.Event())
-    with httpx.Client(timeout=httpx.Timeout(5, read=0.1), trust_env=False) as impatient:
-        stream = sync_stream(Opener(impatient, server.url).sync)
+class Silent(httpx.SyncByteStream):
+    """A body that stops arriving."""
+
+    def __init__(self, piece: bytes) -> None:
+        self._piece = piece
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._piece
+        raise httpx.ReadTimeout("The read operation timed out")
+
+
+def test_silence_is_a_timeout_of_ours(wire: Any) -> None:
+    body = Silent(wire.delta({"content": "a"}))
+    stream = sync_stream(lambda: httpx.Response(200, stream=body))
+    next(stream)
+    with pytest.raises(litellm.Timeout, match="5 s") as caught:
         next(stream)
-        with pytest.raises(litellm.Timeout) as caught:
-            next(stream)
     assert (caught.value.model, caught.value.llm_provider) == ("coder-model", "qwen_ai")
 
 
