@@ -39,6 +39,7 @@ DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 DEFAULT_INTERVAL = 5.0  # seconds; RFC 8628 section 3.2
 SLOW_DOWN = 5.0  # seconds; RFC 8628 section 3.5
+MIN_INTERVAL = 0.1
 MAX_INTERVAL = 60.0
 DEFAULT_DEVICE_LIFETIME = 900.0  # seconds, what the server says in practice
 MAX_DEVICE_LIFETIME = 3600.0
@@ -223,7 +224,7 @@ def read_device_answer(answer: HttpAnswer, pkce: Pkce) -> DeviceCode:
         verification_uri=page,
         verification_uri_complete=link,
         expires_in=_seconds(body.get("expires_in"), DEFAULT_DEVICE_LIFETIME, MAX_DEVICE_LIFETIME),
-        interval=_seconds(body.get("interval"), DEFAULT_INTERVAL, MAX_INTERVAL),
+        interval=_seconds(body.get("interval"), DEFAULT_INTERVAL, MAX_INTERVAL, least=MIN_INTERVAL),
         device_code=device_code,
         code_verifier=pkce.verifier,
     )
@@ -367,13 +368,13 @@ def _token(body: Mapping[str, Any], key: str) -> str | None:
     return value if isinstance(value, str) and TOKEN.fullmatch(value) else None
 
 
-def _seconds(value: object, default: float, most: float) -> float:
-    """A span in seconds, between 1 and `most`; anything that is no positive number is `default`."""
+def _seconds(value: object, default: float, most: float, *, least: float = 1.0) -> float:
+    """A span in seconds, between `least` and `most`; anything that is no positive number is `default`."""
     if isinstance(value, str):
         value = _number(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
         return default
-    return float(max(1, min(value, most)))
+    return float(max(least, min(value, most)))
 
 
 def _number(text: str) -> float | None:

@@ -133,7 +133,8 @@ def test_without_a_complete_link_the_plain_one_is_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "used"), [(None, 5), (7, 7), ("8", 8), (0, 5), (-3, 5), (0.2, 1), (9999, 60), ("x", 5)]
+    ("given", "used"),
+    [(None, 5), (7, 7), ("8", 8), (0, 5), (-3, 5), (0.5, 0.5), (0.001, 0.1), (9999, 60), ("x", 5)],
 )
 def test_the_interval_is_honoured_within_reason(given: Any, used: float) -> None:
     body = {**DEVICE, "interval": given}

@@ -1,0 +1,67 @@
+"""The command line, `litellm-qwen-ai`. Prompts and errors go to stderr, data to stdout."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from litellm_qwen_ai._version import __version__
+from litellm_qwen_ai.cli import exits, login, logout, models, status, tour
+from litellm_qwen_ai.oauth import QwenAuthError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["app", "main"]
+
+
+class _InOrder(click.Group):
+    """Lists its commands in the order in which a user needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(self.commands)
+
+
+@click.group(
+    cls=_InOrder,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 error, 2 cancelled or wrong usage, 4 not logged in.",
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def app() -> None:
+    """Log in to Qwen for LiteLLM's route qwen_ai/, and see what is in use.
+
+    The login is one file, oauth_creds.json, in the folder QWEN_TOKEN_DIR; `status` shows where. With
+    QWEN_API_KEY set, calls use that key instead.
+    """
+
+
+for command in (login.login, status.status, logout.logout, models.models, tour.demo, tour.sandbox):
+    app.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code.
+
+    Args:
+        arguments: The arguments after the program's name; those of the process by default.
+    """
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        # Not `standalone`: click would end a cancelled command with 1.
+        code = app.main(arguments, prog_name="litellm-qwen-ai", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Cancelled; nothing was changed.", err=True)
+        return exits.CANCELLED
+    except QwenAuthError as error:
+        click.echo(f"Error: {error}", err=True)
+        return exits.code_of(error)
+    return code if isinstance(code, int) else exits.DONE

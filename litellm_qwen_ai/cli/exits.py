@@ -1,0 +1,42 @@
+"""The exit codes, and how a command with `--json` tells of an error."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from litellm_qwen_ai.oauth import LoginCancelledError, NotLoggedInError, QwenAuthError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DONE = 0
+ERROR = 1
+CANCELLED = 2  # and wrong usage, which is click's own code
+NOT_LOGGED_IN = 4
+
+
+def code_of(error: QwenAuthError) -> int:
+    """The exit code for an error of the login."""
+    if isinstance(error, NotLoggedInError):
+        return NOT_LOGGED_IN
+    return CANCELLED if isinstance(error, LoginCancelledError) else ERROR
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout, in ASCII so that every terminal takes it."""
+    click.echo(json.dumps(value, indent=2))
+
+
+@contextlib.contextmanager
+def errors_as_json(*, wanted: bool) -> Iterator[None]:
+    """Put an error on stdout as JSON too; it passes on to stderr and the exit code as ever."""
+    try:
+        yield
+    except QwenAuthError as error:
+        if wanted:
+            print_json({"error": {"type": type(error).__name__, "message": str(error)}})
+        raise

@@ -1,0 +1,42 @@
+"""The command `litellm-qwen-ai models`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from litellm_qwen_ai.cli import exits
+from litellm_qwen_ai.models import CATALOGUE, Model
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+def models(*, as_json: bool) -> int:
+    """List the models that are known.
+
+    Any other name passes through to the server.
+    """
+    if as_json:
+        exits.print_json([{"model": model.route, **asdict(model)} for model in CATALOGUE])
+        return exits.DONE
+    rows = [("MODEL", "INPUT", "OUTPUT", "ABILITIES"), *(_row(model) for model in CATALOGUE)]
+    names, most_in, most_out = (max(len(row[column]) for row in rows) for column in range(3))
+    for row in rows:
+        click.echo(f"{row[0]:<{names}}  {row[1]:>{most_in}}  {row[2]:>{most_out}}  {row[3]}")
+    return exits.DONE
+
+
+def _row(model: Model) -> tuple[str, str, str, str]:
+    abilities = {
+        "vision": model.vision,
+        "video": model.video,
+        "tools": model.tools,
+        "thinking": model.reasoning,
+    }
+    return (
+        model.route,
+        f"{model.max_input_tokens:,}",
+        f"{model.max_output_tokens:,}",
+        ", ".join(name for name, has in abilities.items() if has),
+    )

@@ -1,0 +1,68 @@
+"""The command `litellm-qwen-ai status`."""
+
+from __future__ import annotations
+
+import click
+
+from litellm_qwen_ai.cli import exits
+from litellm_qwen_ai.cli.facts import Facts, gather, local, span
+from litellm_qwen_ai.oauth.errors import LOGIN_COMMAND
+from litellm_qwen_ai.settings import Settings
+
+_RENEWAL = {
+    "not due": "not due",
+    "due": "due; the next call starts it and still uses this token",
+    "overdue": "due; the next call waits for it",
+}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
+def status(*, as_json: bool) -> int:
+    """Show the login and what qwen_ai/ would use now.
+
+    Asks no server. Exits with 4 if there is neither a login nor a key.
+    """
+    with exits.errors_as_json(wanted=as_json):
+        facts = gather(Settings.from_environment())
+    if as_json:
+        exits.print_json(facts.as_dict())
+    else:
+        for label, text in _lines(facts):
+            click.echo(f"{label:<10}  {text}")
+    return exits.DONE if facts.uses else exits.NOT_LOGGED_IN
+
+
+def _lines(facts: Facts) -> list[tuple[str, str]]:
+    lines = [("File", f"{facts.file} ({f'mode {facts.mode}' if facts.mode else 'not there'})")]
+    if facts.expires_at is not None:
+        lines += [
+            (label, text) for label, text in (("Account", facts.account), ("Scope", facts.scope)) if text
+        ]
+        lines.append(("Token", _token(facts)))
+        if facts.can_renew:
+            lines.append(("Renewal", _RENEWAL[facts.renewal or "not due"]))
+    if facts.problem:
+        lines.append(("Problem", facts.problem))
+    lines.append(("qwen_ai/", _uses(facts)))
+    return lines
+
+
+def _token(facts: Facts) -> str:
+    left = facts.seconds_left or 0
+    when = local(facts.expires_at or "")
+    if left > 0:
+        ending = "" if facts.can_renew else "; without a refresh token, the login ends then"
+        return f"valid until {when}, {span(left)} from now{ending}"
+    return f"expired {when}" + ("" if facts.can_renew else f"; log in again: {LOGIN_COMMAND}")
+
+
+def _uses(facts: Facts) -> str:
+    if facts.uses == "key":
+        beside = ", not the login" if facts.logged_in else ""
+        return f"uses the key in QWEN_API_KEY{beside}, at {facts.base_url}"
+    if facts.uses == "login":
+        return (
+            f"uses this login, at {facts.base_url}" if facts.base_url else "cannot use this login, see above"
+        )
+    return f"not logged in; run: {LOGIN_COMMAND}"

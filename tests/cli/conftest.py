@@ -1,0 +1,96 @@
+"""Runs the command line: in this process with time that only tests move, or as a program in a terminal."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from litellm_qwen_ai.cli import login as login_command
+from litellm_qwen_ai.cli import main
+from litellm_qwen_ai.oauth import FileStore, device_login
+from litellm_qwen_ai.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PROGRAM = Path(sys.executable).parent / "litellm-qwen-ai"
+
+
+@dataclass
+class Waiting:
+    """What happens while the login waits; each nap ends at once."""
+
+    passed: float = 0.0
+    on_nap: Callable[[], None] = field(default=lambda: None)
+
+    def monotonic(self) -> float:
+        return self.passed
+
+    def sleep(self, seconds: float) -> None:
+        self.passed += seconds
+        self.on_nap()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(auto_approve=True) as running:
+        yield running
+
+
+@pytest.fixture
+def token_dir(tmp_path: Path) -> Path:
+    return tmp_path / "qwen"
+
+
+@pytest.fixture
+def store(token_dir: Path) -> FileStore:
+    return FileStore(token_dir)
+
+
+@pytest.fixture
+def environ(sandbox: Sandbox, token_dir: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The environment of both ways to run; already set in this process."""
+    settings = sandbox.environment(token_dir)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("TZ", "UTC")
+    return {**os.environ, **settings}
+
+
+@pytest.fixture
+def waiting() -> Waiting:
+    return Waiting()
+
+
+@pytest.fixture
+def run(
+    environ: dict[str, str],
+    waiting: Waiting,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[..., Outcome]:
+    assert environ["QWEN_OAUTH_BASE_URL"].startswith("http://127.0.0.1")
+    quick = functools.partial(device_login, monotonic=waiting.monotonic, sleep=waiting.sleep)
+    monkeypatch.setattr(login_command, "device_login", quick)
+
+    def invoke(*arguments: Any) -> Outcome:
+        with pytest.raises(SystemExit) as exit_:
+            main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        assert isinstance(exit_.value.code, int)
+        return Outcome(exit_.value.code, captured.out, captured.err)
+
+    return invoke

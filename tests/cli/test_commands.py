@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from litellm_qwen_ai._version import __version__
+from litellm_qwen_ai.models import CATALOGUE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from litellm_qwen_ai.oauth import FileStore
+    from litellm_qwen_ai.sandbox import Sandbox
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+# --- the group ---
+
+
+def test_the_version_is_printed(run: Any) -> None:
+    done = run("--version")
+    assert (done.code, done.out) == (0, f"litellm-qwen-ai {__version__}\n")
+
+
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_names_the_commands_in_the_order_of_need_and_the_exit_codes(run: Any, flag: str) -> None:
+    done = run(flag)
+    assert done.code == 0
+    listed = [line.split()[0] for line in done.out.split("Commands:\n")[1].splitlines() if line.strip()]
+    assert listed[:6] == ["login", "status", "logout", "models", "demo", "sandbox"]
+    assert "Exit codes: 0 done, 1 error, 2 cancelled or wrong usage, 4 not logged in." in done.out
+
+
+@pytest.mark.parametrize("command", ["login", "status", "logout", "models", "demo", "sandbox"])
+def test_each_command_has_help(run: Any, command: str) -> None:
+    done = run(command, "--help")
+    assert done.code == 0
+    assert "..." not in done.out.splitlines()[2]
+
+
+@pytest.mark.parametrize(
+    "wrong", [["nonsense"], ["login", "--nonsense"], ["status", "extra"], ["sandbox", "--port", "x"]]
+)
+def test_wrong_usage_exits_with_2(run: Any, wrong: list[str]) -> None:
+    done = run(*wrong)
+    assert (done.code, done.out) == (2, "")
+    assert "Usage:" in done.err
+
+
+@pytest.mark.parametrize("module", ["cli", "cli.login", "cli.status", "settings"])
+def test_the_command_line_imports_neither_litellm_nor_an_http_client(module: str) -> None:
+    code = (
+        f"import sys, litellm_qwen_ai.{module}\n"
+        "print([name for name in ('litellm', 'httpx', 'aiohttp') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+# --- logout ---
+
+
+def test_logout_asks_on_stderr_and_removes_the_file(
+    run: Any, sandbox: Sandbox, token_dir: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.write_credentials(token_dir)
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    done = run("logout")
+    assert (done.code, done.out) == (0, f"Removed {store.path}.\n")
+    assert f"Remove {store.path}? [y/N]" in done.err
+    assert not store.path.exists()
+
+
+def test_logout_that_is_not_confirmed_changes_nothing(
+    run: Any, sandbox: Sandbox, token_dir: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.write_credentials(token_dir)
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    done = run("logout")
+    assert (done.code, done.out) == (2, "")
+    assert store.path.exists()
+
+
+def test_logout_without_a_terminal_needs_yes(
+    run: Any, sandbox: Sandbox, token_dir: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.write_credentials(token_dir)
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    refused = run("logout")
+    assert refused.code == 2
+    assert "add --yes" in refused.err
+    assert store.path.exists()
+    assert run("logout", "--yes").code == 0
+    assert not store.path.exists()
+
+
+def test_logout_without_a_login_exits_with_4(run: Any, token_dir: Path) -> None:
+    done = run("logout", "--yes")
+    assert (done.code, done.out) == (4, "")
+    assert not token_dir.exists()
+
+
+def test_logout_says_that_a_key_is_still_set(
+    run: Any, sandbox: Sandbox, token_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.write_credentials(token_dir)
+    monkeypatch.setenv("QWEN_API_KEY", "sk-key-secret")
+    assert "QWEN_API_KEY is still set" in run("logout", "--yes").err
+
+
+# --- models ---
+
+
+def test_models_are_listed_within_80_columns(run: Any) -> None:
+    done = run("models")
+    assert (done.code, done.err) == (0, "")
+    rows = done.out.splitlines()
+    assert [row.split()[0] for row in rows] == ["MODEL", *(model.route for model in CATALOGUE)]
+    assert max(len(row) for row in rows) <= 80
+
+
+def test_models_as_json(run: Any) -> None:
+    listed = json.loads(run("models", "--json").out)
+    assert [one["model"] for one in listed] == [model.route for model in CATALOGUE]
+    assert listed[0]["max_input_tokens"] == 1_000_000
+
+
+# --- demo and sandbox ---
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_the_demos_outcome_is_the_exit_code(run: Any, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    monkeypatch.setattr("litellm_qwen_ai.demo.main", lambda: code)
+    assert run("demo").code == code
+
+
+def test_the_sandbox_gets_its_options(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[Any] = []
+    monkeypatch.setattr(
+        "litellm_qwen_ai.sandbox.serve.serve",
+        lambda host, port, *, auto_approve: calls.append((host, port, auto_approve)),
+    )
+    assert run("sandbox", "--host", "::1", "--port", "8123", "--auto-approve").code == 0
+    assert run("sandbox").code == 0
+    assert calls == [("::1", 8123, True), ("127.0.0.1", 0, False)]

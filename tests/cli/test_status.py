@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import base64
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from litellm_qwen_ai.chat.request import DEFAULT_API_BASE
+from litellm_qwen_ai.cli import facts
+from litellm_qwen_ai.oauth.credentials import Credentials
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from litellm_qwen_ai.oauth import FileStore
+    from litellm_qwen_ai.sandbox import Sandbox
+
+
+def lines(text: str) -> dict[str, str]:
+    pairs = (line.split(None, 1) for line in text.splitlines())
+    return {label: rest.strip() for label, rest in pairs}
+
+
+@pytest.fixture
+def logged_in(sandbox: Sandbox, token_dir: Path, store: FileStore) -> Credentials:
+    sandbox.write_credentials(token_dir)
+    found = store.load()
+    assert found is not None
+    return found.credentials
+
+
+def test_the_default_base_url_is_that_of_a_call() -> None:
+    assert facts.DEFAULT_API_BASE == DEFAULT_API_BASE
+
+
+def test_a_login_is_shown_with_file_mode_and_what_is_used(
+    run: Any, logged_in: Credentials, store: FileStore, sandbox: Sandbox
+) -> None:
+    done = run("status")
+    assert (done.code, done.err) == (0, "")
+    shown = lines(done.out)
+    assert shown["File"] == f"{store.path} (mode 0600)"
+    assert shown["Token"].startswith("valid until 20")
+    assert "from now" in shown["Token"]
+    assert shown["Renewal"] == "not due"
+    assert shown["qwen_ai/"] == f"uses this login, at {sandbox.api_base}"
+    assert logged_in.access_token not in done.out
+
+
+def test_json_holds_the_same_facts_and_no_token(
+    run: Any, logged_in: Credentials, store: FileStore, sandbox: Sandbox
+) -> None:
+    done = run("status", "--json")
+    shown = json.loads(done.out)
+    assert done.code == 0
+    assert shown["file"] == str(store.path)
+    assert (shown["logged_in"], shown["can_renew"], shown["renewal"]) == (True, True, "not due")
+    assert (shown["uses"], shown["base_url"]) == ("login", sandbox.api_base)
+    assert shown["expires_at"] == facts.utc(logged_in)
+    assert 0 < shown["seconds_left"] <= 21600
+    assert logged_in.access_token not in done.out
+    assert str(logged_in.refresh_token) not in done.out
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_without_a_login_it_exits_with_4(run: Any, flags: list[str], token_dir: Path) -> None:
+    done = run("status", *flags)
+    assert done.code == 4
+    if flags:
+        shown = json.loads(done.out)
+        assert (shown["logged_in"], shown["uses"], shown["base_url"]) == (False, None, None)
+    else:
+        assert lines(done.out)["qwen_ai/"] == "not logged in; run: litellm-qwen-ai login"
+    assert not token_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "renewal", "told"),
+    [
+        (200, "due", "the next call starts it"),
+        (10, "overdue", "the next call waits for it"),
+        (-60, "overdue", "the next call waits for it"),
+    ],
+)
+def test_it_says_whether_a_call_would_renew(  # noqa: PLR0913, PLR0917  # a table and its fixtures
+    run: Any, sandbox: Sandbox, token_dir: Path, lifetime: float, renewal: str, told: str
+) -> None:
+    path = sandbox.write_credentials(token_dir, lifetime=lifetime)
+    born = (
+        path.stat().st_mtime + lifetime - 21600
+    )  # a token of six hours that has been there for most of them
+    os.utime(path, (born, born))
+    assert json.loads(run("status", "--json").out)["renewal"] == renewal
+    done = run("status")
+    assert done.code == 0
+    assert told in lines(done.out)["Renewal"]
+
+
+def test_an_expired_login_that_cannot_be_renewed_is_no_login(
+    run: Any, sandbox: Sandbox, token_dir: Path
+) -> None:
+    sandbox.write_credentials(token_dir, lifetime=-60, refresh_token=None)
+    done = run("status")
+    assert done.code == 4
+    assert "log in again: litellm-qwen-ai login" in lines(done.out)["Token"]
+
+
+def test_a_live_login_that_cannot_be_renewed_says_when_it_ends(
+    run: Any, sandbox: Sandbox, token_dir: Path
+) -> None:
+    sandbox.write_credentials(token_dir, refresh_token=None)
+    done = run("status")
+    assert done.code == 0
+    assert "without a refresh token, the login ends then" in lines(done.out)["Token"]
+
+
+def test_a_key_is_what_calls_use(run: Any, logged_in: Credentials, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert logged_in.access_token
+    monkeypatch.setenv("QWEN_API_KEY", "sk-key-secret")
+    done = run("status")
+    assert done.code == 0
+    assert (
+        lines(done.out)["qwen_ai/"] == f"uses the key in QWEN_API_KEY, not the login, at {DEFAULT_API_BASE}"
+    )
+    assert "sk-key-secret" not in done.out + run("status", "--json").out
+
+
+def test_a_key_without_a_login_is_enough(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QWEN_API_KEY", "sk-key-secret")
+    done = run("status", "--json")
+    assert done.code == 0
+    shown = json.loads(done.out)
+    assert (shown["uses"], shown["logged_in"], shown["api_key_set"]) == ("key", False, True)
+
+
+def test_the_base_url_of_the_environment_wins(
+    run: Any, logged_in: Credentials, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert logged_in.api_base
+    monkeypatch.setenv("QWEN_API_BASE", "https://gateway.example/v1")
+    assert json.loads(run("status", "--json").out)["base_url"] == "https://gateway.example/v1"
+
+
+def test_an_endpoint_that_no_token_may_go_to_is_a_problem(
+    run: Any, sandbox: Sandbox, token_dir: Path
+) -> None:
+    sandbox.write_credentials(token_dir, resource_url="http://evil.example")
+    done = run("status")
+    shown = lines(done.out)
+    assert "plain http to another machine" in shown["Problem"]
+    assert shown["qwen_ai/"] == "cannot use this login, see above"
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_a_damaged_file_is_an_error_and_not_a_missing_login(
+    run: Any, token_dir: Path, store: FileStore, flags: list[str]
+) -> None:
+    token_dir.mkdir()
+    store.path.write_bytes(b"{ half")
+    done = run("status", *flags)
+    assert done.code == 1
+    assert f"Error: {store.path}: not a credentials file" in done.err
+    if flags:
+        assert json.loads(done.out)["error"]["type"] == "CorruptCredentialsError"
+
+
+def test_with_a_key_a_damaged_file_is_only_a_problem(
+    run: Any, token_dir: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token_dir.mkdir()
+    store.path.write_bytes(b"{ half")
+    monkeypatch.setenv("QWEN_API_KEY", "sk-key-secret")
+    done = run("status")
+    assert done.code == 0
+    assert "not a credentials file" in lines(done.out)["Problem"]
+
+
+def id_token(claims: object) -> str:
+    body = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"head.{body}.signature"
+
+
+@pytest.mark.parametrize(
+    ("token", "account"),
+    [
+        (id_token({"sub": "u-1", "email": "alice@example.com"}), "alice@example.com"),
+        (id_token({"sub": "u-1"}), "u-1"),
+        (id_token({"name": "Al\x1b[31mice"}), "Al[31mice"),
+        (id_token({"email": 7, "sub": ""}), None),
+        (id_token([1]), None),
+        ("no-token", None),
+        ("a.b!.c", None),
+        ("a.////.c", None),
+    ],
+)
+def test_the_account_is_named_if_the_id_token_tells(
+    run: Any, sandbox: Sandbox, token_dir: Path, token: str, account: str | None
+) -> None:
+    sandbox.write_credentials(token_dir, id_token=token)
+    assert json.loads(run("status", "--json").out)["account"] == account
+    assert lines(run("status").out).get("Account") == account
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-3, "0 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (21599, "6 h"),
+        (21500, "5 h 58 min"),
+        (47 * 3600, "47 h"),
+        (72 * 3600, "3 days"),
+    ],
+)
+def test_a_span_is_told_as_people_do(seconds: float, text: str) -> None:
+    assert facts.span(seconds) == text
