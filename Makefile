@@ -8,7 +8,7 @@ OTHER_PYTHONS := 3.10 3.12 3.13
 
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 
-.PHONY: help demo test lint types unit wheel test-all test-oldest format clean
+.PHONY: help demo test lint types unit wheel docs test-all test-oldest format clean
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,9 @@ wheel: $(READY)
 	.venv-wheel/bin/python -m pip install --quiet --upgrade dist/*.whl
 	.venv-wheel/bin/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
 	cd dist && ../.venv-wheel/bin/python -I -W error::ResourceWarning ../tests/package/smoke.py
+
+docs: $(READY) ## make the generated parts of README.md anew
+	$(BIN)/python docs/generate.py
 
 format: $(READY) ## put the code in its standard form
 	$(BIN)/ruff check --fix

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 USERS_FOLDER = "/home/you/.config/litellm/qwen_ai"
+USERS_CODE = "K7QX2MPB"
 USERS_SERVER = "https://chat.qwen.ai"
 PART = re.compile(r"(<!-- made: (?P<name>[a-z-]+) -->\n)(?P<text>.*?)(<!-- end -->)", re.DOTALL)
 
@@ -110,8 +111,8 @@ def as_a_user_sees_it(text: str, sandbox: Sandbox, token_dir: Path) -> str:
     """A transcript without this machine's addresses, paths, codes and times."""
     text = text.replace(str(token_dir), USERS_FOLDER).replace(sandbox.url, USERS_SERVER)
     text = text.replace(f"{USERS_SERVER}/v1", "https://portal.qwen.ai/v1")
-    text = re.sub(r"(user_code=)[\w-]+", r"\1K7QX-2MPB", text)
-    text = re.sub(r"\b[A-Z0-9_-]{8,9}\b(?=\s*$)", "K7QX-2MPB", text, flags=re.MULTILINE)
+    for code in re.findall(r"user_code=([\w-]+)", text):
+        text = text.replace(code, USERS_CODE)
     text = re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?", "2026-01-31 18:00", text)
     return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 

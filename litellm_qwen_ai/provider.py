@@ -101,7 +101,13 @@ class _Call:
             model_response=model_response,
             headers=response.headers,
             with_login=bearer.with_login,
+            secrets=(bearer.token,),
         )
+
+    def of_stream(self) -> dict[str, Any]:
+        """What both stream shells are told of the call."""
+        timeout = self.timeout if isinstance(self.timeout, (int, float)) else None
+        return {"model": self.model, "with_login": self.source.can_renew, "timeout": timeout}
 
     def log_answer(self, text: str) -> None:
         if self.logging_obj is not None:
@@ -202,7 +208,14 @@ class QwenAI(CustomLLM):
     def streaming(self, **call: Any) -> ChatStream:  # type: ignore[override]  # as above
         """Connect at once, so that errors come out of `litellm.completion()`; return the chunks."""
         this = _Call.of(self, call, stream=True)
-        stream = ChatStream(lambda: this.run()[0], model=this.model, with_login=this.source.can_renew)
+        secrets: list[str] = []
+
+        def opener() -> httpx.Response:
+            response, bearer = this.run()
+            secrets.append(bearer.token)
+            return response
+
+        stream = ChatStream(opener, secrets=secrets, **this.of_stream())
         stream.connect()
         return stream
 
@@ -212,17 +225,19 @@ class QwenAI(CustomLLM):
         LiteLLM calls this in a worker thread that has no event loop: nothing may be awaited here.
         """
         this = _Call.of(self, call, stream=True)
+        secrets: list[str] = []
 
         async def opener() -> httpx.Response:
             try:
-                response, _ = await this.arun()
+                response, bearer = await this.arun()
             except Exception as error:
                 if this.in_router and not host.streams_are_eager():
                     _raise_for_fallback(error, this.model)
                 raise
+            secrets.append(bearer.token)
             return response
 
-        return AsyncChatStream(opener, model=this.model, with_login=this.source.can_renew)
+        return AsyncChatStream(opener, secrets=secrets, **this.of_stream())
 
     def embedding(self, **call: Any) -> NoReturn:  # type: ignore[override]  # as above
         """Not offered."""

@@ -42,7 +42,7 @@ class _Shell:
         self._model = model
         self._with_login = with_login
         self._timeout = timeout
-        self._secrets = tuple(secrets)
+        self._secrets = secrets  # not copied: the opener may add the bearer that it sent
         self._response: httpx.Response | None = None
         self._decoder: StreamDecoder | None = None
         self._ready: deque[ModelResponseStream] = deque()
@@ -89,7 +89,7 @@ class ChatStream(_Shell):
         model: The model as the caller named it.
         with_login: True if the call is made with a login.
         timeout: The limit in force, in seconds, for messages only.
-        secrets: Values that must not appear in error messages.
+        secrets: Values that must not appear in error messages; may grow until the stream is connected.
 
     Attributes:
         headers: Response headers; empty before `connect`.
@@ -174,7 +174,7 @@ class AsyncChatStream(_Shell):
         model: The model as the caller named it.
         with_login: True if the call is made with a login.
         timeout: The limit in force, in seconds, for messages only.
-        secrets: Values that must not appear in error messages.
+        secrets: Values that must not appear in error messages; may grow until the stream is connected.
         drain_seconds: How long to wait for the end of the body after `[DONE]`.
 
     Attributes:

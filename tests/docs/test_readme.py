@@ -47,7 +47,7 @@ def _title(code: str) -> str:
 
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    with Sandbox(auto_approve=True, interval=0) as running:
+    with Sandbox(auto_approve=True, interval=0.1) as running:
         for name, value in running.environment(tmp_path / "tokens").items():
             monkeypatch.setenv(name, value)
         running.write_credentials(tmp_path / "tokens")

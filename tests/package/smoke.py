@@ -20,7 +20,7 @@ def main() -> None:
     assert "site-packages" in litellm_qwen_ai.__file__, litellm_qwen_ai.__file__
     files = importlib.metadata.files("litellm-qwen-ai") or []
     names = {str(file) for file in files}
-    assert "litellm_qwen_ai/py.typed" in names
+    assert {"litellm_qwen_ai/py.typed", "litellm_qwen_ai/example_config.yaml"} <= names
     assert not [name for name in names if name.endswith(".pth") or name.startswith("tests")], names
     assert "litellm" not in sys.modules
     with tempfile.TemporaryDirectory() as folder, Sandbox() as sandbox:
