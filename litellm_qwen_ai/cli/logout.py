@@ -25,7 +25,9 @@ def logout(*, yes: bool) -> int:
     if not yes:
         if not is_terminal(sys.stdin):
             raise click.UsageError("There is no terminal to ask on; add --yes.")
-        if not click.confirm(f"Remove {store.path}?", err=True):
+        # Not click.confirm(err=True): before click 8.3 it writes a space to stdout.
+        click.echo(f"Remove {store.path}? [y/N] ", err=True, nl=False)
+        if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
             click.echo("Nothing was changed.", err=True)
             return exits.CANCELLED
     with store.lock(LOCK_TIMEOUT):
