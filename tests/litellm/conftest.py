@@ -65,11 +65,14 @@ def _async(**call: Any) -> litellm.ModelResponse:
 
 
 def _stream(**call: Any) -> litellm.ModelResponse:
+    call.setdefault("stream_options", {"include_usage": True})
     chunks = list(litellm.completion(stream=True, **call))
     return litellm.stream_chunk_builder(chunks)
 
 
 def _astream(**call: Any) -> litellm.ModelResponse:
+    call.setdefault("stream_options", {"include_usage": True})
+
     async def collect() -> list[Any]:
         return [chunk async for chunk in await litellm.acompletion(stream=True, **call)]
 
