@@ -118,8 +118,10 @@ def _check_trust(path: Path, status: os.stat_result) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder with mode 0700, whatever the umask; one that is there stays as it is."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    """Make the folder and those above it with mode 0700, whatever the umask; what is there stays as it is."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
     try:
         folder.mkdir(mode=FOLDER_MODE)
     except FileExistsError:
@@ -176,7 +178,7 @@ def open_draft(draft: Path, target: Path) -> int:
                 owner = target.stat()
                 if os.geteuid() == 0 and owner.st_uid != 0:  # root refreshing for a user: it stays the user's
                     os.fchown(fd, owner.st_uid, owner.st_gid)
-        _write_all(fd, bytes(RESERVE))
+        _write_all(fd, b" " * RESERVE)  # JSON may end in spaces: the one write to come makes it whole
         os.fsync(fd)
     except BaseException:
         os.close(fd)
@@ -186,10 +188,10 @@ def open_draft(draft: Path, target: Path) -> int:
 
 
 def write_draft(fd: int, data: bytes) -> None:
-    """Put the bytes into an open draft. Cut first: then the one write leaves nothing or the whole."""
+    """Put the bytes into an open draft. It is whole after the first of these writes; the cut is for looks."""
     os.lseek(fd, 0, os.SEEK_SET)
-    os.ftruncate(fd, len(data))
     _write_all(fd, data)
+    os.ftruncate(fd, len(data))
 
 
 def flush_folder(folder: Path) -> None:

@@ -10,15 +10,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import math
 import secrets
 import uuid
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from litellm_qwen_ai._version import USER_AGENT
-from litellm_qwen_ai.oauth.credentials import TOKEN
+from litellm_qwen_ai.oauth import values
 from litellm_qwen_ai.oauth.errors import (
     LoginDeniedError,
     LoginError,
@@ -45,7 +43,6 @@ DEFAULT_DEVICE_LIFETIME = 900.0  # seconds, what the server says in practice
 MAX_DEVICE_LIFETIME = 3600.0
 DEFAULT_TOKEN_LIFETIME = 21_600.0  # seconds, what the server says in practice
 MAX_TOKEN_LIFETIME = 30 * 86_400.0
-MAX_RETRY_AFTER = 3600.0
 _SHOWN = 200  # characters of an error text
 _HTTP_OK = 200
 _REFUSALS = frozenset({400, 401})
@@ -209,10 +206,10 @@ def read_device_answer(answer: HttpAnswer, pkce: Pkce) -> DeviceCode:
     body = _json_object(answer)
     if body is None or "error" in body or answer.status != _HTTP_OK:
         raise LoginRefusedError(f"The server did not start a login: {_describe(answer, ())}")
-    device_code = _text(body, "device_code")
-    user_code = _text(body, "user_code")
-    page = _text(body, "verification_uri")
-    link = _text(body, "verification_uri_complete")
+    device_code = values.text(body, "device_code")
+    user_code = values.text(body, "user_code")
+    page = values.text(body, "verification_uri")
+    link = values.text(body, "verification_uri_complete")
     if device_code is None or user_code is None or page is None:
         raise LoginRefusedError(
             "The server's answer lacks a device code, a user code or the page's address. Try again later."
@@ -223,8 +220,8 @@ def read_device_answer(answer: HttpAnswer, pkce: Pkce) -> DeviceCode:
         user_code=user_code,
         verification_uri=page,
         verification_uri_complete=link,
-        expires_in=_seconds(body.get("expires_in"), DEFAULT_DEVICE_LIFETIME, MAX_DEVICE_LIFETIME),
-        interval=_seconds(body.get("interval"), DEFAULT_INTERVAL, MAX_INTERVAL, least=MIN_INTERVAL),
+        expires_in=values.seconds(body.get("expires_in"), DEFAULT_DEVICE_LIFETIME, MAX_DEVICE_LIFETIME),
+        interval=values.seconds(body.get("interval"), DEFAULT_INTERVAL, MAX_INTERVAL, least=MIN_INTERVAL),
         device_code=device_code,
         code_verifier=pkce.verifier,
     )
@@ -249,7 +246,7 @@ def read_poll_answer(answer: HttpAnswer, code: DeviceCode) -> TokenAnswer | Pend
     ends_login = isinstance(error, str) and answer.status in {_HTTP_OK, 400, 403}
     if ends_login or answer.status == 401:  # noqa: PLR2004  # the protocol names the status
         raise _login_ended(error, _describe(answer, secret))
-    return Inconclusive(_describe(answer, secret), _retry_after(answer))
+    return Inconclusive(_describe(answer, secret), values.retry_after(answer.headers))
 
 
 def read_refresh_answer(answer: HttpAnswer, refresh_token: str) -> TokenAnswer | Refused | Inconclusive:
@@ -260,13 +257,13 @@ def read_refresh_answer(answer: HttpAnswer, refresh_token: str) -> TokenAnswer |
     body = _json_object(answer)
     reason = _describe(answer, (refresh_token,))
     if body is None:
-        return Inconclusive(reason, _retry_after(answer))
+        return Inconclusive(reason, values.retry_after(answer.headers))
     error = body.get("error")
     if isinstance(error, str) and error and answer.status in _REFUSALS and error not in _PASSING:
         return Refused(reason)
     if answer.status == _HTTP_OK and error is None and body.get("access_token"):
         return _tokens(body) or Inconclusive("its answer holds a token that cannot be used")
-    return Inconclusive(reason, _retry_after(answer))
+    return Inconclusive(reason, values.retry_after(answer.headers))
 
 
 def _request(url: str, form: Mapping[str, str], more: Mapping[str, str] | None = None) -> OAuthRequest:
@@ -309,17 +306,17 @@ def _login_ended(error: object, reason: str) -> LoginError:
 
 def _tokens(body: Mapping[str, Any]) -> TokenAnswer | None:
     """The tokens of a successful answer; None when the access token cannot be used."""
-    access = _token(body, "access_token")
+    access = values.token(body, "access_token")
     if access is None:
         return None
     return TokenAnswer(
         access_token=access,
-        refresh_token=_token(body, "refresh_token"),
-        expires_in=_seconds(body.get("expires_in"), DEFAULT_TOKEN_LIFETIME, MAX_TOKEN_LIFETIME),
-        token_type=_text(body, "token_type"),
-        resource_url=_text(body, "resource_url"),
-        scope=_text(body, "scope"),
-        id_token=_token(body, "id_token"),
+        refresh_token=values.token(body, "refresh_token"),
+        expires_in=values.seconds(body.get("expires_in"), DEFAULT_TOKEN_LIFETIME, MAX_TOKEN_LIFETIME),
+        token_type=values.text(body, "token_type"),
+        resource_url=values.text(body, "resource_url"),
+        scope=values.text(body, "scope"),
+        id_token=values.token(body, "id_token"),
     )
 
 
@@ -354,50 +351,6 @@ def _shown(value: object, secret: tuple[str, ...]) -> str:
     if not isinstance(value, str) or any(one in value for one in secret):
         return ""
     return "".join(char for char in value[:_SHOWN] if char.isprintable()).strip().rstrip(".")
-
-
-def _text(body: Mapping[str, Any], key: str) -> str | None:
-    """A string that can be shown and sent: printable, not empty, of a sane length."""
-    value = body.get(key)
-    usable = isinstance(value, str) and 0 < len(value) <= 2048 and value.isprintable()  # noqa: PLR2004
-    return value if usable else None
-
-
-def _token(body: Mapping[str, Any], key: str) -> str | None:
-    value = body.get(key)
-    return value if isinstance(value, str) and TOKEN.fullmatch(value) else None
-
-
-def _seconds(value: object, default: float, most: float, *, least: float = 1.0) -> float:
-    """A span in seconds, between `least` and `most`; anything that is no positive number is `default`."""
-    if isinstance(value, str):
-        value = _number(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-        return default
-    return float(max(least, min(value, most)))
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _retry_after(answer: HttpAnswer) -> float | None:
-    """`Retry-After` (RFC 9110 section 10.2.3) in seconds; its date form counts from the answer's own Date."""
-    value = answer.headers.get("retry-after")
-    if value is None:
-        return None
-    seconds = _number(value)
-    if seconds is None:
-        try:
-            until, sent = (parsedate_to_datetime(text) for text in (value, answer.headers.get("date", "")))
-            seconds = (until - sent).total_seconds()
-        except (ValueError, TypeError, OverflowError):
-            return None
-    return max(0.0, min(seconds, MAX_RETRY_AFTER))
 
 
 def _check_page(address: str) -> None:

@@ -13,7 +13,7 @@ import logging
 import math
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.oauth.errors import (
@@ -27,12 +27,12 @@ from litellm_qwen_ai.oauth.errors import (
     StoreError,
 )
 from litellm_qwen_ai.oauth.flight import SingleFlight, renew_in_child
+from litellm_qwen_ai.oauth.held import Held, Trouble
 from litellm_qwen_ai.oauth.protocol import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL, Inconclusive, Refused
 from litellm_qwen_ai.oauth.refresh import Refresher, merged
 from litellm_qwen_ai.oauth.store import StoredCredentials
 from litellm_qwen_ai.oauth.transport import httpx_poster
 from litellm_qwen_ai.oauth.urls import checked_url
-from litellm_qwen_ai.oauth.windows import Due
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,45 +48,6 @@ LOCK_POLL = (0.02, 0.2)  # seconds between two tries for the lock: the first, an
 MAX_PAUSE = 30.0  # seconds between two tries when the server is in trouble
 _ROUNDS = 3  # a flight that began before a token was rejected may bring that very token: then once more
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """The login in memory, with its moments in epoch seconds; they lie in the past for a rejected token."""
-
-    credentials: Credentials
-    version: object
-    renew_at: float
-    wait_at: float
-    dies_at: float
-
-    @classmethod
-    def of(cls, stored: StoredCredentials, rejected: str | None) -> _Held:
-        held = cls(stored.credentials, stored.version, -math.inf, -math.inf, -math.inf)
-        if held.credentials.access_token == rejected:
-            return held
-        due = Due.of(stored)
-        return replace(
-            held, renew_at=due.renew_at, wait_at=due.wait_at, dies_at=stored.credentials.expiry_date / 1000
-        )
-
-    def rejected(self) -> _Held:
-        return _Held(self.credentials, self.version, -math.inf, -math.inf, -math.inf)
-
-
-@dataclass(frozen=True, slots=True)
-class _Trouble:
-    """Why a renewal failed, and until when (monotonic seconds) none is tried with the same stored login."""
-
-    kind: type[QwenAuthError]
-    message: str
-    version: object
-    until: float
-
-    def error(self, now: float) -> QwenAuthError:
-        if issubclass(self.kind, RefreshError):
-            return self.kind(self.message, retry_after=max(0.0, self.until - now))
-        return self.kind(self.message)
 
 
 class Session:
@@ -128,12 +89,12 @@ class Session:
         self._monotonic = monotonic
         self._sleep = sleep
         self._lock_timeout = lock_timeout
-        self._held: _Held | None = None
+        self._held: Held | None = None
         self._look_again = -math.inf
         self._writes = 0  # counts what this process stored, so that an older reading does not undo it
         self._rejected: str | None = None
         self._spent: str | None = None  # a refresh token still in the store although it is used up
-        self._trouble: _Trouble | None = None
+        self._trouble: Trouble | None = None
         self._failures = 0
         self._warned_unsaved = False
         self._looks = SingleFlight(self._look, "qwen-ai-look")
@@ -219,9 +180,9 @@ class Session:
             if self._rejected != rejected:
                 self._rejected = rejected
                 self._look_again = -math.inf
-                self._held = held and held.rejected()
+                self._held = held and held.as_rejected()
 
-    def _without_waiting(self, held: _Held) -> Credentials | None:
+    def _without_waiting(self, held: Held) -> Credentials | None:
         """The login, if it can be served now; None if a renewal has to be waited for.
 
         Raises:
@@ -240,7 +201,7 @@ class Session:
             return held.credentials
         return None
 
-    def _trouble_with(self, held: _Held) -> QwenAuthError | None:
+    def _trouble_with(self, held: Held) -> QwenAuthError | None:
         """Why no renewal is to be tried now, if there is a reason."""
         if held.credentials.refresh_token is None:
             return LoginExpiredError(
@@ -252,7 +213,7 @@ class Session:
             return trouble.error(now)
         return None
 
-    def _look(self) -> _Held:
+    def _look(self) -> Held:
         """The login in memory; read again if the store has changed since the last look."""
         held, writes = self._held, self._writes
         if held is not None and self._monotonic() < self._look_again:
@@ -276,11 +237,11 @@ class Session:
             )
         return self._publish(stored, writes)
 
-    def _look_now(self) -> _Held:
+    def _look_now(self) -> Held:
         self._look_again = -math.inf
         return self._look()
 
-    def _publish(self, stored: StoredCredentials, writes: int | None = None) -> _Held:
+    def _publish(self, stored: StoredCredentials, writes: int | None = None) -> Held:
         """Put a login into memory: what was just written, or what was read when `writes` had that value."""
         with self._mutex:
             held = self._held
@@ -291,7 +252,7 @@ class Session:
             if writes is not None and held is not None and stored.credentials.refresh_token == self._spent:
                 self._held = replace(held, version=stored.version)  # ours is newer and could not be saved
             else:
-                self._held = _Held.of(stored, self._rejected)
+                self._held = Held.of(stored, self._rejected)
             return self._held
 
     def _renew(self) -> Credentials:
@@ -317,7 +278,7 @@ class Session:
         version = self._held.version if self._held else None
         if self._failures == 1 or pause == math.inf:
             _log.warning("%s", error)
-        self._trouble = _Trouble(type(error), str(error), version, self._monotonic() + pause)
+        self._trouble = Trouble(type(error), str(error), version, self._monotonic() + pause)
 
     def _lock_or_sibling(self, stack: contextlib.ExitStack) -> Credentials | None:
         """Take the lock into `stack`, or return the token that whoever held it has written meanwhile."""
@@ -357,7 +318,7 @@ class Session:
             self._warn_unsaved(error)
             return contextlib.nullcontext()
 
-    def _refresh(self, held: _Held, draft: Draft | None) -> Credentials:
+    def _refresh(self, held: Held, draft: Draft | None) -> Credentials:
         token = held.credentials.refresh_token or ""
         outcome = self._refresher.ask(token, patient=self._clock() >= held.dies_at)
         if isinstance(outcome, Refused):
@@ -369,7 +330,7 @@ class Session:
             )
         return self._keep(held, merged(held.credentials, outcome, self._clock()), draft)
 
-    def _keep(self, held: _Held, new: Credentials, draft: Draft | None) -> Credentials:
+    def _keep(self, held: Held, new: Credentials, draft: Draft | None) -> Credentials:
         """Write and publish new tokens. The old refresh token is dead by now: nothing may lose them."""
         now = self._clock()
         rotated = new.refresh_token != held.credentials.refresh_token
@@ -391,7 +352,7 @@ class Session:
         self._trouble, self._failures = None, 0
         return new
 
-    def _live(self, held: _Held) -> Credentials:
+    def _live(self, held: Held) -> Credentials:
         if self._clock() < held.dies_at:
             return held.credentials
         raise RefreshError(f"The login in {self._store.location} was changed during a refresh. Try again.")

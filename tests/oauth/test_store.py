@@ -190,14 +190,13 @@ def test_a_parent_that_is_a_file_is_a_store_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777])
 def test_modes_do_not_depend_on_the_umask(tmp_path: Path, umask: int) -> None:
     store = FileStore(tmp_path / "a" / "qwen")
-    (tmp_path / "a").mkdir()
     before = os.umask(umask)
     try:
         save(store, OLD)
     finally:
         os.umask(before)
     assert mode(store.path) == 0o600
-    assert mode(store.path.parent) == 0o700
+    assert mode(store.path.parent) == mode(tmp_path / "a") == 0o700
     assert mode(store.path.with_name("oauth_creds.json.lock")) == 0o600
 
 
@@ -342,6 +341,12 @@ def test_new_tokens_of_a_crashed_writer_are_found_under_the_lock(crashed: FileSt
     assert names(crashed.path.parent) == {"oauth_creds.json", "oauth_creds.json.lock"}
 
 
+def test_a_draft_that_was_written_but_not_cut_to_size_is_whole(crashed: FileStore) -> None:
+    files.draft_path(crashed.path, "old-refresh").write_bytes(NEW.to_json() + b" " * 60_000)
+    with crashed.lock(5):
+        assert loaded(crashed) == NEW
+
+
 def test_a_draft_of_an_older_login_is_not_taken_for_the_new_one(crashed: FileStore) -> None:
     other = Credentials(access_token="other-access", refresh_token="other-refresh")
     crashed.path.write_bytes(other.to_json())
@@ -351,7 +356,7 @@ def test_a_draft_of_an_older_login_is_not_taken_for_the_new_one(crashed: FileSto
     assert names(crashed.path.parent) == {"oauth_creds.json", "oauth_creds.json.lock"}
 
 
-@pytest.mark.parametrize("left", [b"", bytes(64), NEW.to_json()[:40]])
+@pytest.mark.parametrize("left", [b"", b" " * 64, bytes(64), NEW.to_json()[:40]])
 def test_a_draft_that_was_cut_short_is_ignored(crashed: FileStore, left: bytes) -> None:
     files.draft_path(crashed.path, "old-refresh").write_bytes(left)
     with crashed.lock(5):
