@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import time
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -342,6 +343,53 @@ def test_a_refusal_is_checked_against_what_another_program_wrote_meanwhile(
     server.before_answer = renewed_by_a_program_without_our_lock
     server.answer_next(400, {"error": "invalid_grant"})
     assert session.get() == other
+
+
+def test_a_refused_token_gives_way_to_a_valid_one_that_was_written_meanwhile(
+    session: Session, logins: Any, server: Any, store: FileStore
+) -> None:
+    logins.write(seconds_left=-1)
+    theirs = server.tokens()  # from here on the stored refresh token is the wrong one
+
+    def written_by_a_program_without_our_lock() -> None:
+        server.before_answer = lambda: None
+        other = Credentials(access_token="theirs", refresh_token=theirs["refresh_token"], expiry_date=1)
+        store.path.write_bytes(other.to_json())
+
+    server.before_answer = written_by_a_program_without_our_lock
+    assert session.get() == on_disk(store)
+    assert (server.refreshes, len(server.requests)) == (1, 2)
+
+
+def test_an_older_reading_does_not_undo_a_renewal(
+    new_session: Any, logins: Any, server: Any, store: FileStore
+) -> None:
+    logins.write(seconds_left=-1)
+    read, go_on = threading.Event(), threading.Event()
+    locks: list[float] = []
+
+    class SlowStore(FileStore):
+        def load(self) -> Any:
+            stored = super().load()
+            if not read.is_set():
+                read.set()
+                assert go_on.wait(10)
+            return stored
+
+        def lock(self, timeout: float) -> Any:
+            locks.append(timeout)
+            return super().lock(timeout)
+
+    session = new_session(store=SlowStore(store.path.parent))
+    served: list[Credentials] = []
+    reader = threading.Thread(target=lambda: served.append(session.get()))
+    reader.start()
+    assert read.wait(10)
+    renewed = session.get()
+    go_on.set()
+    reader.join()
+    assert served == [renewed]
+    assert len(locks) == 1
 
 
 def test_a_login_written_during_a_refresh_wins(
@@ -738,8 +786,14 @@ def test_a_forked_child_goes_on_by_itself(session: Session, logins: Any, server:
     session._mutex.acquire()  # another thread of the parent may be inside at the moment of the fork
     child = os.fork()
     if child == 0:  # pragma: no cover  # another process
-        renewed = session.get(rejected=login.access_token)
-        os._exit(0 if renewed.access_token != login.access_token else 1)
+        code = 2  # whatever happens, this process must not go on as a second pytest
+        try:
+            renewed = session.get(rejected=login.access_token)
+            code = 0 if renewed.access_token != login.access_token else 1
+        except BaseException:  # noqa: BLE001  # told on stderr; the parent sees the code
+            os.write(2, traceback.format_exc().encode())
+        finally:
+            os._exit(code)
     session._mutex.release()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert session.get(rejected=login.access_token).access_token != login.access_token
