@@ -359,11 +359,8 @@ class Session:
 
     def _after_refusal(self, token: str, reason: str) -> Credentials:
         """Read again before the login is declared dead: a program without our lock may have renewed it."""
-        held = self._look_now()
-        stored = self._store.load()
-        if stored is not None and stored.credentials.refresh_token not in {token, self._spent}:
-            held = self._publish(stored)
-            return held.credentials if self._clock() < held.wait_at else self._renew_locked()
+        if self._look_now().credentials.refresh_token != token:
+            return self._renew_locked()
         raise LoginExpiredError(
             f"The login in {self._store.location} has ended: {reason} "
             f"Run `{LOGIN_COMMAND}` to log in again; the old file is kept."
