@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -88,6 +89,7 @@ def test_a_forked_child_does_not_wait_for_the_parents_run() -> None:
     assert gate.entered.wait(10)
     child = os.fork()
     if child == 0:  # pragma: no cover  # another process
+        signal.alarm(30)  # a child that hangs must not hang the test
         gate.opened.set()
         os._exit(0 if flight.board().result(10) == 2 else 1)
     gate.opened.set()

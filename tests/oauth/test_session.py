@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import threading
 import time
 import traceback
@@ -361,9 +362,7 @@ def test_a_refused_token_gives_way_to_a_valid_one_that_was_written_meanwhile(
     assert (server.refreshes, len(server.requests)) == (1, 2)
 
 
-def test_an_older_reading_does_not_undo_a_renewal(
-    new_session: Any, logins: Any, server: Any, store: FileStore
-) -> None:
+def test_an_older_reading_does_not_undo_a_renewal(new_session: Any, logins: Any, store: FileStore) -> None:
     logins.write(seconds_left=-1)
     read, go_on = threading.Event(), threading.Event()
     locks: list[float] = []
@@ -786,6 +785,7 @@ def test_a_forked_child_goes_on_by_itself(session: Session, logins: Any, server:
     session._mutex.acquire()  # another thread of the parent may be inside at the moment of the fork
     child = os.fork()
     if child == 0:  # pragma: no cover  # another process
+        signal.alarm(30)  # a child that hangs must not hang the test
         code = 2  # whatever happens, this process must not go on as a second pytest
         try:
             renewed = session.get(rejected=login.access_token)
