@@ -61,7 +61,7 @@ CATALOGUE: tuple[Model, ...] = (
         "coder-model",
         max_input_tokens=1_000_000,
         max_output_tokens=65_536,
-        description="the general model of a login: text, images, video, tools, thinking",
+        description="the general model of a login",
         vision=True,
         video=True,
         reasoning=True,
