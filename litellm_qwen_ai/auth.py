@@ -114,10 +114,11 @@ class BearerSource:
         return session_for(self._settings, self._account)
 
     def _log_in(self, session: Session) -> Credentials:
-        from litellm_qwen_ai.oauth import device_login  # noqa: PLC0415  # as above
+        from litellm_qwen_ai.oauth import device_login, may_open_browser, open_browser  # noqa: PLC0415  # as above
 
         device_login(
             self._settings.store(self._account),
+            open_browser=open_browser if may_open_browser() else None,
             oauth_base_url=self._settings.oauth_base_url,
             client_id=self._settings.oauth_client_id,
         )

@@ -23,12 +23,14 @@ from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.oauth.protocol import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL
-from litellm_qwen_ai.oauth.store import DEFAULT_FILE_NAME, FileStore
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from litellm_qwen_ai.oauth.store import FileStore
+
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+DEFAULT_AUTH_FILE = "oauth_creds.json"
 _OFF = frozenset({"0", "false", "no", "off"})
 
 
@@ -37,7 +39,7 @@ class Settings:
     """What the environment says; see the module docstring for each variable."""
 
     token_dir: Path
-    auth_file: str = DEFAULT_FILE_NAME
+    auth_file: str = DEFAULT_AUTH_FILE
     oauth_base_url: str = DEFAULT_OAUTH_BASE_URL
     oauth_client_id: str = DEFAULT_CLIENT_ID
     api_base: str | None = None
@@ -61,7 +63,7 @@ class Settings:
 
         return cls(
             token_dir=_folder(value("QWEN_TOKEN_DIR")),
-            auth_file=value("QWEN_AUTH_FILE") or DEFAULT_FILE_NAME,
+            auth_file=value("QWEN_AUTH_FILE") or DEFAULT_AUTH_FILE,
             oauth_base_url=(value("QWEN_OAUTH_BASE_URL") or DEFAULT_OAUTH_BASE_URL).rstrip("/"),
             oauth_client_id=value("QWEN_OAUTH_CLIENT_ID") or DEFAULT_CLIENT_ID,
             api_base=value("QWEN_API_BASE"),
@@ -78,6 +80,8 @@ class Settings:
         Raises:
             ConfigurationError: The file name or the account's name is not allowed.
         """
+        from litellm_qwen_ai.oauth.store import FileStore  # noqa: PLC0415  # programs with a key need none
+
         if account is None:
             return FileStore(self.token_dir, self.auth_file)
         if not _ACCOUNT.fullmatch(account):

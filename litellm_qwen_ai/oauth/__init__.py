@@ -1,37 +1,42 @@
 """OAuth device login and cached credentials. Knows no LiteLLM.
 
 `device_login` gets a login into a `FileStore`; a `Session` serves its access token and renews it.
+Names load when they are first used (PEP 562): a program that has a key needs none of this.
 """
 
 from __future__ import annotations
 
-from litellm_qwen_ai.oauth.credentials import Credentials
-from litellm_qwen_ai.oauth.errors import (
-    ConfigurationError,
-    CorruptCredentialsError,
-    LockTimeoutError,
-    LoginCancelledError,
-    LoginDeniedError,
-    LoginError,
-    LoginExpiredError,
-    LoginRefusedError,
-    LoginTimedOutError,
-    NotLoggedInError,
-    QwenAuthError,
-    ReadOnlyStoreError,
-    RefreshError,
-    StoreError,
-)
-from litellm_qwen_ai.oauth.login import device_login, may_prompt
-from litellm_qwen_ai.oauth.prompt import (
-    LoginPrompt,
-    TerminalPrompt,
-    may_open_browser,
-    open_browser,
-)
-from litellm_qwen_ai.oauth.protocol import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL, DeviceCode
-from litellm_qwen_ai.oauth.session import Session
-from litellm_qwen_ai.oauth.store import FileStore, Store, StoredCredentials
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from litellm_qwen_ai.oauth.credentials import Credentials
+    from litellm_qwen_ai.oauth.errors import (
+        ConfigurationError,
+        CorruptCredentialsError,
+        LockTimeoutError,
+        LoginCancelledError,
+        LoginDeniedError,
+        LoginError,
+        LoginExpiredError,
+        LoginRefusedError,
+        LoginTimedOutError,
+        NotLoggedInError,
+        QwenAuthError,
+        ReadOnlyStoreError,
+        RefreshError,
+        StoreError,
+    )
+    from litellm_qwen_ai.oauth.login import device_login, may_prompt
+    from litellm_qwen_ai.oauth.prompt import (
+        LoginPrompt,
+        TerminalPrompt,
+        may_open_browser,
+        open_browser,
+    )
+    from litellm_qwen_ai.oauth.protocol import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL, DeviceCode
+    from litellm_qwen_ai.oauth.session import Session
+    from litellm_qwen_ai.oauth.store import FileStore, Store, StoredCredentials
 
 __all__ = [
     "DEFAULT_CLIENT_ID",
@@ -63,3 +68,21 @@ __all__ = [
     "may_prompt",
     "open_browser",
 ]
+
+_HOMES = {
+    "credentials": ("Credentials",),
+    "login": ("device_login", "may_prompt"),
+    "prompt": ("LoginPrompt", "TerminalPrompt", "may_open_browser", "open_browser"),
+    "protocol": ("DEFAULT_CLIENT_ID", "DEFAULT_OAUTH_BASE_URL", "DeviceCode"),
+    "session": ("Session",),
+    "store": ("FileStore", "Store", "StoredCredentials"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
