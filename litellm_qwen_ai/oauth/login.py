@@ -11,7 +11,13 @@ import time
 from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.oauth.credentials import Credentials
-from litellm_qwen_ai.oauth.errors import LockTimeoutError, LoginCancelledError, LoginError, LoginTimedOutError
+from litellm_qwen_ai.oauth.errors import (
+    SERVICE_NOTICE,
+    LockTimeoutError,
+    LoginCancelledError,
+    LoginError,
+    LoginTimedOutError,
+)
 from litellm_qwen_ai.oauth.prompt import TerminalPrompt, is_terminal
 from litellm_qwen_ai.oauth.protocol import (
     DEFAULT_CLIENT_ID,
@@ -165,7 +171,7 @@ class _Poll:
             self._last_fault = ""
             if isinstance(outcome, Inconclusive):
                 pause = max(interval, outcome.retry_after or 0.0)
-                self._last_fault = f" The last answer was no help: {outcome.reason}"
+                self._last_fault = f" The last answer was no help: {outcome.reason} {SERVICE_NOTICE}"
 
     def _ask(self) -> TokenAnswer | Pending | SlowDown | Inconclusive:
         try:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.oauth import values
 from litellm_qwen_ai.oauth.errors import (
+    SERVICE_NOTICE,
     LoginDeniedError,
     LoginError,
     LoginRefusedError,
@@ -205,7 +206,7 @@ def read_device_answer(answer: HttpAnswer, pkce: Pkce) -> DeviceCode:
     """
     body = _json_object(answer)
     if body is None or "error" in body or answer.status != _HTTP_OK:
-        raise LoginRefusedError(f"The server did not start a login: {_describe(answer, ())}")
+        raise LoginRefusedError(f"The server did not start a login: {_describe(answer, ())} {SERVICE_NOTICE}")
     device_code = values.text(body, "device_code")
     user_code = values.text(body, "user_code")
     page = values.text(body, "verification_uri")
@@ -301,7 +302,7 @@ def _login_ended(error: object, reason: str) -> LoginError:
         )
     if error == "expired_token":
         return LoginTimedOutError("The code expired before it was approved. Start again for a new one.")
-    return LoginRefusedError(f"The server ended the login: {reason}")
+    return LoginRefusedError(f"The server ended the login: {reason} {SERVICE_NOTICE}")
 
 
 def _tokens(body: Mapping[str, Any]) -> TokenAnswer | None:

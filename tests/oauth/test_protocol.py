@@ -172,6 +172,15 @@ def test_a_login_that_the_server_does_not_start(reply: HttpAnswer, told: str) ->
         protocol.read_device_answer(reply, PKCE)
 
 
+def test_a_server_that_wants_no_logins_brings_the_notice_and_the_ways_that_work() -> None:
+    for read, refusal in (
+        (lambda: protocol.read_device_answer(answer(200, CAPTCHA), PKCE), "did not start"),
+        (lambda: protocol.read_poll_answer(answer(401, b""), CODE), "ended"),
+    ):
+        with pytest.raises(LoginRefusedError, match=f"{refusal}.*2026-04-15.*QWEN_API_KEY.*dashscope/"):
+            read()
+
+
 @pytest.mark.parametrize(
     "page", ["file:///etc/passwd", "javascript:alert(1)", "http://chat.qwen.ai/a", "https://u:p@h"]
 )
