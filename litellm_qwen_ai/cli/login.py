@@ -11,6 +11,7 @@ import click
 
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.facts import gather, local, span
+from litellm_qwen_ai.cli.qr import drawn, require_segno
 from litellm_qwen_ai.oauth import (
     CorruptCredentialsError,
     TerminalPrompt,
@@ -32,15 +33,18 @@ if TYPE_CHECKING:
 @click.option(
     "--no-browser", is_flag=True, help="Open no browser; it never does over SSH, in CI or without a display."
 )
+@click.option("--qr", is_flag=True, help="Show the page's address as a QR code too, for a phone.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON; the prompt stays on stderr.")
 @click.option(
     "--force", is_flag=True, help="Log in although there is a login, or a file that cannot be read."
 )
-def login(*, no_browser: bool, as_json: bool, force: bool) -> int:
+def login(*, no_browser: bool, qr: bool, as_json: bool, force: bool) -> int:
     """Log in with a code that you approve in a browser.
 
     The browser may run on this device or on any other.
     """
+    if qr:
+        require_segno()
     settings = Settings.from_environment()
     store = settings.store()
     if settings.api_key is not None:
@@ -52,7 +56,7 @@ def login(*, no_browser: bool, as_json: bool, force: bool) -> int:
             with _unreadable_file_kept(store):
                 device_login(
                     store,
-                    prompt=TerminalPrompt(),
+                    prompt=TerminalPrompt(picture=drawn if qr else None),
                     open_browser=browser,
                     oauth_base_url=settings.oauth_base_url,
                     client_id=settings.oauth_client_id,

@@ -9,7 +9,7 @@ import webbrowser
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from litellm_qwen_ai.oauth.protocol import DeviceCode
 
@@ -38,19 +38,22 @@ class TerminalPrompt:
 
     Args:
         stream: Where to; `sys.stderr` at call time by default.
+        picture: Draws the link as lines of text, e.g. a QR code; none by default.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, picture: Callable[[str], str] | None = None) -> None:
         self._stream = stream or sys.stderr
+        self._picture = picture
         self._live = self._stream.isatty() and os.environ.get("TERM") != "dumb"
         self._width = 0
 
     def show(self, code: DeviceCode) -> None:
         """The address, the code, the time and the warning against phishing."""
         minutes = max(1, round(code.expires_in / 60))
+        picture = f"{self._picture(code.link)}\n" if self._picture else ""
         self._say(
             "\nTo log in to Qwen, open this page in a browser, on any device:\n\n"
-            f"    {code.link}\n\n"
+            f"    {code.link}\n\n{picture}"
             "and check that it shows this code:\n\n"
             f"    {code.user_code}\n\n"
             f"The code is valid for {minutes} min. Only approve a code that you asked for yourself.\n\n"

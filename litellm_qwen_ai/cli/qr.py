@@ -1,0 +1,37 @@
+"""A link as a QR code in the terminal, with the optional package segno."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import click
+
+INSTALL = "pip install 'litellm-qwen-ai[qr]'"
+
+
+def require_segno() -> None:
+    """Fail before a login starts, not in the middle of it.
+
+    Raises:
+        click.UsageError: The package is missing; the text says how to install it.
+    """
+    try:
+        import segno  # noqa: F401, PLC0415  # an optional package
+    except ImportError:
+        raise click.UsageError(f"--qr needs a package that is not installed. Run: {INSTALL}") from None
+
+
+def drawn(link: str) -> str:
+    """The link as a QR code (ISO/IEC 18004) in half blocks, or in colours where those cannot be shown."""
+    import segno  # noqa: PLC0415  # an optional package
+
+    code = segno.make(link, error="l", micro=False)
+    text = io.StringIO()
+    code.terminal(out=text, compact=True)
+    try:
+        text.getvalue().encode(getattr(sys.stderr, "encoding", None) or "ascii")
+    except UnicodeEncodeError:
+        text = io.StringIO()
+        code.terminal(out=text)
+    return text.getvalue()

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import io
+import sys
+from typing import Any
+
+import pytest
+
+from litellm_qwen_ai.cli.qr import drawn
+
+LINK = "https://chat.qwen.ai/authorize?user_code=K7QX2MPB&client=qwen-code"
+
+
+class Ascii(io.StringIO):
+    encoding = "ascii"
+
+
+def _modules(text: str) -> list[list[bool]]:
+    """The picture's half blocks as rows of dark modules; segno draws light ones."""
+    light = {" ": (False, False), "\u2580": (True, False), "\u2584": (False, True), "\u2588": (True, True)}
+    rows: list[list[bool]] = []
+    for line in text.splitlines():
+        rows.append([not light[char][0] for char in line])
+        rows.append([not light[char][1] for char in line])
+    return rows
+
+
+def test_the_picture_is_the_links_qr_code() -> None:
+    segno = pytest.importorskip("segno")
+    expected = [
+        [bool(module) for module in row]
+        for row in segno.make(LINK, error="l", micro=False).matrix_iter(border=4)
+    ]
+    shown = _modules(drawn(LINK))
+    assert [row[: len(expected[0])] for row in shown[: len(expected)]] == expected
+
+
+def test_a_terminal_without_block_characters_gets_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("segno")
+    monkeypatch.setattr(sys, "stderr", Ascii())
+    text = drawn(LINK)
+    assert text.isascii()
+    assert "\x1b[" in text
+
+
+def test_login_shows_it_on_stderr(run: Any) -> None:
+    pytest.importorskip("segno")
+    done = run("login", "--qr")
+    assert done.code == 0
+    assert "\u2588" in done.err
+    assert "\u2588" not in done.out
+
+
+def test_without_the_package_nothing_starts_and_the_install_command_is_named(
+    run: Any, sandbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "segno", None)
+    done = run("login", "--qr")
+    assert done.code == 2
+    assert "pip install 'litellm-qwen-ai[qr]'" in done.err
+    assert sandbox.requests == []
