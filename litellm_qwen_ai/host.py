@@ -18,6 +18,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
 import litellm
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("litellm_qwen_ai")
 
+#: Imported by whoever runs the proxy, and by nobody else.
+_PROXY_SERVER = "litellm.proxy.proxy_server"
 #: Accepted beside what OpenAIGPTConfig lists; chat/request.py says what becomes of each.
 _MORE_PARAMETERS = ("reasoning_effort", "thinking", "user", "response_format")
 
@@ -73,6 +76,10 @@ def install(module: Any, handler: Any) -> None:
         apply_adaptations()
     else:
         remove_adaptations()
+    if _PROXY_SERVER in sys.modules:
+        from litellm_qwen_ai.notice import say_if_not_logged_in  # noqa: PLC0415  # a proxy's only
+
+        say_if_not_logged_in()
 
 
 def apply_adaptations() -> None:

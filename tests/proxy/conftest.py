@@ -1,19 +1,24 @@
-"""A real `litellm` proxy on examples/config.yaml and the sandbox, one for each test worker."""
+"""Real `litellm` proxies on examples/config.yaml and the sandbox, one of a kind for a session."""
 
 from __future__ import annotations
 
 import os
+import queue
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
 from litellm_qwen_ai.sandbox import Sandbox
+from litellm_qwen_ai.sandbox.wire import RecordedRequest
 
 CONFIG = Path(__file__).parents[2] / "examples" / "config.yaml"
 START_DEADLINE = 90.0  # seconds
@@ -27,31 +32,47 @@ class Proxy:
     url: str
     sandbox: Sandbox
     token_dir: Path
+    #: Every request that the sandbox has done with, in order; a test may wait here for the next.
+    done: queue.SimpleQueue[RecordedRequest]
     key: str = MASTER_KEY
     lines: list[str] = field(default_factory=list)
+    #: What it had logged when it became ready.
+    log_of_the_start: str = ""
 
     @property
     def log(self) -> str:
         return "".join(self.lines)
 
+    def ask(self, path: str, body: dict[str, Any] | None = None, **headers: str) -> httpx.Response:
+        """One request with the master key: POST if there is a body."""
+        method = "GET" if body is None else "POST"
+        return httpx.request(method, self.url + path, json=body, headers=self.headers | headers, timeout=30)
 
-@pytest.fixture(scope="session")
-def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    token_dir = tmp_path_factory.mktemp("proxy") / "tokens"
-    with Sandbox(interval=0) as sandbox:
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.key}"}
+
+
+@contextmanager
+def running_proxy(
+    token_dir: Path, *options: str, config: Path = CONFIG, workers: int = 1, **environment: str
+) -> Iterator[Proxy]:
+    """Start `litellm --config CONFIG` on a sandbox of its own; ends it at the end."""
+    done: queue.SimpleQueue[RecordedRequest] = queue.SimpleQueue()
+    with Sandbox(interval=0, on_answer=done.put) as sandbox:
         port = _free_port()
-        running = Proxy(f"http://127.0.0.1:{port}", sandbox, token_dir)
-        command = [str(Path(sys.executable).parent / "litellm"), "--config", str(CONFIG)]
-        command += ["--host", "127.0.0.1", "--port", str(port)]
+        running = Proxy(f"http://127.0.0.1:{port}", sandbox, token_dir, done)
+        command = [str(Path(sys.executable).parent / "litellm"), "--config", str(config), *options]
+        command += ["--host", "127.0.0.1", "--port", str(port), "--num_workers", str(workers)]
         process = subprocess.Popen(
             command,
-            env=_environment(sandbox, token_dir),
+            env={**_environment(sandbox, token_dir), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
         ready = threading.Event()
-        reader = threading.Thread(target=_read, args=(process, running, ready))
+        reader = threading.Thread(target=_read, args=(process, running, workers, ready))
         reader.start()
         try:
             if not ready.wait(START_DEADLINE) or process.poll() is not None:
@@ -63,12 +84,21 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
             reader.join(30)
 
 
-def _read(process: subprocess.Popen[str], proxy: Proxy, ready: threading.Event) -> None:
+@pytest.fixture(scope="session")
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    with running_proxy(tmp_path_factory.mktemp("proxy") / "tokens") as running:
+        yield running
+
+
+def _read(process: subprocess.Popen[str], proxy: Proxy, workers: int, ready: threading.Event) -> None:
     assert process.stdout is not None
     with process.stdout:
         for line in process.stdout:
             proxy.lines.append(line)
-            if "Uvicorn running on" in line:
+            if ready.is_set():
+                continue
+            if "Uvicorn running on" in proxy.log and proxy.log.count("startup complete") == workers:
+                proxy.log_of_the_start = proxy.log
                 ready.set()
     ready.set()
 

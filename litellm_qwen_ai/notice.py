@@ -1,0 +1,68 @@
+"""What a LiteLLM proxy's log is told when the proxy starts without a login.
+
+No request ever waits for a person, so the log names the command before the first one is refused.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import hashlib
+import logging
+import multiprocessing
+import os
+import tempfile
+from pathlib import Path
+
+from litellm_qwen_ai.auth import session_for
+from litellm_qwen_ai.oauth.errors import NotLoggedInError, QwenAuthError
+from litellm_qwen_ai.settings import Settings
+
+_logger = logging.getLogger("litellm_qwen_ai")
+
+
+@functools.cache
+def say_if_not_logged_in() -> None:
+    """Log a warning if there is neither a login nor a key: once, from one of a proxy's workers.
+
+    Reads one small file and sends nothing.
+    """
+    try:
+        settings = Settings.from_environment()
+        if settings.api_key is not None:
+            return
+        session = session_for(settings)
+        if session.peek() is None and not _other_accounts(settings.token_dir):
+            session.get()  # without a file it sends nothing: it says what a refused request is told
+    except NotLoggedInError as error:
+        _say("%s Until then calls to qwen_ai/ are answered with 401. No restart is needed after it.", error)
+    except QwenAuthError as error:
+        _say("%s", error)
+
+
+def _say(text: str, error: QwenAuthError) -> None:
+    if _first_of_the_workers():
+        _logger.warning(text, error)
+
+
+def _first_of_the_workers() -> bool:
+    """Whether no other process of this proxy has come here.
+
+    All of them have one random key, which multiprocessing hands down; whoever makes the file of that name
+    is the first. A worker's number would not do: uvicorn replaces one that is slow to start.
+    """
+    family = hashlib.sha256(b"litellm-qwen-ai" + multiprocessing.current_process().authkey).hexdigest()[:32]
+    mark = Path(tempfile.gettempdir(), f"litellm-qwen-ai-{family}")
+    try:
+        os.close(os.open(mark, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        return False
+    except OSError:
+        return True  # nowhere to leave the mark: said once by each worker
+    atexit.register(mark.unlink, missing_ok=True)
+    return True
+
+
+def _other_accounts(folder: Path) -> bool:
+    """Whether accounts with a name are logged in: then the default one may be unused on purpose."""
+    return any(folder.glob("*.json"))

@@ -1,0 +1,182 @@
+"""Every door of the proxy leads to Qwen and back, with what a built-in provider would show."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from tests.proxy.conftest import Proxy
+
+pytestmark = [pytest.mark.proxy, pytest.mark.xdist_group("proxy")]
+
+MESSAGES = [{"role": "user", "content": "ping"}]
+DOORS: dict[str, dict[str, Any]] = {
+    "/v1/chat/completions": {"messages": MESSAGES},
+    "/v1/completions": {"prompt": "ping"},
+    "/v1/responses": {"input": "ping"},
+    "/v1/messages": {"messages": MESSAGES, "max_tokens": 100},
+}
+WEATHER = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+}
+
+
+@pytest.fixture(params=DOORS)
+def door(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def _body(door: str, **more: Any) -> dict[str, Any]:
+    return {"model": "coder-model", **DOORS[door], **more}
+
+
+def _events(response: httpx.Response) -> list[dict[str, Any]]:
+    lines = [line.removeprefix("data:").strip() for line in response.text.splitlines() if line[:5] == "data:"]
+    return [json.loads(line) for line in lines if line != "[DONE]"]
+
+
+def test_a_call_is_answered_with_its_usage(logged_in: Proxy, door: str) -> None:
+    answer = logged_in.ask(door, _body(door))
+    assert answer.status_code == 200
+    assert "ping" in _text_of(door, answer.json())
+    usage = answer.json()["usage"]
+    assert usage.get("prompt_tokens", usage.get("input_tokens")) > 0
+
+
+def _text_of(door: str, answer: dict[str, Any]) -> str:
+    if door == "/v1/chat/completions":
+        return str(answer["choices"][0]["message"]["content"])
+    if door == "/v1/completions":
+        return str(answer["choices"][0]["text"])
+    if door == "/v1/responses":
+        return str(answer["output"][-1]["content"][0]["text"])
+    return str(answer["content"][-1]["text"])
+
+
+def test_a_stream_has_the_answer_and_ends_as_its_door_ends_streams(logged_in: Proxy, door: str) -> None:
+    answer = logged_in.ask(door, _body(door, stream=True))
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    events = _events(answer)
+    parts = {
+        "/v1/chat/completions": lambda event: event["choices"][0]["delta"].get("content"),
+        "/v1/completions": lambda event: event["choices"][0].get("text"),
+        "/v1/responses": lambda event: event.get("delta"),
+        "/v1/messages": lambda event: event.get("delta", {}).get("text"),
+    }[door]
+    assert "ping" in "".join(parts(event) or "" for event in events)
+    if door in {"/v1/responses", "/v1/messages"}:
+        assert (
+            events[-1]["type"]
+            == {"/v1/responses": "response.completed", "/v1/messages": "message_stop"}[door]
+        )
+    else:
+        assert answer.text.rstrip().endswith("data: [DONE]")
+
+
+@pytest.mark.parametrize(("name", "status"), [("throttled", 429), ("html_503", 503), ("too_long", 400)])
+def test_a_refused_stream_has_the_status_of_the_refusal(
+    logged_in: Proxy, door: str, name: str, status: int
+) -> None:
+    logged_in.sandbox.answer_next("chat", name)
+    answer = logged_in.ask(door, _body(door, stream=True, num_retries=0))
+    assert answer.status_code == status
+    assert "Qwen" in answer.text
+
+
+def test_a_client_that_leaves_a_stream_ends_the_request_upstream(logged_in: Proxy, door: str) -> None:
+    sandbox = logged_in.sandbox
+    with sandbox.holding("chat", at="chunk"):
+        sandbox.let_through("chat", 3, at="chunk")
+        body = _body(door, stream=True)
+        with httpx.stream(
+            "POST", logged_in.url + door, json=body, headers=logged_in.headers, timeout=30
+        ) as answer:
+            next(answer.iter_bytes())
+            sandbox.wait_for_held("chat", at="chunk")
+            _forget_what_is_done(logged_in)
+        assert logged_in.done.get(timeout=1).disconnected
+
+
+def test_a_client_that_leaves_a_call_ends_the_request_upstream(logged_in: Proxy) -> None:
+    with logged_in.sandbox.holding("chat"):
+        _forget_what_is_done(logged_in)
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(
+                f"{logged_in.url}/v1/chat/completions",
+                json=_body("/v1/chat/completions"),
+                headers=logged_in.headers,
+                timeout=httpx.Timeout(30, read=0.5),
+            )
+        assert logged_in.done.get(timeout=1).disconnected
+
+
+def _forget_what_is_done(proxy: Proxy) -> None:
+    while not proxy.done.empty():
+        proxy.done.get_nowait()
+
+
+def test_anthropic_thinking_and_tools_come_through(logged_in: Proxy) -> None:
+    answer = logged_in.ask(
+        "/v1/messages",
+        _body("/v1/messages", thinking={"type": "enabled", "budget_tokens": 1024}, max_tokens=2048),
+    ).json()
+    assert [block["type"] for block in answer["content"]] == ["thinking", "text"]
+    asked = logged_in.sandbox.requests_to("chat")[-1].json
+    assert asked["enable_thinking"] is True
+    tool = {"name": "weather", "description": "The weather", "input_schema": WEATHER}
+    answer = logged_in.ask("/v1/messages", _body("/v1/messages", tools=[tool])).json()
+    assert answer["stop_reason"] == "tool_use"
+    assert [block["name"] for block in answer["content"] if block["type"] == "tool_use"] == ["weather"]
+
+
+def test_a_tool_of_the_responses_door_is_called(logged_in: Proxy) -> None:
+    tool = {"type": "function", "name": "weather", "description": "The weather", "parameters": WEATHER}
+    answer = logged_in.ask("/v1/responses", _body("/v1/responses", tools=[tool])).json()
+    assert "weather" in [item.get("name") for item in answer["output"] if item["type"] == "function_call"]
+
+
+def test_models_lists_the_config_and_what_the_wildcard_stands_for(proxy: Proxy) -> None:
+    listed = {entry["id"] for entry in proxy.ask("/v1/models").json()["data"]}
+    assert {"coder-model", "vision-model", "qwen_ai/coder-model", "qwen_ai/qwen3-coder-flash"} <= listed
+
+
+def test_model_info_has_limits_prices_and_capabilities(proxy: Proxy) -> None:
+    entries = {
+        entry["model_name"]: entry["model_info"] for entry in proxy.ask("/v1/model/info").json()["data"]
+    }
+    coder = entries["coder-model"]
+    assert (coder["max_input_tokens"], coder["input_cost_per_token"]) == (1_000_000, 0.0)
+    shown = {name: coder[f"supports_{name}"] for name in ("vision", "function_calling", "reasoning")}
+    assert shown == {"vision": True, "function_calling": True, "reasoning": True}
+    assert entries["vision-model"]["supports_function_calling"] is False
+    assert "reasoning_effort" in coder["supported_openai_params"]
+
+
+def test_health_asks_each_deployment_once_and_readiness_none(logged_in: Proxy) -> None:
+    before = len(logged_in.sandbox.requests_to("chat"))
+    assert logged_in.ask("/health/readiness").status_code == 200
+    assert len(logged_in.sandbox.requests_to("chat")) == before
+    health = logged_in.ask("/health").json()
+    assert health["unhealthy_endpoints"] == []
+    assert {entry["model"] for entry in health["healthy_endpoints"]} >= {
+        "qwen_ai/coder-model",
+        "qwen_ai/vision-model",
+    }
+    assert len(logged_in.sandbox.requests_to("chat")) == before + health["healthy_count"]
+
+
+@pytest.mark.parametrize("key", [None, "Bearer sk-somebody-elses"], ids=["no key", "another key"])
+def test_without_the_master_key_nothing_is_answered(logged_in: Proxy, door: str, key: str | None) -> None:
+    before = len(logged_in.sandbox.requests_to("chat"))
+    headers = {"authorization": key} if key else {}
+    answer = httpx.post(logged_in.url + door, json=_body(door), headers=headers, timeout=30)
+    # Without a database LiteLLM says 400 or 500 here instead of 401, for every provider.
+    assert answer.status_code >= 400
+    assert len(logged_in.sandbox.requests_to("chat")) == before
