@@ -1,9 +1,9 @@
-"""LiteLLM's side: registration, the LiteLLM names that are not documented, and two adaptations.
+"""LiteLLM's side: registration, its HTTP clients, and two adaptations.
 
-This is the only module that touches LiteLLM's internals. `install` registers the handler and the
-catalogue by LiteLLM's documented means, then applies the adaptations below. Each acts only on calls to
-`qwen_ai/`, looks first whether LiteLLM has what it needs, and logs one debug line when it has not. The
-environment variable `QWEN_HOST_ADAPTATIONS=0` turns both off. What a user then sees is in
+This is the only module that changes anything in LiteLLM; `_litellm.py` lists the names it needs. `install`
+registers the handler and the catalogue by LiteLLM's documented means, then applies the adaptations below.
+Each acts only on calls to `qwen_ai/`, looks first whether LiteLLM has what it needs, and logs one debug line
+when it has not. `QWEN_HOST_ADAPTATIONS=0` in the environment turns both off. What a user then sees is in
 docs/litellm.md.
 
 1. *Eager async streams.* LiteLLM wraps a custom provider's async stream without connecting it, so that a
@@ -23,16 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 import litellm
 import litellm.main
-from litellm.litellm_core_utils.core_helpers import process_response_headers
-from litellm.llms.custom_httpx.http_handler import (
-    AsyncHTTPHandler,
-    HTTPHandler,
-    _get_httpx_client,
-    get_async_httpx_client,
-)
-from litellm.types.utils import LlmProviders, LlmProvidersSet
-from litellm.utils import ProviderConfigManager, custom_llm_setup
 
+from litellm_qwen_ai._litellm import PROXY_SERVER, has, installed_version, look_up, need
 from litellm_qwen_ai.chat.stream import AsyncChatStream
 from litellm_qwen_ai.models import PROVIDER, register_with_litellm
 from litellm_qwen_ai.settings import Settings
@@ -45,8 +37,23 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("litellm_qwen_ai")
 
-#: Imported by whoever runs the proxy, and by nobody else.
-_PROXY_SERVER = "litellm.proxy.proxy_server"
+_HTTP = "litellm.llms.custom_httpx.http_handler."
+HTTPHandler = need(_HTTP + "HTTPHandler")
+AsyncHTTPHandler = need(_HTTP + "AsyncHTTPHandler")
+_get_httpx_client = need(_HTTP + "_get_httpx_client")
+get_async_httpx_client = need(_HTTP + "get_async_httpx_client")
+
+LlmProviders = look_up("litellm.types.utils.LlmProviders")
+LlmProvidersSet = look_up("litellm.types.utils.LlmProvidersSet")
+ProviderConfigManager = look_up("litellm.utils.ProviderConfigManager")
+_PARAMETERS_NEED = (
+    "litellm.OpenAIGPTConfig",
+    "litellm.types.utils.LlmProviders",
+    "litellm.types.utils.LlmProvidersSet",
+    "litellm.utils.ProviderConfigManager._PROVIDER_CONFIG_MAP",
+    "litellm.utils.ProviderConfigManager._build_provider_config_map",
+)
+
 #: Accepted beside what OpenAIGPTConfig lists; chat/request.py says what becomes of each.
 _MORE_PARAMETERS = ("reasoning_effort", "thinking", "user", "response_format")
 
@@ -70,13 +77,15 @@ def install(module: Any, handler: Any) -> None:
         *(entry for entry in module.custom_provider_map if entry["provider"] != PROVIDER),
         {"provider": PROVIDER, "custom_handler": handler},
     ]
-    custom_llm_setup()  # type: ignore[no-untyped-call]  # LiteLLM's
+    set_up = look_up("litellm.utils.custom_llm_setup")
+    if set_up is not None:
+        set_up()
     register_with_litellm(module)
     if Settings.from_environment().host_adaptations:
         apply_adaptations()
     else:
         remove_adaptations()
-    if _PROXY_SERVER in sys.modules:
+    if PROXY_SERVER in sys.modules:
         from litellm_qwen_ai.notice import say_if_not_logged_in  # noqa: PLC0415  # a proxy's only
 
         say_if_not_logged_in()
@@ -86,7 +95,7 @@ def apply_adaptations() -> None:
     """Apply both adaptations, each only if this LiteLLM has what it needs; idempotent."""
     for name, adapt in (("eager async streams", _adapt_streams), ("parameters", _adapt_parameters)):
         if not adapt():
-            _logger.debug("LiteLLM adaptation %r does not apply to LiteLLM %s", name, _litellm_version())
+            _logger.debug("LiteLLM adaptation %r does not apply to LiteLLM %s", name, installed_version())
 
 
 def remove_adaptations() -> None:
@@ -142,13 +151,15 @@ def async_http(client: Any) -> tuple[httpx.AsyncClient, Any]:
         return client, client
     if isinstance(client, AsyncHTTPHandler):
         return client.client, client
-    owner = get_async_httpx_client(llm_provider=PROVIDER)  # type: ignore[arg-type,unused-ignore]  # some versions annotate an enum; it becomes part of a cache key
+    # Some versions annotate an enum here; it becomes part of a cache key.
+    owner = get_async_httpx_client(llm_provider=PROVIDER)
     return owner.client, owner
 
 
 def visible_headers(headers: httpx.Headers) -> dict[str, Any]:
     """Response headers in the form LiteLLM shows them (`_hidden_params["additional_headers"]`)."""
-    processed: dict[str, Any] = process_response_headers(headers)
+    process = look_up("litellm.litellm_core_utils.core_helpers.process_response_headers")
+    processed: dict[str, Any] = {} if process is None else process(headers)
     return processed
 
 
@@ -158,7 +169,7 @@ _DISPATCH = "_complete_custom_providers"
 
 
 def _adapt_streams() -> bool:
-    original = getattr(litellm.main, _DISPATCH, None)
+    original = look_up("litellm.main._complete_custom_providers")
     if hasattr(original, "_qwen_ai_original"):
         return True
     if not callable(original) or list(inspect.signature(original).parameters) != ["ctx"]:
@@ -191,7 +202,7 @@ def show_stream_headers(wrapper: Any, stream: Any) -> None:
     """Give LiteLLM's stream wrapper the response headers, where its own providers put them."""
     headers = stream.headers
     wrapper._response_headers = headers  # noqa: SLF001  # where LiteLLM's own providers put them
-    wrapper._hidden_params["additional_headers"] = process_response_headers(headers)  # noqa: SLF001  # the same
+    wrapper._hidden_params["additional_headers"] = visible_headers(headers)  # noqa: SLF001  # the same
 
 
 # Adaptation 2: parameters
@@ -199,7 +210,7 @@ def show_stream_headers(wrapper: Any, stream: Any) -> None:
 _MEMBER = "QWEN_AI"
 
 
-class QwenChatConfig(litellm.OpenAIGPTConfig):
+class QwenChatConfig(look_up("litellm.OpenAIGPTConfig") or object):  # type: ignore[misc]  # Any to mypy
     """Tells LiteLLM which parameters `qwen_ai/` takes; chat/request.py translates them."""
 
     def get_supported_openai_params(self, model: str) -> list[str]:
@@ -208,36 +219,33 @@ class QwenChatConfig(litellm.OpenAIGPTConfig):
 
 
 def _is_built_in() -> bool:
-    return PROVIDER in LlmProvidersSet and _our_member() is None
+    return PROVIDER in (LlmProvidersSet or ()) and _our_member() is None
 
 
 def _our_member() -> Any:
-    member = LlmProviders._member_map_.get(_MEMBER)
+    member = getattr(LlmProviders, "_member_map_", {}).get(_MEMBER)
     return member if getattr(member, "_qwen_ai_plugin", False) else None
 
 
 def _provider_configs() -> dict[Any, Any]:
-    configs = ProviderConfigManager._PROVIDER_CONFIG_MAP  # noqa: SLF001  # LiteLLM has no public way to add one
+    configs: dict[Any, Any] | None = ProviderConfigManager._PROVIDER_CONFIG_MAP  # noqa: SLF001  # LiteLLM has no public way to add one
     if configs is None:
-        configs = ProviderConfigManager._build_provider_config_map()  # noqa: SLF001  # as above
+        configs = dict(ProviderConfigManager._build_provider_config_map())  # noqa: SLF001  # as above
         ProviderConfigManager._PROVIDER_CONFIG_MAP = configs  # noqa: SLF001  # as above
-    return configs  # type: ignore[no-any-return,unused-ignore]  # typed in some versions only
+    return configs
 
 
 def _adapt_parameters() -> bool:
     if _our_member() is not None:
         return True
-    has_config_map = hasattr(ProviderConfigManager, "_PROVIDER_CONFIG_MAP") and hasattr(
-        ProviderConfigManager, "_build_provider_config_map"
-    )
-    if not has_config_map or not isinstance(LlmProvidersSet, set):
+    if not all(map(has, _PARAMETERS_NEED)) or not isinstance(LlmProvidersSet, set):
         return False
     configs = _provider_configs()
     # An Enum with members cannot be subclassed: this builds a member as EnumType itself does.
     member = str.__new__(LlmProviders, PROVIDER)
     member._name_ = _MEMBER
     member._value_ = PROVIDER
-    member._qwen_ai_plugin = True  # type: ignore[attr-defined]  # noqa: SLF001  # how we know our own member
+    member._qwen_ai_plugin = True  # noqa: SLF001  # how we know our own member
     LlmProviders._member_map_[_MEMBER] = member
     LlmProviders._member_names_.append(_MEMBER)
     LlmProviders._value2member_map_[PROVIDER] = member
@@ -245,12 +253,3 @@ def _adapt_parameters() -> bool:
     config = QwenChatConfig()
     configs[member] = (lambda: config, False)
     return True
-
-
-def _litellm_version() -> str:
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  # only for a debug line
-
-    try:
-        return version("litellm")
-    except PackageNotFoundError:
-        return "(unknown version)"

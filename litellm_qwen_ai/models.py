@@ -100,6 +100,7 @@ def register_with_litellm(litellm: Any) -> None:
         for model in CATALOGUE
     }
     litellm.register_model(entries)
-    by_provider = litellm.models_by_provider
-    # LiteLLM's own lists become sets or lists depending on its version: a set serves both.
-    by_provider[PROVIDER] = {*by_provider.get(PROVIDER, ()), *entries}
+    by_provider = getattr(litellm, "models_by_provider", None)
+    if by_provider is not None:
+        # LiteLLM's own lists become sets or lists depending on its version: a set serves both.
+        by_provider[PROVIDER] = {*by_provider.get(PROVIDER, ()), *entries}

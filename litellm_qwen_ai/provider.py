@@ -16,6 +16,7 @@ from litellm import exceptions
 from litellm.llms.custom_llm import CustomLLM
 
 from litellm_qwen_ai import host
+from litellm_qwen_ai._litellm import look_up
 from litellm_qwen_ai.auth import Bearer, BearerSource
 from litellm_qwen_ai.chat.request import ChatRequest, build_request
 from litellm_qwen_ai.chat.response import parse_response
@@ -293,9 +294,10 @@ def _account(params: dict[str, Any], litellm_params: dict[str, Any], *, in_route
 
 def _raise_for_fallback(error: Exception, model: str) -> NoReturn:
     # Without the eager adaptation only this exception makes Router fall back for an async stream.
-    from litellm.exceptions import MidStreamFallbackError  # noqa: PLC0415  # only for this case
-
-    raise MidStreamFallbackError(
+    fallback = look_up("litellm.exceptions.MidStreamFallbackError")
+    if fallback is None:
+        raise error
+    raise fallback(
         message=str(error),
         model=model,
         llm_provider=PROVIDER,

@@ -6,11 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from litellm.litellm_core_utils.llm_response_utils.convert_dict_to_response import (
-    convert_to_model_response_object,
-)
 from litellm.types.utils import Usage
 
+from litellm_qwen_ai._litellm import need
 from litellm_qwen_ai.chat.errors import error_from_refusal, malformed_answer
 from litellm_qwen_ai.chat.refusal import is_error_object, refusal_from_object, refusal_from_text
 from litellm_qwen_ai.chat.text import html_summary, looks_like_html, without_surrogates
@@ -20,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from litellm.types.utils import ModelResponse
+
+_to_model_response = need(
+    "litellm.litellm_core_utils.llm_response_utils.convert_dict_to_response.convert_to_model_response_object"
+)
 
 
 def parse_response(  # noqa: PLR0913 - all keyword, all needed
@@ -67,7 +69,7 @@ def parse_response(  # noqa: PLR0913 - all keyword, all needed
             # Without counts LiteLLM's own stay at 0 rather than at what a wrong type would make of them.
             "usage": (read_usage(value.get("usage")) or Usage()).model_dump(exclude_none=True),
         }
-        made = convert_to_model_response_object(
+        made = _to_model_response(
             response_object=answer, model_response_object=model_response, _response_headers=dict(headers)
         )
     except Exception as error:  # noqa: BLE001 - odd fields raise anything, LiteLLM's bare Exception too

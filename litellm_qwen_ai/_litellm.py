@@ -1,0 +1,92 @@
+"""Every name of LiteLLM's that its documentation does not promise: all of them are looked up here.
+
+`NAMES` says what is lost when a later LiteLLM no longer has one. tests/litellm/test_names.py looks for each
+in the LiteLLM that is installed, and for names that are used without being listed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Final
+
+_NO_ROUTE = "the route does not work"
+_NO_EAGER_STREAMS = "a refused async stream raises at its first chunk (docs/litellm.md)"
+_NO_PARAMETERS = "reasoning_effort, thinking and user are not accepted (docs/litellm.md)"
+_HTTP = "litellm.llms.custom_httpx.http_handler."
+_CONVERT = "litellm.litellm_core_utils.llm_response_utils.convert_dict_to_response."
+
+#: Dotted name -> what happens without it.
+NAMES: Final[dict[str, str]] = {
+    _HTTP + "HTTPHandler": _NO_ROUTE,
+    _HTTP + "AsyncHTTPHandler": _NO_ROUTE,
+    _HTTP + "_get_httpx_client": _NO_ROUTE,
+    _HTTP + "get_async_httpx_client": _NO_ROUTE,
+    _CONVERT + "convert_to_model_response_object": _NO_ROUTE,
+    "litellm.utils.custom_llm_setup": "get_llm_provider() knows the route only after the first call",
+    "litellm.models_by_provider": "get_valid_models() and wildcards do not list the catalogue",
+    "litellm.litellm_core_utils.core_helpers.process_response_headers": "additional_headers stays empty",
+    "litellm.main._complete_custom_providers": _NO_EAGER_STREAMS,
+    "litellm.exceptions.MidStreamFallbackError": "without the eager streams, no fallback for a refused one",
+    "litellm.OpenAIGPTConfig": _NO_PARAMETERS,
+    "litellm.types.utils.LlmProviders": _NO_PARAMETERS,
+    "litellm.types.utils.LlmProvidersSet": _NO_PARAMETERS,
+    "litellm.utils.ProviderConfigManager": _NO_PARAMETERS,
+    "litellm.utils.ProviderConfigManager._PROVIDER_CONFIG_MAP": _NO_PARAMETERS,
+    "litellm.utils.ProviderConfigManager._build_provider_config_map": _NO_PARAMETERS,
+}
+
+#: Looked for in `sys.modules`, never imported: whoever has it runs LiteLLM's proxy.
+PROXY_SERVER: Final = "litellm.proxy.proxy_server"
+
+_GONE = object()
+
+
+def has(name: str) -> bool:
+    """Whether the installed LiteLLM has this name of `NAMES`."""
+    return _find(name) is not _GONE
+
+
+def look_up(name: str) -> Any:
+    """What stands behind a name of `NAMES`; None if it is gone."""
+    found = _find(name)
+    return None if found is _GONE else found
+
+
+def need(name: str) -> Any:
+    """The same for a name that nothing replaces.
+
+    Raises:
+        ImportError: It is gone; the text says what to do.
+    """
+    found = _find(name)
+    if found is _GONE:
+        raise ImportError(
+            f"This LiteLLM ({installed_version()}) does not have {name}, which litellm-qwen-ai needs: "
+            f"{NAMES[name]}. Install an earlier LiteLLM, or a later litellm-qwen-ai."
+        )
+    return found
+
+
+def _find(name: str) -> Any:
+    if name not in NAMES:
+        raise KeyError(f"{name} is not listed in NAMES")
+    parts = name.split(".")
+    for cut in range(len(parts) - 1, 0, -1):
+        try:
+            found: Any = importlib.import_module(".".join(parts[:cut]))
+        except ModuleNotFoundError:
+            continue  # a class, or a module that is gone
+        for part in parts[cut:]:
+            found = getattr(found, part, _GONE)
+        return found
+    return _GONE
+
+
+def installed_version() -> str:
+    """LiteLLM's version, for messages."""
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415  # only for messages
+
+    try:
+        return version("litellm")
+    except PackageNotFoundError:
+        return "unknown version"
