@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,18 +55,20 @@ class Proxy:
 
 @contextmanager
 def running_proxy(
-    token_dir: Path, *options: str, config: Path = CONFIG, workers: int = 1, **environment: str
+    token_dir: Path, *, config: Path = CONFIG, workers: int = 1, accounts: Sequence[str] = ()
 ) -> Iterator[Proxy]:
-    """Start `litellm --config CONFIG` on a sandbox of its own; ends it at the end."""
+    """Run `litellm --config CONFIG` on a sandbox of its own; `accounts` are logged in when it starts."""
     done: queue.SimpleQueue[RecordedRequest] = queue.SimpleQueue()
     with Sandbox(interval=0, on_answer=done.put) as sandbox:
+        for account in accounts:
+            sandbox.write_credentials(token_dir, f"{account}.json")
         port = _free_port()
         running = Proxy(f"http://127.0.0.1:{port}", sandbox, token_dir, done)
-        command = [str(Path(sys.executable).parent / "litellm"), "--config", str(config), *options]
+        command = [str(Path(sys.executable).parent / "litellm"), "--config", str(config)]
         command += ["--host", "127.0.0.1", "--port", str(port), "--num_workers", str(workers)]
         process = subprocess.Popen(
             command,
-            env={**_environment(sandbox, token_dir), **environment},
+            env=_environment(sandbox, token_dir),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
