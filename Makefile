@@ -5,10 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 OTHER_PYTHONS := 3.10 3.12 3.13
+TESTS ?= tests
 
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 
-.PHONY: help demo test lint types unit wheel docs test-all test-oldest format clean
+.PHONY: help demo test lint types unit wheel docs test-all test-oldest test-newest format clean
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,7 +50,7 @@ format: $(READY) ## put the code in its standard form
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-test-all: test $(OTHER_PYTHONS:%=test-python-%) test-oldest ## `make test`, then the tests on every supported Python and the oldest LiteLLM
+test-all: test $(OTHER_PYTHONS:%=test-python-%) test-oldest test-newest ## `make test`, then the tests on every supported Python, the oldest and the newest LiteLLM
 
 # pyenv's interpreters first: its shims answer for versions that are not switched on.
 test-python-%:
@@ -61,11 +62,19 @@ test-python-%:
 	.venv-$*/bin/pytest -n auto --dist loadgroup
 
 # LiteLLM 1.91 leaves sockets of its async client open: what the collector says of them is not ours.
-test-oldest: ## the tests on the oldest supported release of each dependency
+test-oldest: ## the tests (or TESTS=...) on the oldest supported release of each dependency
 	test -x .venv-oldest/bin/pytest || { $(PYTHON) -m venv .venv-oldest && \
 	  .venv-oldest/bin/python -m pip install --quiet --upgrade 'pip>=25.1' && \
 	  .venv-oldest/bin/python -m pip install --quiet --editable . --group test-core --constraint tests/oldest.txt; }
-	.venv-oldest/bin/pytest -n auto --dist loadgroup -m 'not proxy' -W ignore::pytest.PytestUnraisableExceptionWarning
+	.venv-oldest/bin/pytest -n auto --dist loadgroup -m 'not proxy' -W ignore::pytest.PytestUnraisableExceptionWarning $(TESTS)
+
+# LiteLLM's newest release may pin what cannot be had everywhere: it is put over the one that resolves.
+test-newest: ## the tests (or TESTS=...) on the newest LiteLLM
+	test -x .venv-newest/bin/pytest || { $(PYTHON) -m venv .venv-newest && \
+	  .venv-newest/bin/python -m pip install --quiet --upgrade 'pip>=25.1' && \
+	  .venv-newest/bin/python -m pip install --quiet --editable . --group test-core; }
+	.venv-newest/bin/python -m pip install --quiet --upgrade --no-deps litellm
+	.venv-newest/bin/pytest -n auto --dist loadgroup -m 'not proxy' $(TESTS)
 
 clean: ## remove what was built
 	rm -rf dist build .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -228,6 +228,9 @@ class StreamDecoder:
         logprobs = value.get("logprobs")
         if fields is None and not logprobs:
             return None
+        if isinstance(logprobs, dict) and not isinstance(logprobs.get("content") or [], list):
+            # LiteLLM 1.109 no longer looks.
+            raise _StreamFailedError(self._malformed("a choice with fields of a wrong type"))
         try:
             return StreamingChoices(
                 index=index,
