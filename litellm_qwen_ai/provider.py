@@ -7,6 +7,8 @@ hold. (Named `provider`, because `litellm_qwen_ai.handler` is the instance that 
 from __future__ import annotations
 
 import asyncio
+import functools
+import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
     import httpx
     from litellm import ModelResponse
+
+_logger = logging.getLogger("litellm_qwen_ai")
 
 #: As LiteLLM's OpenAI-like providers do; Router passes 0 and retries itself.
 DEFAULT_MAX_RETRIES = 2
@@ -287,9 +291,21 @@ def _account(params: dict[str, Any], litellm_params: dict[str, Any], *, in_route
     deployment's own. So under a Router a per-call value is ignored.
     """
     own = (litellm_params.get("model_info") or {}).get("qwen_account")
-    if own is None and not in_router:
+    if own is None:
         own = params.get("qwen_account")
+        if own is not None and in_router:
+            _warn_of_ignored_account()
+            own = None
     return None if own is None else str(own)
+
+
+@functools.cache
+def _warn_of_ignored_account() -> None:
+    """Once: a deployment that means to name its account, and does so in the wrong place, uses the default."""
+    _logger.warning(
+        "A qwen_account that a Router passes on is ignored, since any client could send one. "
+        "Set it in the deployment: model_info: {qwen_account: <name>}."
+    )
 
 
 def _raise_for_fallback(error: Exception, model: str) -> NoReturn:

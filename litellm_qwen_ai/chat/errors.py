@@ -5,6 +5,9 @@ Nothing here raises: each function returns the exception, so that the caller's `
 Every exception carries, besides LiteLLM's own fields, `litellm_response_headers` (what Router's back-off and
 the proxy read), `qwen_reason` (a value of `refusal.Reason`) and `request_id` (the server's, or "").
 
+Where a quota or a credit is spent and the server names no time, `Retry-After` says `SPENT_SECONDS`: Router
+takes its cooldown from there, and its own 5 seconds would send every few calls into the same refusal.
+
 | Answer | Exception |
 |---|---|
 | 401, 403 for the token | AuthenticationError |
@@ -73,6 +76,10 @@ _STATUS = {
     "InternalServerError": 500,
     "Timeout": 408,
 }
+#: Seconds a spent account rests where the server names no time: long enough to matter to a Router with
+#: several accounts, short enough that a new day's quota, or a payment, is noticed within the hour.
+SPENT_SECONDS = 3600
+_SPENT = frozenset({Reason.QUOTA_SPENT, Reason.PAYMENT_REQUIRED})
 # The body was decoded, and a cookie is nobody's business but the server's.
 _DROPPED_HEADERS = {"content-encoding", "content-length", "transfer-encoding", "set-cookie", "connection"}
 
@@ -194,6 +201,8 @@ def _build(
 ) -> Exception:
     name = _CLASSES[reason]
     kept = _kept_headers(headers)
+    if reason in _SPENT:
+        kept.setdefault("retry-after", str(SPENT_SECONDS))
     status = _STATUS.get(name, 400)
     if reason is Reason.TIMED_OUT and refusal.status is not None:
         status = refusal.status
