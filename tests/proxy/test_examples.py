@@ -7,7 +7,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,11 +42,17 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
 
 @pytest.mark.proxy
 @pytest.mark.xdist_group("proxy")
-def test_the_accounts_of_router_yaml_share_the_calls(accounts: Proxy) -> None:
+def test_the_accounts_of_router_yaml_share_the_calls_and_one_with_a_dead_login_rests(accounts: Proxy) -> None:
+    sandbox = accounts.sandbox
     assert [accounts.ask("/v1/chat/completions", CALL).status_code for _ in range(12)] == [200] * 12
-    used = Counter(request.headers["authorization"] for request in accounts.sandbox.requests_to("chat"))
-    assert len(used) == 2
+    assert len({request.headers["authorization"] for request in sandbox.requests_to("chat")}) == 2
     assert "Not logged in" not in accounts.log
+    sandbox.revoke()
+    sandbox.write_credentials(accounts.token_dir, "alice.json", lifetime=-60, refresh_token="revoked")
+    sandbox.write_credentials(accounts.token_dir, "bob.json")
+    sandbox.clear()
+    assert [accounts.ask("/v1/chat/completions", CALL).status_code for _ in range(12)] == [200] * 12
+    assert len(sandbox.requests_to("refresh")) <= 1  # none if alice was never chosen
 
 
 @pytest.mark.proxy

@@ -104,13 +104,16 @@ def test_a_client_that_leaves_a_stream_ends_the_request_upstream(logged_in: Prox
         assert logged_in.done.get(timeout=1).disconnected
 
 
-def test_a_client_that_leaves_a_call_ends_the_request_upstream(logged_in: Proxy) -> None:
+@pytest.mark.parametrize("stream", [False, True], ids=["call", "stream"])
+def test_a_client_that_leaves_before_the_answer_ends_the_request_upstream(
+    logged_in: Proxy, stream: bool
+) -> None:
     with logged_in.sandbox.holding("chat"):
         _forget_what_is_done(logged_in)
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(
                 f"{logged_in.url}/v1/chat/completions",
-                json=_body("/v1/chat/completions"),
+                json=_body("/v1/chat/completions", stream=stream),
                 headers=logged_in.headers,
                 timeout=httpx.Timeout(30, read=0.5),
             )
