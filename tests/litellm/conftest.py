@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+import json
+import warnings
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import litellm
 import pytest
+from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
 import litellm_qwen_ai
 from litellm_qwen_ai import host
@@ -101,3 +104,91 @@ def ask(request: pytest.FixtureRequest) -> Ask:
         return surface(**more)
 
     return call
+
+
+class Form:
+    """One of the four forms of a LiteLLM function: sync or async, whole or streamed."""
+
+    def __init__(self, name: str) -> None:
+        self.asynchronous = "async" in name
+        self.streamed = "stream" in name
+
+    def __call__(self, sync: Callable[..., Any], asynchronous: Callable[..., Any], **call: Any) -> Any:
+        """What the right one of the two functions returns; of a stream, the list of what it yields."""
+        if self.streamed:
+            call["stream"] = True
+        if self.asynchronous:
+            return asyncio.run(_closing(self._awaited(asynchronous, call)))
+        answer = sync(**call)
+        return list(answer) if self.streamed else answer
+
+    async def _awaited(self, asynchronous: Callable[..., Any], call: dict[str, Any]) -> Any:
+        answer = await asynchronous(**call)
+        return [item async for item in answer] if self.streamed else answer
+
+
+@pytest.fixture(params=SURFACES)
+def form(request: pytest.FixtureRequest) -> Form:
+    """Each of the four forms in turn."""
+    return Form(request.param)
+
+
+@pytest.fixture
+async def own_loop() -> AsyncIterator[None]:
+    """For async tests: closes LiteLLM's clients of the test's event loop."""
+    yield
+    await litellm.close_litellm_async_clients()
+
+
+@pytest.fixture(autouse=True)
+def _log_worker_forgotten() -> Iterator[None]:
+    """LiteLLM's log worker belongs to a loop; its sync Router closes its loop with the worker in it."""
+    yield
+    worker: Any = GLOBAL_LOGGING_WORKER
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a coroutine that was never awaited
+        worker._worker_task = worker._queue = None
+        worker._running_tasks.clear()
+
+
+class Accounts:
+    """Logins of several accounts in one sandbox, told apart by their bearers."""
+
+    def __init__(self, sandbox: Sandbox, folder: Path) -> None:
+        self._sandbox = sandbox
+        self._folder = folder
+        self._names: dict[str, str] = {}
+
+    def log_in(self, name: str, **how: Any) -> Path:
+        """Write the login of an account; `how` goes to `Sandbox.write_credentials`."""
+        path = self._sandbox.write_credentials(self._folder, f"{name}.json", **how)
+        self._names[json.loads(path.read_text())["access_token"]] = name
+        return path
+
+    def asked(self) -> list[str]:
+        """The accounts whose bearers came to the chat endpoint, oldest first; `?` for a renewed one."""
+        sent = [request.headers["authorization"] for request in self._sandbox.requests_to("chat")]
+        return [self._names.get(bearer.removeprefix("Bearer "), "?") for bearer in sent]
+
+
+@pytest.fixture
+def accounts(sandbox: Sandbox, token_dir: Path) -> Accounts:
+    """Alice, Bob and the default account, all logged in."""
+    found = Accounts(sandbox, token_dir)
+    for name in ("alice", "bob", "oauth_creds"):
+        found.log_in(name)
+    return found
+
+
+@pytest.fixture
+def make_router() -> Iterator[Callable[..., litellm.Router]]:
+    """Builds Routers and takes their callbacks out of LiteLLM's lists again."""
+    made: list[litellm.Router] = []
+
+    def build(*deployments: dict[str, Any], **settings: Any) -> litellm.Router:
+        made.append(litellm.Router(model_list=list(deployments), **{"num_retries": 0, **settings}))
+        return made[-1]
+
+    yield build
+    for router in made:
+        router.discard()

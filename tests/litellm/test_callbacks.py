@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import queue
@@ -85,6 +86,47 @@ def test_a_call_is_one_event_with_usage_and_price_and_no_secret(
     for secret in _secrets(sandbox, login):
         assert secret not in repr(kwargs)
         assert secret not in "".join(recorder.before)
+
+
+@pytest.mark.usefixtures("own_loop")
+@pytest.mark.parametrize("stream", [False, True], ids=["call", "stream"])
+async def test_an_async_call_is_one_event_too(
+    sandbox: Sandbox, login: Path, recorder: Recorder, stream: bool
+) -> None:
+    answer = await litellm.acompletion("qwen_ai/coder-model", messages=MESSAGES, stream=stream)
+    if stream:
+        assert [chunk async for chunk in answer]
+    kind, kwargs = await asyncio.to_thread(recorder.only)
+    assert kind == "success"
+    payload = kwargs["standard_logging_object"]
+    assert payload["status"] == "success"
+    assert payload["call_type"] == "acompletion"
+    assert (payload["custom_llm_provider"], payload["model"]) == ("qwen_ai", "coder-model")
+    assert payload["api_base"].startswith(sandbox.url)
+    assert payload["total_tokens"] == payload["prompt_tokens"] + payload["completion_tokens"] > 0
+    assert payload["response_cost"] == 0
+    assert payload["endTime"] >= payload["startTime"]
+    for secret in _secrets(sandbox, login):
+        assert secret not in repr(kwargs)
+
+
+@pytest.mark.usefixtures("own_loop", "waits")
+@pytest.mark.parametrize("stream", [False, True], ids=["call", "stream"])
+async def test_an_async_refusal_is_one_event_after_our_own_retries(
+    sandbox: Sandbox, login: Path, recorder: Recorder, stream: bool
+) -> None:
+    sandbox.answer_next("chat", "html_503", times=9)
+    with pytest.raises(litellm.ServiceUnavailableError):
+        await litellm.acompletion("qwen_ai/coder-model", messages=MESSAGES, stream=stream)
+    kind, kwargs = await asyncio.to_thread(recorder.only)
+    assert kind == "failure"
+    assert len(sandbox.requests_to("chat")) == 3
+    payload = kwargs["standard_logging_object"]
+    assert payload["status"] == "failure"
+    assert payload["error_information"]["error_class"] == "ServiceUnavailableError"
+    assert payload["error_information"]["llm_provider"] == "qwen_ai"
+    for secret in _secrets(sandbox, login):
+        assert secret not in repr(kwargs)
 
 
 def test_a_failure_is_told_without_a_secret(sandbox: Sandbox, login: Path, recorder: Recorder) -> None:
