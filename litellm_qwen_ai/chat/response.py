@@ -72,6 +72,8 @@ def parse_response(  # noqa: PLR0913 - all keyword, all needed
         made = _to_model_response(
             response_object=answer, model_response_object=model_response, _response_headers=dict(headers)
         )
+    except (NameError, ImportError):
+        raise  # a fault of this program, not of the answer
     except Exception as error:  # noqa: BLE001 - odd fields raise anything, LiteLLM's bare Exception too
         what = f"fields of a wrong type ({type(error).__name__})"
         raise malformed_answer(what, model=model, headers=headers) from None

@@ -14,6 +14,11 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 import litellm_qwen_ai  # the variable comes first
 from litellm_qwen_ai.sandbox import Sandbox  # as above
 
+CLOCK = {
+    "type": "function",
+    "function": {"name": "get_time", "parameters": {"type": "object", "properties": {}}},
+}
+
 
 def main() -> None:
     """Check what is installed, log in by file, chat, and ask the command."""
@@ -32,12 +37,17 @@ def main() -> None:
             "qwen_ai/coder-model", messages=[{"role": "user", "content": "hello from the wheel"}]
         )
         assert "hello from the wheel" in response.choices[0].message.content
+        # LiteLLM imports more for a call with tools: what the wheel depends on must bring it.
+        response = litellm.completion(
+            "qwen_ai/coder-model", messages=[{"role": "user", "content": "what time is it"}], tools=[CLOCK]
+        )
+        assert response.choices[0].message.tool_calls[0].function.name == "get_time"
         command = [str(Path(sys.executable).parent / "litellm-qwen-ai"), "status", "--json"]
         started = time.perf_counter()
         status = subprocess.run(command, capture_output=True, text=True, check=True)
         seconds = time.perf_counter() - started
         json.loads(status.stdout)
-    print(f"wheel ok: {len(names)} files, chat answered, status in {seconds:.2f} s")
+    print(f"wheel ok: {len(names)} files, chat and tools answered, status in {seconds:.2f} s")
 
 
 main()
