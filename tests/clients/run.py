@@ -30,8 +30,7 @@ PROXY_KEY = "sk-made-up-for-the-clients"
 DEADLINE = 240.0  # seconds for one client
 THIS = "-e ."  # this checkout, instead of a package
 
-# LiteLLM 1.106 cannot make a call with tools beside mcp 1 or without mcp, whichever the provider.
-MCP_REMARK = "Without the package mcp LiteLLM 1.106 fails at every call with tools: needs `litellm[mcp]`."
+# LiteLLM 1.106 cannot make a call with tools beside mcp 1, whichever the provider.
 MCP_1 = "litellm<1.106"
 MCP_1_REMARK = "Pins mcp 1, beside which LiteLLM 1.106 fails at every call with tools: needs `litellm<1.106`."
 
@@ -79,7 +78,7 @@ CLIENTS = [
     Client("instructor", "with_instructor.py", "litellm"),
     Client("openai-agents", "with_openai_agents.py", "litellm"),
     Client("llama-index-llms-litellm", "with_llama_index.py", "litellm"),
-    Client("google-adk", "with_google_adk.py", "adk", remark=MCP_REMARK),
+    Client("google-adk", "with_google_adk.py", "adk"),
     Client("strands-agents", "with_strands.py", "strands"),
     Client("crewai", "with_crewai.py", "crewai", remark=MCP_1_REMARK),
     Client("aider-chat", "with_aider.py", "aider", "proxy"),
