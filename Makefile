@@ -9,7 +9,7 @@ TESTS ?= tests
 
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 
-.PHONY: help demo test lint types unit wheel docs test-all test-oldest test-newest test-clients format clean
+.PHONY: help demo test lint types unit wheel wheel-proxy docs test-all test-oldest test-newest test-clients format clean
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,13 @@ wheel: $(READY)
 	.venv-wheel/bin/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
 	cd dist && ../.venv-wheel/bin/python -I -W error::ResourceWarning ../tests/package/smoke.py
 
+# Outside the checkout, so that nothing but the installed wheel can answer.
+wheel-proxy: wheel ## the demo, with its proxy, from the built wheel
+	test -x .venv-wheel-proxy/bin/python || $(PYTHON) -m venv .venv-wheel-proxy
+	.venv-wheel-proxy/bin/python -m pip install --quiet --upgrade "$$(ls dist/*.whl)[proxy]"
+	.venv-wheel-proxy/bin/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
+	cd dist && ../.venv-wheel-proxy/bin/litellm-qwen-ai demo
+
 docs: $(READY) ## make the generated parts of README.md anew
 	$(BIN)/python docs/generate.py
 
@@ -50,7 +57,7 @@ format: $(READY) ## put the code in its standard form
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-test-all: test $(OTHER_PYTHONS:%=test-python-%) test-oldest test-newest ## `make test`, then the tests on every supported Python, the oldest and the newest LiteLLM
+test-all: test wheel-proxy $(OTHER_PYTHONS:%=test-python-%) test-oldest test-newest ## `make test`, then the tests on every supported Python, the oldest and the newest LiteLLM
 
 # pyenv's interpreters first: its shims answer for versions that are not switched on.
 test-python-%:
