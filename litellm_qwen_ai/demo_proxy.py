@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,10 +65,17 @@ def running_proxy(config: Path, *, key: str, say: Callable[[str], None]) -> Iter
     url = f"http://127.0.0.1:{command[-1]}"
     say("$ " + " ".join(["litellm", *command[1:]]))
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter's litellm, with our own arguments
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=_environment(key)
-        )
+        process: subprocess.Popen[bytes] | None = None
         try:
+            # A signal inside Popen would leave a proxy that nobody knows of.
+            with _signals_deferred():
+                process = subprocess.Popen(  # noqa: S603 - our own interpreter's litellm, our own arguments
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env=_environment(key),
+                )
             if not _becomes_ready(process, url):
                 log.seek(0)
                 tail = log.read().decode("utf-8", "replace")[-_TAIL:]
@@ -78,7 +87,28 @@ def running_proxy(config: Path, *, key: str, say: Callable[[str], None]) -> Iter
                 raise ProxyFailedError(f"the proxy {what}. The end of its log:\n{tail}")
             yield url
         finally:
-            _end(process)
+            if process is not None:
+                _end(process)
+
+
+@contextmanager
+def _signals_deferred() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait for the end of the block (in the main thread, where they arrive)."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for one in came:
+        signal.raise_signal(one)
 
 
 def _executable() -> str:

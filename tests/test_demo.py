@@ -14,7 +14,13 @@ from typing import Any
 import pytest
 
 from litellm_qwen_ai import demo, demo_proxy
-from litellm_qwen_ai.demo_proxy import ProxyFailedError, ProxyMissingError, proxy_config, running_proxy
+from litellm_qwen_ai.demo_proxy import (
+    ProxyFailedError,
+    ProxyMissingError,
+    _signals_deferred,
+    proxy_config,
+    running_proxy,
+)
 from litellm_qwen_ai.sandbox import Sandbox
 
 ROOT = Path(__file__).parents[1]
@@ -150,3 +156,15 @@ def test_the_proxy_ends_with_a_demo_that_is_terminated() -> None:
     process.communicate(timeout=60)
     assert process.returncode == 143
     assert f"--port {port}" not in _command_lines()
+
+
+def test_a_signal_while_the_proxy_is_being_started_waits_until_it_is_known() -> None:
+    seen: list[str] = []
+    before = signal.signal(signal.SIGTERM, lambda *_: seen.append("signal"))
+    try:
+        with _signals_deferred():
+            signal.raise_signal(signal.SIGTERM)
+            seen.append("started")
+        assert seen == ["started", "signal"]
+    finally:
+        signal.signal(signal.SIGTERM, before)
