@@ -11,15 +11,13 @@ import json
 import os
 import re
 import secrets
-import signal
 import struct
 import tempfile
-import threading
 import time
 import zlib
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 import httpx
@@ -27,6 +25,7 @@ import httpx
 from litellm_qwen_ai.demo_proxy import ProxyMissingError, proxy_config, running_proxy
 from litellm_qwen_ai.oauth import FileStore, device_login
 from litellm_qwen_ai.sandbox import Sandbox
+from litellm_qwen_ai.sandbox.serve import ended_by_sigterm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -193,7 +192,7 @@ def main() -> int:
         token_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qwen-demo-"))) / "tokens"
         sandbox = stack.enter_context(Sandbox(interval=_POLL_INTERVAL))
         stack.enter_context(_environment(sandbox.environment(token_dir)))
-        stack.enter_context(_ended_by_sigterm())
+        stack.enter_context(ended_by_sigterm(SystemExit(_TERMINATED)))
         click.echo(f"A sandbox, a Qwen on this machine, runs at {sandbox.url}.")
         try:
             skipped = _take(Tour(sandbox, token_dir))
@@ -297,20 +296,3 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
-
-
-@contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM unwind the demo, so that the proxy ends with it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread may set handlers
-        return
-    before = signal.signal(signal.SIGTERM, _exit)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _exit(_number: int, _frame: Any) -> NoReturn:
-    raise SystemExit(_TERMINATED)

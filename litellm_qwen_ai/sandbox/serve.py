@@ -42,7 +42,11 @@ def serve(host: str, port: int, *, auto_approve: bool) -> None:
         sandbox.start()
     except OSError as error:
         raise click.ClickException(f"{error}. Choose another port, or 0 for any free one.") from error
-    with sandbox, tempfile.TemporaryDirectory(prefix="qwen-sandbox-") as directory, _ended_by_sigterm():
+    with (
+        sandbox,
+        tempfile.TemporaryDirectory(prefix="qwen-sandbox-") as directory,
+        ended_by_sigterm(KeyboardInterrupt()),
+    ):
         try:
             _introduce(sandbox, Path(directory), auto_approve=auto_approve)
             while True:
@@ -81,17 +85,17 @@ def _tell(request: RecordedRequest) -> None:
 
 
 @contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Let SIGTERM end the sandbox as Ctrl-C does, so that its directory is removed."""
+def ended_by_sigterm(error: BaseException) -> Iterator[None]:
+    """Let SIGTERM unwind the block by raising `error`, so that what it holds is cleaned up."""
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread may set handlers
         return
-    before = signal.signal(signal.SIGTERM, _interrupt)
+
+    def end(_number: int, _frame: Any) -> NoReturn:
+        raise error
+
+    before = signal.signal(signal.SIGTERM, end)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _interrupt(_number: int, _frame: Any) -> NoReturn:
-    raise KeyboardInterrupt
