@@ -99,7 +99,8 @@ def test_a_client_that_leaves_a_stream_ends_the_request_upstream(logged_in: Prox
             "POST", logged_in.url + door, json=body, headers=logged_in.headers, timeout=30
         ) as answer:
             assert answer.status_code == 200
-            received = answer.iter_bytes()  # kept: httpx closes the connection of an iterator that is collected
+            # Kept in a name: httpx closes the connection of an iterator that is collected.
+            received = answer.iter_bytes()
             next(received)
             sandbox.wait_for_held("chat", at="chunk")
             _forget_what_is_done(logged_in)
