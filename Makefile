@@ -9,7 +9,7 @@ TESTS ?= tests
 
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 
-.PHONY: help demo test lint types unit wheel wheel-proxy docs test-all test-oldest test-newest test-clients format clean
+.PHONY: help demo test lint types unit wheel wheel-proxy docs test-all test-oldest test-newest test-clients drills format clean
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -86,6 +86,9 @@ test-newest: ## the tests (or TESTS=...) on the newest LiteLLM
 
 test-clients: $(READY) ## real clients from PyPI against the sandbox; makes docs/clients.md
 	$(BIN)/python tests/clients/run.py --write
+
+drills: $(READY) ## races, crashes, store faults, clocks and the like at full size; makes docs/drills.md
+	PYTHONPATH=tests $(BIN)/python -m drills --write
 
 clean: ## remove what was built
 	rm -rf dist build .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,45 @@
+"""`make drills`: run every drill, print the table, write docs/drills.md. Words choose drills by name."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import time
+from pathlib import Path
+
+from drills import frame
+
+ROOMS = ("races",)  # in the order of the table
+PAGE = Path(__file__).parents[2] / "docs" / "drills.md"
+HEAD = """\
+# Drills
+
+<!-- Made by `make drills`; do not edit. -->
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="drills", description=__doc__)
+    parser.add_argument("words", nargs="*", help="run only drills whose group or name holds one of these")
+    parser.add_argument("--write", action="store_true", help="write docs/drills.md")
+    said = parser.parse_args()
+    if said.write and said.words:
+        parser.error("--write takes all drills, so that the page is whole")
+    for room in ROOMS:
+        importlib.import_module(f"drills.{room}")
+    begun = time.monotonic()
+    rows = frame.run(frame.drills(said.words), lambda line: print(line, file=sys.stderr, flush=True))
+    took = time.monotonic() - begun
+    print(frame.table(rows))
+    failed = [row for row in rows if row.failed]
+    print(f"{len(rows)} drills, {len(failed)} failed, {took:.0f} s")
+    if said.write and not failed:
+        PAGE.write_text(frame.page(rows, took, HEAD), encoding="utf-8")
+    if took > frame.ALL_IN:
+        print(f"Too long: the bar is {frame.ALL_IN:g} s", file=sys.stderr)
+    return 1 if failed or not rows or took > frame.ALL_IN else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

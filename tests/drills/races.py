@@ -1,0 +1,1 @@
+"""Races: many processes and threads want a token at once."""
