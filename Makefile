@@ -33,7 +33,7 @@ types: $(READY)
 	$(BIN)/mypy
 
 unit: $(READY)
-	$(BIN)/pytest -n auto --dist loadgroup
+	$(BIN)/pytest -n auto
 
 wheel: $(READY)
 	rm -rf dist
@@ -66,14 +66,14 @@ test-python-%:
 	test -x .venv-$*/bin/pytest || { $$python -m venv .venv-$* && \
 	  .venv-$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1' && \
 	  .venv-$*/bin/python -m pip install --quiet --editable . --group test; }
-	.venv-$*/bin/pytest -n auto --dist loadgroup
+	.venv-$*/bin/pytest -n auto
 
 # LiteLLM 1.91 leaves sockets of its async client open: what the collector says of them is not ours.
 test-oldest: ## the tests (or TESTS=...) on the oldest supported release of each dependency
 	test -x .venv-oldest/bin/pytest || { $(PYTHON) -m venv .venv-oldest && \
 	  .venv-oldest/bin/python -m pip install --quiet --upgrade 'pip>=25.1' && \
 	  .venv-oldest/bin/python -m pip install --quiet --editable . --group test-core --constraint tests/oldest.txt; }
-	.venv-oldest/bin/pytest -n auto --dist loadgroup -m 'not proxy' -W ignore::pytest.PytestUnraisableExceptionWarning $(TESTS)
+	.venv-oldest/bin/pytest -n auto -m 'not proxy' -W ignore::pytest.PytestUnraisableExceptionWarning $(TESTS)
 
 # LiteLLM's newest release may pin what cannot be had everywhere: it is put over the one that resolves. Tests
 # look into Router by names that it deprecates and 1.91 has no others for. Its cache imports its proxy.
@@ -82,7 +82,7 @@ test-newest: ## the tests (or TESTS=...) on the newest LiteLLM
 	  .venv-newest/bin/python -m pip install --quiet --upgrade 'pip>=25.1' && \
 	  .venv-newest/bin/python -m pip install --quiet --editable . --group test; }
 	.venv-newest/bin/python -m pip install --quiet --upgrade --no-deps litellm
-	.venv-newest/bin/pytest -n auto --dist loadgroup -m 'not proxy' -W 'ignore:Router.:DeprecationWarning' $(TESTS)
+	.venv-newest/bin/pytest -n auto -m 'not proxy' -W 'ignore:Router.:DeprecationWarning' $(TESTS)
 
 test-clients: $(READY) ## real clients from PyPI against the sandbox; makes docs/clients.md
 	$(BIN)/python tests/clients/run.py --write

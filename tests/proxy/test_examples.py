@@ -41,7 +41,6 @@ def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
 
 
 @pytest.mark.proxy
-@pytest.mark.xdist_group("proxy")
 def test_the_accounts_of_router_yaml_share_the_calls_and_one_with_a_dead_login_rests(accounts: Proxy) -> None:
     sandbox = accounts.sandbox
     assert [accounts.ask("/v1/chat/completions", CALL).status_code for _ in range(12)] == [200] * 12
@@ -56,7 +55,6 @@ def test_the_accounts_of_router_yaml_share_the_calls_and_one_with_a_dead_login_r
 
 
 @pytest.mark.proxy
-@pytest.mark.xdist_group("proxy")
 def test_no_client_of_router_yaml_can_choose_an_account(accounts: Proxy) -> None:
     accounts.sandbox.write_credentials(accounts.token_dir, "carol.json")
     accounts.sandbox.clear()

@@ -12,7 +12,7 @@ from tests.proxy.conftest import running_proxy
 if TYPE_CHECKING:
     from tests.proxy.conftest import Proxy
 
-pytestmark = [pytest.mark.proxy, pytest.mark.xdist_group("proxy")]
+pytestmark = pytest.mark.proxy
 
 MESSAGES = [{"role": "user", "content": "ping"}]
 CALL = {"model": "coder-model", "messages": MESSAGES}

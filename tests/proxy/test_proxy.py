@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.proxy.conftest import Proxy
 
-pytestmark = [pytest.mark.proxy, pytest.mark.xdist_group("proxy")]
+pytestmark = pytest.mark.proxy
 MESSAGES: Any = [{"role": "user", "content": "ping"}]
 
 

@@ -19,7 +19,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 #: The address that the README's reader sees.
 SHOWN_URL = "http://localhost:4000"
 
-pytestmark = [pytest.mark.proxy, pytest.mark.xdist_group("proxy")]
+pytestmark = pytest.mark.proxy
 
 
 def _blocks(language: str) -> list[str]:
