@@ -1,7 +1,8 @@
 """OAuth device login and cached credentials. Knows no LiteLLM.
 
-`device_login` gets a login into a `FileStore`; a `Session` serves its access token and renews it.
-Names load when they are first used (PEP 562): a program that has a key needs none of this.
+`device_login` gets a login into a `FileStore`; `start_login` and `poll_login` do it in steps, also of several
+processes. A `Session` serves its access token and renews it. Names load when they are first used (PEP 562): a
+program that has a key needs none of this.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
         LoginDeniedError,
         LoginError,
         LoginExpiredError,
+        LoginNotStartedError,
         LoginRefusedError,
         LoginTimedOutError,
         NotLoggedInError,
@@ -28,6 +30,13 @@ if TYPE_CHECKING:
         StoreError,
     )
     from litellm_qwen_ai.oauth.login import device_login, may_prompt
+    from litellm_qwen_ai.oauth.pending import (
+        PendingLogin,
+        cancel_login,
+        pending_login,
+        poll_login,
+        start_login,
+    )
     from litellm_qwen_ai.oauth.prompt import (
         LoginPrompt,
         TerminalPrompt,
@@ -51,10 +60,12 @@ __all__ = [
     "LoginDeniedError",
     "LoginError",
     "LoginExpiredError",
+    "LoginNotStartedError",
     "LoginPrompt",
     "LoginRefusedError",
     "LoginTimedOutError",
     "NotLoggedInError",
+    "PendingLogin",
     "QwenAuthError",
     "ReadOnlyStoreError",
     "RefreshError",
@@ -63,15 +74,20 @@ __all__ = [
     "StoreError",
     "StoredCredentials",
     "TerminalPrompt",
+    "cancel_login",
     "device_login",
     "may_open_browser",
     "may_prompt",
     "open_browser",
+    "pending_login",
+    "poll_login",
+    "start_login",
 ]
 
 _HOMES = {
     "credentials": ("Credentials",),
     "login": ("device_login", "may_prompt"),
+    "pending": ("PendingLogin", "cancel_login", "pending_login", "poll_login", "start_login"),
     "prompt": ("LoginPrompt", "TerminalPrompt", "may_open_browser", "open_browser"),
     "protocol": ("DEFAULT_CLIENT_ID", "DEFAULT_OAUTH_BASE_URL", "DeviceCode"),
     "session": ("Session",),

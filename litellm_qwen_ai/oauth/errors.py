@@ -8,7 +8,8 @@
     │   ├── LoginDeniedError        the user refused
     │   ├── LoginTimedOutError      nobody approved in time
     │   ├── LoginCancelledError     the caller gave up
-    │   └── LoginRefusedError       the server refused to start or to finish
+    │   ├── LoginRefusedError       the server refused to start or to finish
+    │   └── LoginNotStartedError    there is no started login to go on with
     ├── RefreshError                no new token just now, and the old one is of no use; try again later
     └── StoreError                  the credentials cannot be read, written or locked
         ├── CorruptCredentialsError the file is there but holds no credentials
@@ -63,6 +64,10 @@ class LoginCancelledError(LoginError):
 
 class LoginRefusedError(LoginError):
     """The server refused to start or to finish the login."""
+
+
+class LoginNotStartedError(LoginError):
+    """No started login waits: there was none, or it was finished or cancelled elsewhere."""
 
 
 class RefreshError(QwenAuthError):

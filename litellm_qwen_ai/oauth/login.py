@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import sys
 import threading
@@ -39,7 +40,7 @@ from litellm_qwen_ai.oauth.transport import TransportError, httpx_poster
 from litellm_qwen_ai.oauth.urls import checked_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from litellm_qwen_ai.oauth.prompt import LoginPrompt
     from litellm_qwen_ai.oauth.store import Store
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 30.0  # seconds for one answer
 LOCK_TIMEOUT = 30.0  # seconds
+NOT_IN_TIME = "Nobody approved the login in time. Start again for a new code."
 _TICK = 1.0  # seconds between two looks at the caller's wish to cancel
 _log = logging.getLogger(__name__)
 
@@ -107,6 +109,23 @@ def device_login(  # noqa: PLR0913  # each is a seam
     if store is not None:
         with store.lock(lock_timeout), store.prepare(None):
             pass  # what can fail fails now, not after the approval
+    code = ask_for_code(base_url, client_id, post)
+    poll = _Poll(base_url, client_id, code, post, cancelled=cancelled, monotonic=monotonic, sleep=sleep)
+    tokens = poll.run(prompt or TerminalPrompt(), open_browser)
+    credentials = credentials_of(tokens, clock())
+    if store is not None:
+        with lock_for_new_login(store, lock_timeout), store.prepare(None) as draft:
+            draft.commit(credentials)
+    return credentials
+
+
+def ask_for_code(base_url: str, client_id: str, post: Poster) -> DeviceCode:
+    """Start a login at the server.
+
+    Raises:
+        LoginError: The server cannot be reached.
+        LoginRefusedError: It gave no code.
+    """
     pkce = Pkce.new()
     try:
         answer = post(device_request(base_url, client_id, pkce), TIMEOUT)
@@ -114,13 +133,27 @@ def device_login(  # noqa: PLR0913  # each is a seam
         raise LoginError(
             f"The login could not start: {error}. Check the network and any proxy, then try again."
         ) from None
-    code = read_device_answer(answer, pkce)
-    poll = _Poll(base_url, client_id, code, post, cancelled=cancelled, monotonic=monotonic, sleep=sleep)
-    tokens = poll.run(prompt or TerminalPrompt(), open_browser)
-    credentials = _credentials(tokens, clock())
-    if store is not None:
-        _keep(store, credentials, lock_timeout)
-    return credentials
+    return read_device_answer(answer, pkce)
+
+
+def ask_for_tokens(
+    base_url: str, client_id: str, code: DeviceCode, post: Poster
+) -> TokenAnswer | Pending | SlowDown | Inconclusive:
+    """Poll once.
+
+    Raises:
+        LoginError: The login has ended without tokens; the subclass says how.
+    """
+    try:
+        answer = post(poll_request(base_url, client_id, code), TIMEOUT)
+    except (TransportError, OSError) as error:
+        return Inconclusive(f"{error}.")
+    return read_poll_answer(answer, code)
+
+
+def told_last(outcome: Inconclusive) -> str:
+    """What the error of a login that nobody approved in time adds about the server's last answer."""
+    return f" The last answer was no help: {outcome.reason} {SERVICE_NOTICE}"
 
 
 class _Poll:
@@ -137,9 +170,8 @@ class _Poll:
         monotonic: Callable[[], float],
         sleep: Callable[[float], None],
     ) -> None:
-        self._request = poll_request(base_url, client_id, code)
+        self._ask = functools.partial(ask_for_tokens, base_url, client_id, code, post)
         self._code = code
-        self._post = post
         self._cancelled = cancelled
         self._monotonic = monotonic
         self._sleep = sleep
@@ -171,14 +203,7 @@ class _Poll:
             self._last_fault = ""
             if isinstance(outcome, Inconclusive):
                 pause = max(interval, outcome.retry_after or 0.0)
-                self._last_fault = f" The last answer was no help: {outcome.reason} {SERVICE_NOTICE}"
-
-    def _ask(self) -> TokenAnswer | Pending | SlowDown | Inconclusive:
-        try:
-            answer = self._post(self._request, TIMEOUT)
-        except (TransportError, OSError) as error:
-            return Inconclusive(f"{error}.")
-        return read_poll_answer(answer, self._code)
+                self._last_fault = told_last(outcome)
 
     def _wait(self, seconds: float, prompt: LoginPrompt) -> None:
         until = self._monotonic() + seconds
@@ -186,14 +211,18 @@ class _Poll:
             if self._cancelled():
                 raise LoginCancelledError("The login was cancelled; nothing was changed.")
             if now >= self._deadline:
-                raise LoginTimedOutError(
-                    f"Nobody approved the login in time. Start again for a new code.{self._last_fault}"
-                )
+                raise LoginTimedOutError(f"{NOT_IN_TIME}{self._last_fault}")
             prompt.waiting(self._deadline - now)
             self._sleep(min(until - now, self._deadline - now, _TICK))
 
 
-def _credentials(tokens: TokenAnswer, now: float) -> Credentials:
+def credentials_of(tokens: TokenAnswer, now: float) -> Credentials:
+    """The new login.
+
+    Args:
+        tokens: The server's answer.
+        now: When it came, in epoch seconds.
+    """
     return Credentials(
         access_token=tokens.access_token,
         token_type=tokens.token_type or "Bearer",
@@ -205,12 +234,14 @@ def _credentials(tokens: TokenAnswer, now: float) -> Credentials:
     )
 
 
-def _keep(store: Store, credentials: Credentials, lock_timeout: float) -> None:
+@contextlib.contextmanager
+def lock_for_new_login(store: Store, lock_timeout: float) -> Iterator[None]:
+    """The store's lock, if it can be had: a login that a person has just approved is kept without it too."""
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(store.lock(lock_timeout))
         except LockTimeoutError as error:
-            # A person has just approved this login. The write is atomic without the lock too, and whoever
-            # holds the lock finds the file changed and lets the newer login win.
+            # The write is atomic without the lock too, and whoever holds the lock finds the file changed and
+            # lets the newer login win.
             _log.warning("%s The new login is written all the same.", error)
-        stack.enter_context(store.prepare(None)).commit(credentials)
+        yield

@@ -29,6 +29,7 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
         (errors.LoginTimedOutError, (errors.LoginError,)),
         (errors.LoginCancelledError, (errors.LoginError,)),
         (errors.LoginRefusedError, (errors.LoginError,)),
+        (errors.LoginNotStartedError, (errors.LoginError,)),
         (errors.CorruptCredentialsError, (errors.StoreError,)),
         (errors.ReadOnlyStoreError, (errors.StoreError,)),
         (errors.LockTimeoutError, (errors.StoreError,)),
