@@ -87,6 +87,20 @@ async def test_an_async_answer_is_cached_too(cache: Any, sandbox: Sandbox) -> No
     assert first.id == second.id
 
 
+def test_a_cached_answer_is_replayed_as_a_stream(cache: Any, sandbox: Sandbox) -> None:
+    assert cache is litellm.cache
+    first, second = (
+        "".join(
+            chunk.choices[0].delta.content or ""
+            for chunk in litellm.completion(MODEL, messages=MESSAGES, caching=True, stream=True)
+        )
+        for _ in range(2)
+    )
+    assert len(sandbox.requests_to("chat")) == 1
+    assert "ping" in first
+    assert second == first
+
+
 def test_a_refusal_is_not_cached(cache: Any, sandbox: Sandbox) -> None:
     assert cache is litellm.cache
     sandbox.answer_next("chat", "quota_spent")
