@@ -4,12 +4,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+BENCH_READY := .venv-bench/.ready
 OTHER_PYTHONS := 3.10 3.12 3.13
 TESTS ?= tests
 
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 
-.PHONY: help demo test lint types unit wheel wheel-proxy docs test-all test-oldest test-newest test-clients drills format clean
+.PHONY: help bench bench-quick demo test lint types unit wheel wheel-proxy docs test-all test-oldest test-newest test-clients drills format clean
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -89,6 +90,18 @@ test-clients: $(READY) ## real clients from PyPI against the sandbox; makes docs
 
 drills: $(READY) ## races, crashes, store faults, clocks and the like at full size; makes docs/drills.md
 	PYTHONPATH=tests $(BIN)/python -m drills --write
+
+$(BENCH_READY): pyproject.toml
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	.venv-bench/bin/python -m pip install --quiet --editable . --group bench
+	touch $@
+
+bench: $(BENCH_READY) ## measure qwen_ai/ beside LiteLLM's own routes, in under ten minutes
+	.venv-bench/bin/python -m bench
+
+bench-quick: $(BENCH_READY) ## the same in under a minute: fewer lanes, rounds and rows
+	.venv-bench/bin/python -m bench --quick
 
 clean: ## remove what was built
 	rm -rf dist build .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

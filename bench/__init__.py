@@ -1,0 +1,1 @@
+"""Benchmarks: `qwen_ai/` beside LiteLLM's own routes, in one run. `python -m bench --help` says how."""

@@ -1,0 +1,92 @@
+"""The lanes' processes, from the parent's side."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+from bench.lanes import environment
+from bench.upstream import cores, pin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+
+class Worker:
+    """One lane's process.
+
+    Args:
+        lane: Its name.
+        base_url: The upstream.
+        folder: Where the made-up logins are.
+    """
+
+    def __init__(self, lane: str, base_url: str, folder: Path) -> None:
+        self.lane = lane
+        self._log = (folder / f"{lane.replace('/', '-').replace(' ', '')}.log").open("w+")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bench.worker", lane, base_url],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            text=True,
+            env=environment(folder),
+        )
+        pin(self._process.pid, cores()[1])
+
+    def tell(self, what: str, **arguments: Any) -> None:
+        """Give a command; `answer` waits for what comes of it."""
+        if self._process.stdin is not None:
+            self._process.stdin.write(json.dumps({"what": what, **arguments}) + "\n")
+            self._process.stdin.flush()
+
+    def answer(self) -> dict[str, float]:
+        """The figures of the last command.
+
+        Raises:
+            RuntimeError: It failed; the text is the process's traceback or log.
+        """
+        line = self._process.stdout.readline() if self._process.stdout is not None else ""
+        if not line:
+            self._log.seek(0)
+            raise RuntimeError(f"the lane {self.lane} ended:\n{self._log.read()[-4000:]}")
+        figures: dict[str, Any] = json.loads(line)
+        if "error" in figures:
+            raise RuntimeError(f"the lane {self.lane} failed:\n{figures['error']}")
+        return figures
+
+    def ask(self, what: str, **arguments: Any) -> dict[str, float]:
+        """Give a command and wait."""
+        self.tell(what, **arguments)
+        return self.answer()
+
+    def end(self) -> None:
+        """End the process."""
+        self._process.terminate()
+        self._process.communicate()
+        self._log.close()
+
+
+@contextlib.contextmanager
+def workers(lanes: Sequence[str], base_url: str, folder: Path) -> Iterator[dict[str, Worker]]:
+    """Start the processes of some lanes, warm; end them afterwards.
+
+    Args:
+        lanes: Their names.
+        base_url: The upstream.
+        folder: Where the made-up logins are.
+    """
+    started = {lane: Worker(lane, base_url, folder) for lane in lanes}
+    try:
+        for worker in started.values():
+            worker.tell("_warm_up")
+        for worker in started.values():
+            worker.answer()
+        yield started
+    finally:
+        for worker in started.values():
+            worker.end()
