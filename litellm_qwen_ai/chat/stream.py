@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,12 @@ __all__ = ["AsyncChatStream", "ChatStream", "StreamDecoder"]
 DRAIN_SECONDS = 2.0
 """How long the async stream waits for the end of the body after `[DONE]`. A sync read cannot be interrupted:
 there the call's own read timeout is the limit."""
+SILENT_SECONDS = 600.0
+"""How long bytes may come without a chunk (comments, or a line that never ends) before that is a Timeout,
+unless the call's own timeout is longer. Where no bytes come, the call's own timeout alone counts."""
+
+IDLE_READS = 8
+"""Pieces that are read after `[DONE]` in the hope of the end; then the connection is given up."""
 
 
 class _Shell:
@@ -49,6 +56,9 @@ class _Shell:
         self._over = False
         self._closed = False
         self._failure: Exception | None = None
+        self._clock: Callable[[], float] = time.monotonic
+        self._silent_since: float | None = None
+        self._idle_reads = 0
 
     def _connected(self, response: httpx.Response) -> StreamDecoder:
         self._response = response
@@ -63,6 +73,22 @@ class _Shell:
         self._ready.extend(decoder.close() if data is None else decoder.feed(data))
         if decoder.failure is not None or data is None:
             self._over, self._failure = True, decoder.failure
+        elif self._ready:
+            self._silent_since = None
+        else:
+            self._on_silence(decoder)
+
+    def _on_silence(self, decoder: StreamDecoder) -> None:
+        """Bytes came that made no chunk. A read timeout starts anew with each; these limits do not."""
+        if decoder.finished:
+            self._idle_reads += 1
+            self._over = self._idle_reads > IDLE_READS
+            return
+        now = self._clock()
+        if self._silent_since is None:
+            self._silent_since = now
+        elif now - self._silent_since > max(SILENT_SECONDS, self._timeout or 0.0):
+            raise httpx.ReadTimeout("no chunk came for too long")
 
     def _lost(self, decoder: StreamDecoder, error: Exception) -> None:
         """Reading failed: that matters only if something of the answer is missing."""
@@ -179,7 +205,10 @@ class AsyncChatStream(_Shell):
 
     Attributes:
         headers: Response headers; empty before `connect`.
+        qwen_ai_connects: How host.py knows a stream of ours among LiteLLM's others.
     """
+
+    qwen_ai_connects = True
 
     def __init__(  # noqa: PLR0913 - all keyword, most optional
         self,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
 from litellm_qwen_ai._version import USER_AGENT
+from litellm_qwen_ai.chat.body import ACCEPTED_ENCODINGS
 from litellm_qwen_ai.chat.errors import bad_request
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def chat_headers(
         "Authorization": f"Bearer {token}",
         "Content-Type": "application/json",
         "Accept": "text/event-stream" if stream else "application/json",
+        "Accept-Encoding": "identity" if stream else ACCEPTED_ENCODINGS,
         "User-Agent": USER_AGENT,
         "X-DashScope-UserAgent": USER_AGENT,
         # Harmless for key access too: it acts only on blocks that carry cache_control.

@@ -78,6 +78,7 @@ def test_a_login_sends_its_bearer_and_our_own_name() -> None:
         "Authorization": "Bearer t0ken",
         "Content-Type": "application/json",
         "Accept": "application/json",
+        "Accept-Encoding": "gzip, deflate",
         "User-Agent": f"litellm-qwen-ai/{__version__}",
         "X-DashScope-UserAgent": f"litellm-qwen-ai/{__version__}",
         "X-DashScope-CacheControl": "enable",

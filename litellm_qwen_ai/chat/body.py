@@ -1,0 +1,155 @@
+"""Bodies that are read whole, within bounds: bytes, content encodings and time.
+
+httpx reads a body to its end, however long it is and however slowly it comes, and unpacks what is packed: a
+broken or hostile server could fill the memory or keep a caller for ever. Here a body has an end.
+
+| Bound | Whole answer (200) | Error body |
+|---|---|---|
+| size, unpacked | `MAX_ANSWER_BYTES`, then InternalServerError | `MAX_ERROR_BYTES`; the rest is not read |
+| encoding | none, gzip or deflate; else InternalServerError | the same; any other is not read |
+| time, from headers to end | the call's timeout, then Timeout | the same |
+
+One piece off the wire has 64 KiB at most and unpacks to 64 MiB at most (gzip and deflate), which is how far a
+bound can be overshot. A packed stream is refused: a few bytes of it would be a million events at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+
+from litellm_qwen_ai.chat.errors import malformed_answer
+from litellm_qwen_ai.chat.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+"""Far above any answer: a million tokens of text are under 8 MiB."""
+MAX_ERROR_BYTES = 1024 * 1024
+"""`refusal.py` parses no more of an error."""
+MAX_SECONDS = 600.0
+"""For a body, where the call has no timeout of its own: LiteLLM's own default for a whole call."""
+
+ACCEPTED_ENCODINGS = "gzip, deflate"
+"""What a whole answer may be packed with. Brotli and Zstandard unpack a few bytes to gigabytes."""
+_PLAIN = ("", "identity")
+_UNPACKED = (*_PLAIN, "gzip", "deflate")
+_OK = 200
+
+
+def is_plain(response: httpx.Response) -> bool:
+    """Whether the body comes as it is, without a Content-Encoding."""
+    return _encoding(response) in _PLAIN
+
+
+def read(
+    response: httpx.Response,
+    *,
+    model: str,
+    streamed: bool = False,
+    seconds: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Read the body, so that `response.content` is there. The caller closes the response.
+
+    Args:
+        response: An open response, its body unread.
+        model: The model as the caller named it.
+        streamed: Whether a stream was asked for, which must not be packed.
+        seconds: How long the body may take; None for `MAX_SECONDS`.
+        clock: Monotonic, in seconds.
+
+    Raises:
+        httpx.ReadTimeout: The body drips in too slowly.
+        httpx.HTTPError: Reading failed.
+        litellm.InternalServerError: An answer with status 200 is too long or packed in a way not asked for.
+    """
+    body = _Body(response, model, seconds, clock, streamed=streamed)
+    if not body.full:
+        for piece in response.iter_bytes():
+            if body.take(piece):
+                break
+    body.keep()
+
+
+async def aread(
+    response: httpx.Response,
+    *,
+    model: str,
+    streamed: bool = False,
+    seconds: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """As `read`, on the running event loop."""
+    body = _Body(response, model, seconds, clock, streamed=streamed)
+    if not body.full:
+        async with contextlib.aclosing(response.aiter_bytes()) as pieces:  # type: ignore[type-var]  # a generator, typed as an iterator
+            async for piece in pieces:
+                if body.take(piece):
+                    break
+    body.keep()
+
+
+class _Body:
+    """What has come so far, and whether more is wanted."""
+
+    def __init__(
+        self,
+        response: httpx.Response,
+        model: str,
+        seconds: float | None,
+        clock: Callable[[], float],
+        *,
+        streamed: bool,
+    ) -> None:
+        self._response = response
+        self._model = model
+        self._answer = response.status_code == _OK
+        self._most = MAX_ANSWER_BYTES if self._answer else MAX_ERROR_BYTES
+        self._seconds = MAX_SECONDS if seconds is None else seconds
+        self._clock = clock
+        self._until = clock() + self._seconds
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self.full = _encoding(response) not in (_PLAIN if streamed else _UNPACKED)
+        if self.full and self._answer:
+            raise _packed(response, model)
+
+    def take(self, piece: bytes) -> bool:
+        """Keep a piece; True when no more is wanted."""
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size > self._most:
+            if self._answer:
+                what = f"a body of more than {self._most >> 20} MiB"
+                raise malformed_answer(what, model=self._model, headers=self._response.headers)
+            self.full = True
+        elif self._clock() > self._until:
+            raise httpx.ReadTimeout(
+                f"the body was not complete after {self._seconds:g} s", request=self._response.request
+            )
+        return self.full
+
+    def keep(self) -> None:
+        """Put what was read where httpx's own `read` puts it."""
+        pieces = self._pieces
+        whole = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._response._content = whole[: self._most]  # noqa: SLF001  # httpx offers no bounded read
+
+
+def _encoding(response: httpx.Response) -> str:
+    encoding: str = response.headers.get("content-encoding", "")
+    return encoding.strip().lower()
+
+
+def _packed(response: httpx.Response, model: str) -> Exception:
+    encoding = one_line(_encoding(response), 40)
+    return malformed_answer(
+        f"a body with Content-Encoding {encoding!r}, which was not asked for",
+        model=model,
+        headers=response.headers,
+    )
