@@ -266,6 +266,15 @@ _CHAT_FAULTS: Mapping[str, str] = {
     "bare_deltas": "deltas without role and without content",
 }
 
+# Whether the real endpoint has such a list is not known.
+_MODELS: Mapping[str, Answer] = {
+    name: CHAT_ERRORS[name]
+    for name in (
+        *("token_expired", "token_expired_403", "quota_spent", "throttled", "model_not_in_plan"),
+        *("not_found", "server_error", "html_504", "redirect", "cut", "empty_200", "html_200"),
+    )
+}
+
 ANSWERS: Mapping[str, Mapping[str, Answer]] = {
     "device": _DEVICE,
     "token": _TOKEN,
@@ -274,4 +283,5 @@ ANSWERS: Mapping[str, Mapping[str, Answer]] = {
         **CHAT_ERRORS,
         **{name: Answer(meaning, fault=name) for name, meaning in _CHAT_FAULTS.items()},
     },
+    "models": _MODELS,
 }

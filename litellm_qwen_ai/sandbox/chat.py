@@ -1,4 +1,4 @@
-"""The chat endpoint: a recorded request in, a reply out."""
+"""The chat endpoint and the list of models: a recorded request in, a reply out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from litellm_qwen_ai.sandbox.answer_table import ANSWERS
 from litellm_qwen_ai.sandbox.answers import find_answer
-from litellm_qwen_ai.sandbox.checks import ChatRefusal, check, model_named, unknown_keys
+from litellm_qwen_ai.sandbox.checks import MODELS, ChatRefusal, check, model_named, unknown_keys
 from litellm_qwen_ai.sandbox.compose import compose, message_tokens, prompt_tokens
 from litellm_qwen_ai.sandbox.faults import json_with_fault, stream_reply
 from litellm_qwen_ai.sandbox.stream import completion_json
@@ -46,6 +46,17 @@ class ChatEndpoint:
             return self._complete(request, payload, answer.fault if answer else None)
         except ChatRefusal as refusal:
             return chat_error(refusal.status, refusal.code, refusal.message, param=refusal.param)
+
+    def list_models(self, request: RecordedRequest, answer: Answer | None) -> Reply:
+        """Answer OpenAI's `GET /v1/models`, which takes the same bearers as chat."""
+        if answer is not None and answer.fixed:
+            return answer.reply()
+        try:
+            self._check_bearer(request.bearer)
+        except ChatRefusal as refusal:
+            return chat_error(refusal.status, refusal.code, refusal.message, param=refusal.param)
+        listed = [{"id": name, "object": "model", "created": 0, "owned_by": "sandbox"} for name in MODELS]
+        return json_reply({"object": "list", "data": listed})
 
     def _complete(self, request: RecordedRequest, payload: Any, fault: str | None) -> Reply:
         login = self._check_bearer(request.bearer)

@@ -8,7 +8,7 @@ from collections import defaultdict, deque
 from typing import Literal
 
 At = Literal["arrival", "answer", "chunk"]
-HELD_ENDPOINTS = ("device", "token", "refresh", "chat")
+HELD_ENDPOINTS = ("device", "token", "refresh", "chat", "models")
 MOMENTS = ("arrival", "answer", "chunk")
 
 

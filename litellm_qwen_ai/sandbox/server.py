@@ -255,7 +255,7 @@ class Sandbox:
         """Give this answer to the next requests at an endpoint instead of the usual one.
 
         Args:
-            endpoint: `device`, `token`, `refresh` or `chat`.
+            endpoint: `device`, `token`, `refresh`, `chat` or `models`.
             name: A name of `ANSWERS[endpoint]`, or an `Answer` of your own.
             times: For how many requests. What is queued before comes first.
 
@@ -268,7 +268,7 @@ class Sandbox:
         """Make the requests of an endpoint wait from now on.
 
         Args:
-            endpoint: `device`, `token`, `refresh` or `chat`.
+            endpoint: `device`, `token`, `refresh`, `chat` or `models`.
             at: `arrival` holds them before they have any effect, `answer` when all is done but the answer not
                 sent (the old refresh token is dead by then), `chunk` before each chunk of a stream.
         """

@@ -24,9 +24,14 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.sandbox.ledger import Ledger
 
 CHAT_PATHS = ("/v1/chat/completions", "/compatible-mode/v1/chat/completions")
+MODELS_PATHS = ("/v1/models", "/compatible-mode/v1/models")
 CONTROL_PREFIX = "/sandbox/"
 _METHODS = {DEVICE_PATH: ("POST",), TOKEN_PATH: ("POST",), AUTHORIZE_PATH: ("GET", "HEAD", "POST")}
 _METHODS.update(dict.fromkeys(CHAT_PATHS, ("POST",)))
+_METHODS.update(dict.fromkeys(MODELS_PATHS, ("GET", "HEAD")))
+_DOORS = {DEVICE_PATH: "device", AUTHORIZE_PATH: "page", "/": "page"}
+_DOORS.update(dict.fromkeys(CHAT_PATHS, "chat"))
+_DOORS.update(dict.fromkeys(MODELS_PATHS, "models"))
 # The counts: the first for every request, the second for those that were granted.
 _ASKED = {"token": "polls", "refresh": "refresh_requests", "chat": "chat_requests"}
 _GRANTED = {"device": "device_codes", "token": "logins", "refresh": "refreshes", "chat": "chats"}
@@ -58,6 +63,8 @@ class Site:
         if allowed and request.method not in allowed:
             message = f"{request.method} is not allowed here, only {', '.join(allowed)}"
             return json_reply({"error": {"message": message}}, 405, {"allow": ", ".join(allowed)})
+        if request.endpoint == "models":
+            return self._chat.list_models(request, self._ledger.take("models"))
         if request.endpoint not in ("device", "token", "refresh", "chat"):
             return self._serve_other(request)
         if request.endpoint in _ASKED:
@@ -93,12 +100,8 @@ class Site:
 
 def endpoint_of(method: str, path: str, content_type: str, body: bytes) -> str:
     """Name the endpoint a request is for; see `RecordedRequest.endpoint`."""
-    if path == DEVICE_PATH:
-        return "device"
-    if path in CHAT_PATHS:
-        return "chat"
-    if path in (AUTHORIZE_PATH, "/"):
-        return "page"
+    if path in _DOORS:
+        return _DOORS[path]
     if path.startswith(CONTROL_PREFIX):
         return "control"
     if path == TOKEN_PATH and method == "POST":

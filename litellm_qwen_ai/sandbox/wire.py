@@ -25,7 +25,8 @@ class RecordedRequest:
     """One request that the sandbox received.
 
     Attributes:
-        endpoint: Which door it came to: `device`, `token`, `refresh`, `chat`, `page`, `control` or `other`.
+        endpoint: Which door it came to: `device`, `token`, `refresh`, `chat`, `models`, `page`, `control` or
+            `other`.
         method: The HTTP method, upper case.
         path: The path without the query.
         query: The query's fields; the last one wins when a name repeats.

@@ -36,6 +36,8 @@ def _ask(client: Any, sandbox: Sandbox, endpoint: str, name: str | Answer) -> ht
         return client.device()
     if endpoint == "token":
         return client.poll(code)
+    if endpoint == "models":
+        return client.http.get("/v1/models", headers={"authorization": "Bearer sk-sandbox"})
     return client.refresh(token) if endpoint == "refresh" else client.chat()
 
 
@@ -131,7 +133,7 @@ def test_an_answer_of_one_s_own_is_taken(client: Any, sandbox: Sandbox) -> None:
     ("endpoint", "name", "times", "said"),
     [
         ("chat", "nonsense", 1, "no answer 'nonsense' for the endpoint 'chat'. It has: .*quota_spent"),
-        ("chatter", "throttled", 1, "no endpoint 'chatter'.*chat, device, refresh, token"),
+        ("chatter", "throttled", 1, "no endpoint 'chatter'.*chat, device, models, refresh, token"),
         ("chat", "throttled", 0, "at least 1"),
     ],
 )

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+
+def test_the_models_are_listed_for_whoever_may_chat(client: Any, sandbox: Any) -> None:
+    token = sandbox.issue_tokens()["access_token"]
+    answer = client.http.get("/v1/models", headers={"authorization": f"Bearer {token}"})
+    assert answer.status_code == 200
+    assert "coder-model" in {model["id"] for model in answer.json()["data"]}
+    assert len(sandbox.requests_to("models")) == 1
+
+
+@pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer stranger"}])
+def test_the_models_are_not_for_strangers(client: Any, headers: dict[str, str]) -> None:
+    answer = client.http.get("/compatible-mode/v1/models", headers=headers)
+    assert answer.status_code == 401
+    assert answer.json()["error"]["code"] == "invalid_api_key"
+
+
+def test_the_models_can_be_told_to_fail(client: Any, sandbox: Any) -> None:
+    sandbox.answer_next("models", "html_504")
+    assert client.http.get("/v1/models").status_code == 504
+    assert client.http.post("/v1/models").status_code == 405
