@@ -25,15 +25,16 @@ import litellm
 import litellm.main
 
 from litellm_qwen_ai._litellm import PROXY_SERVER, has, installed_version, look_up, need
-from litellm_qwen_ai.chat.stream import AsyncChatStream
 from litellm_qwen_ai.models import PROVIDER, register_with_litellm
-from litellm_qwen_ai.settings import Settings
+from litellm_qwen_ai.switches import is_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import httpx
     from litellm import CustomStreamWrapper
+
+    from litellm_qwen_ai.chat.stream import AsyncChatStream
 
 _logger = logging.getLogger("litellm_qwen_ai")
 
@@ -81,7 +82,7 @@ def install(module: Any, handler: Any) -> None:
     if set_up is not None:
         set_up()
     register_with_litellm(module)
-    if Settings.from_environment().host_adaptations:
+    if is_on("QWEN_HOST_ADAPTATIONS"):
         apply_adaptations()
     else:
         remove_adaptations()
@@ -182,8 +183,9 @@ def _eager(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
     @functools.wraps(original)
     def dispatch(ctx: Any) -> Any:
         result = original(ctx)
-        stream = getattr(result, "completion_stream", None)
-        if isinstance(stream, AsyncChatStream) and getattr(ctx, "acompletion", False):
+        stream: Any = getattr(result, "completion_stream", None)
+        # A mark, since the class itself is loaded at the first call only.
+        if getattr(stream, "qwen_ai_connects", False) and getattr(ctx, "acompletion", False):
             # acompletion() awaits any coroutine that the dispatch hands it.
             return _connected(result, stream)
         return result

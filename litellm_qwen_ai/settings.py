@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.oauth.protocol import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL
+from litellm_qwen_ai.switches import is_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 DEFAULT_AUTH_FILE = "oauth_creds.json"
-_OFF = frozenset({"0", "false", "no", "off"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Settings:
             oauth_client_id=value("QWEN_OAUTH_CLIENT_ID") or DEFAULT_CLIENT_ID,
             api_base=value("QWEN_API_BASE"),
             api_key=value("QWEN_API_KEY"),
-            host_adaptations=(value("QWEN_HOST_ADAPTATIONS") or "1").lower() not in _OFF,
+            host_adaptations=is_on("QWEN_HOST_ADAPTATIONS", source),
         )
 
     def store(self, account: str | None = None) -> FileStore:

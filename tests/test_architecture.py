@@ -81,6 +81,16 @@ def test_importing_the_package_imports_neither_litellm_nor_anything_heavy() -> N
     assert out.stdout.strip() == "[]"
 
 
+def test_registering_loads_the_front_of_the_house_only_and_no_package_besides_litellms() -> None:
+    code = (
+        "import sys, litellm; before = set(sys.modules); import litellm_qwen_ai;"
+        "print(*sorted(name for name in set(sys.modules) - before if not name.startswith('litellm.')))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ours = ["_litellm", "_registration", "_version", "host", "models", "provider", "switches"]
+    assert out.stdout.split() == ["litellm_qwen_ai", *(f"litellm_qwen_ai.{name}" for name in ours)]
+
+
 def test_the_public_names_are_these() -> None:
     assert litellm_qwen_ai.__all__ == [
         "ConfigurationError",
