@@ -243,6 +243,10 @@ class _Person:
     def waiting(self, seconds_left: float) -> None:
         """Nothing to say: it takes a second."""
 
+    def trouble(self, reason: str) -> None:
+        """Say it: the sandbox is never out of order."""
+        _say(reason)
+
     def done(self, *, approved: bool) -> None:
         """The step says the rest."""
 

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 TIMEOUT = 30.0  # seconds for one answer
 LOCK_TIMEOUT = 30.0  # seconds
 NOT_IN_TIME = "Nobody approved the login in time. Start again for a new code."
+_WORTH_TELLING = 2  # useless answers in a row: a single one is nothing to worry a person with
 _TICK = 1.0  # seconds between two looks at the caller's wish to cancel
 _log = logging.getLogger(__name__)
 
@@ -192,6 +193,7 @@ class _Poll:
 
     def _until_approved(self, prompt: LoginPrompt) -> TokenAnswer:
         interval = pause = self._code.interval
+        faults = 0  # in a row
         while True:
             self._wait(pause, prompt)
             outcome = self._ask()
@@ -200,10 +202,14 @@ class _Poll:
             if isinstance(outcome, SlowDown):
                 interval = min(interval + SLOW_DOWN, MAX_INTERVAL)
             pause = interval
-            self._last_fault = ""
-            if isinstance(outcome, Inconclusive):
-                pause = max(interval, outcome.retry_after or 0.0)
-                self._last_fault = told_last(outcome)
+            if not isinstance(outcome, Inconclusive):
+                faults, self._last_fault = 0, ""
+                continue
+            pause = max(interval, outcome.retry_after or 0.0)
+            self._last_fault = told_last(outcome)
+            faults += 1
+            if faults == _WORTH_TELLING:
+                prompt.trouble(outcome.reason)
 
     def _wait(self, seconds: float, prompt: LoginPrompt) -> None:
         until = self._monotonic() + seconds

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 import threading
 import webbrowser
 from typing import TYPE_CHECKING, Protocol, TextIO
+
+from litellm_qwen_ai.oauth.errors import SERVICE_NOTICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,6 +18,10 @@ if TYPE_CHECKING:
 
 # Browsers that would take over the terminal in which the login waits.
 _TEXT_BROWSERS = ("lynx", "w3m", "links", "elinks", "www-browser")
+
+
+INVITATION = "To log in to Qwen, open this page in a browser, on any device:"
+COMPARE = "and check that it shows this code:"
 
 
 class LoginPrompt(Protocol):
@@ -26,6 +33,10 @@ class LoginPrompt(Protocol):
 
     def waiting(self, seconds_left: float) -> None:
         """Called about once a second while nobody has approved yet."""
+        ...
+
+    def trouble(self, reason: str) -> None:
+        """The server's answers are of no help, e.g. it is out of order; the polling goes on."""
         ...
 
     def done(self, *, approved: bool) -> None:
@@ -49,21 +60,22 @@ class TerminalPrompt:
 
     def show(self, code: DeviceCode) -> None:
         """The address, the code, the time and the warning against phishing."""
-        minutes = max(1, round(code.expires_in / 60))
         picture = f"{self._picture(code.link)}\n" if self._picture else ""
         self._say(
-            "\nTo log in to Qwen, open this page in a browser, on any device:\n\n"
-            f"    {code.link}\n\n{picture}"
-            "and check that it shows this code:\n\n"
-            f"    {code.user_code}\n\n"
-            f"The code is valid for {minutes} min. Only approve a code that you asked for yourself.\n\n"
+            f"\n{self._wrapped(INVITATION)}\n\n    {code.link}\n\n{picture}{self._wrapped(COMPARE)}\n\n"
+            f"    {code.user_code}\n\n{self._wrapped(warning(code))}\n\n"
         )
 
     def waiting(self, seconds_left: float) -> None:
         """Redraw the countdown."""
         if self._live:
-            minutes, seconds = divmod(max(0, round(seconds_left)), 60)
-            self._redraw(f"Waiting for your approval ... {minutes}:{seconds:02d} left (Ctrl-C cancels)")
+            self._redraw(countdown(seconds_left, self._columns()))
+
+    def trouble(self, reason: str) -> None:
+        """Say it once, above the countdown."""
+        if self._live:
+            self._redraw("")
+        self._say(f"{self._wrapped(trouble_text(reason))}\n\n")
 
     def done(self, *, approved: bool) -> None:
         """Clear the countdown; the caller says the rest."""
@@ -72,6 +84,15 @@ class TerminalPrompt:
         if approved:
             self._say("Approved.\n")
 
+    def _columns(self) -> int:
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or 80
+        except (OSError, ValueError):
+            return 80
+
+    def _wrapped(self, text: str) -> str:
+        return textwrap.fill(text, self._columns()) if self._live else text
+
     def _redraw(self, line: str) -> None:
         self._say("\r" + line.ljust(self._width) + ("" if line else "\r"))
         self._width = len(line)
@@ -79,6 +100,34 @@ class TerminalPrompt:
     def _say(self, text: str) -> None:
         self._stream.write(text)
         self._stream.flush()
+
+
+def warning(code: DeviceCode) -> str:
+    """How long the code lives, and the line against phishing."""
+    minutes = max(1, round(code.expires_in / 60))
+    return f"The code is valid for {minutes} min. Only approve a code that you asked for yourself."
+
+
+def countdown(seconds_left: float, columns: int) -> str:
+    """The line that is redrawn, in the longest form that fits: one that wraps could not be redrawn.
+
+    Args:
+        seconds_left: Until the code dies.
+        columns: The terminal's width.
+    """
+    minutes, seconds = divmod(max(0, round(seconds_left)), 60)
+    left = f"{minutes}:{seconds:02d} left"
+    forms = (
+        f"Waiting for your approval ... {left} (Ctrl-C cancels)",
+        f"Waiting ... {left} (Ctrl-C cancels)",
+        f"Waiting ... {left}",
+    )
+    return next((form for form in forms if len(form) < columns), left[: max(0, columns - 1)])
+
+
+def trouble_text(reason: str) -> str:
+    """What a person is told while the server's answers are of no help."""
+    return f"Still waiting, but the server's last answers were of no help: {reason} {SERVICE_NOTICE}"
 
 
 def may_open_browser(environ: Mapping[str, str] | None = None) -> bool:

@@ -35,12 +35,16 @@ class Prompt:
     shown: list[DeviceCode] = field(default_factory=list)
     left: list[float] = field(default_factory=list)
     ended: list[bool] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
 
     def show(self, code: DeviceCode) -> None:
         self.shown.append(code)
 
     def waiting(self, seconds_left: float) -> None:
         self.left.append(seconds_left)
+
+    def trouble(self, reason: str) -> None:
+        self.troubles.append(reason)
 
     def done(self, *, approved: bool) -> None:
         self.ended.append(approved)
@@ -200,6 +204,28 @@ def test_a_timeout_names_what_the_server_answered_last(log_in: Any, server: Any)
     told = "The last answer was no help: HTTP 504 with a web page.* 2026-04-15.*dashscope/"
     with pytest.raises(LoginTimedOutError, match=told):
         log_in()
+
+
+def test_a_person_is_told_once_that_the_server_is_out_of_order(
+    log_in: Any, server: Any, prompt: Prompt
+) -> None:
+    server.answer_next(200, server.device_code())
+    for answer in (b"<html>", b"<html>", b"<html>"):
+        server.answer_next(504, answer)
+    server.approved = True
+    log_in()
+    assert len(prompt.troubles) == 1
+    assert "HTTP 504 with a web page" in prompt.troubles[0]
+
+
+def test_a_single_useless_answer_is_nothing_to_tell(log_in: Any, server: Any, prompt: Prompt) -> None:
+    server.answer_next(200, server.device_code())
+    server.answer_next(504, b"<html>")
+    server.answer_next(400, {"error": "authorization_pending"})
+    server.answer_next(504, b"<html>")
+    server.approved = True
+    log_in()
+    assert prompt.troubles == []
 
 
 @pytest.mark.parametrize(

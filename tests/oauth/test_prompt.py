@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from litellm_qwen_ai.oauth import prompt as prompt_module
-from litellm_qwen_ai.oauth.prompt import TerminalPrompt, may_open_browser, open_browser
+from litellm_qwen_ai.oauth.prompt import TerminalPrompt, countdown, may_open_browser, open_browser
 from litellm_qwen_ai.oauth.protocol import DeviceCode
 
 CODE = DeviceCode(
@@ -50,6 +50,35 @@ def test_a_terminal_shows_the_time_left_in_one_line_and_clears_it() -> None:
     assert "0:59 left" in second
     assert cleared == " " * len(second.rstrip())
     assert end == "Approved.\n"
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        (80, "Waiting for your approval ... 14:59 left (Ctrl-C cancels)"),
+        (57, "Waiting ... 14:59 left (Ctrl-C cancels)"),
+        (40, "Waiting ... 14:59 left (Ctrl-C cancels)"),
+        (30, "Waiting ... 14:59 left"),
+        (12, "14:59 left"),
+        (5, "14:5"),
+        (0, ""),
+    ],
+)
+def test_the_countdown_never_wraps(columns: int, line: str) -> None:
+    assert countdown(899, columns) == line
+    assert len(line) < max(1, columns)
+
+
+def test_a_server_out_of_order_is_told_above_the_countdown() -> None:
+    stream = Terminal()
+    shown = TerminalPrompt(stream)
+    shown.waiting(30)
+    shown.trouble("HTTP 504 with a web page.")
+    shown.waiting(29)
+    *_, cleared, told = stream.getvalue().split("\r")[:-1]
+    assert not cleared.strip()
+    assert "HTTP 504" in told
+    assert "2026-04-15" in told
 
 
 def test_without_a_terminal_there_is_no_countdown() -> None:
