@@ -21,6 +21,7 @@ from litellm_qwen_ai.oauth.urls import is_loopback
 from litellm_qwen_ai.settings import Settings
 
 if TYPE_CHECKING:
+    from litellm_qwen_ai.meter import Meter
     from litellm_qwen_ai.oauth.credentials import Credentials
     from litellm_qwen_ai.oauth.session import Session
 
@@ -34,6 +35,7 @@ class Bearer:
     token: str = field(repr=False)
     base_url: str
     with_login: bool
+    meter: Meter | None = None  # counts the requests of a login
 
 
 class BearerSource:
@@ -80,13 +82,13 @@ class BearerSource:
         try:
             session = self._session()
             try:
-                return self._of_login(session.get(rejected=rejected))
+                return self._of_login(session, session.get(rejected=rejected))
             except NotLoggedInError:
                 from litellm_qwen_ai.oauth import may_prompt  # noqa: PLC0415  # most programs never log in
 
                 if not may_prompt():
                     raise
-                return self._of_login(self._log_in(session))
+                return self._of_login(session, self._log_in(session))
         except QwenAuthError as error:
             raise as_litellm_error(error, self._model) from error
 
@@ -95,20 +97,23 @@ class BearerSource:
         if self._key is not None:
             return self._of_key()
         try:
-            return self._of_login(await self._session().aget(rejected=rejected))
+            session = self._session()
+            return self._of_login(session, await session.aget(rejected=rejected))
         except QwenAuthError as error:
             raise as_litellm_error(error, self._model) from error
 
     def _of_key(self) -> Bearer:
-        return self._bearer(self._key or "", None, with_login=False)
+        return self._bearer(self._key or "", None, with_login=False, meter=None)
 
-    def _of_login(self, credentials: Credentials) -> Bearer:
-        return self._bearer(credentials.access_token, credentials.api_base, with_login=True)
+    def _of_login(self, session: Session, credentials: Credentials) -> Bearer:
+        token, own_base = credentials.access_token, credentials.api_base
+        return self._bearer(token, own_base, with_login=True, meter=_meters.get(session))
 
-    def _bearer(self, token: str, own_base: str | None, *, with_login: bool) -> Bearer:
+    def _bearer(self, token: str, own_base: str | None, *, with_login: bool, meter: Meter | None) -> Bearer:
         if self._base is not None:
             _warn_of_plain_http(self._base)
-        return Bearer(token, self._base or own_base or DEFAULT_API_BASE, with_login=with_login)
+        base = self._base or own_base or DEFAULT_API_BASE
+        return Bearer(token, base, with_login=with_login, meter=meter)
 
     def _session(self) -> Session:
         return session_for(self._settings, self._account)
@@ -143,6 +148,7 @@ def _warn_of_plain_http(base_url: str) -> None:
 
 
 _sessions: dict[tuple[str, str, str], Session] = {}
+_meters: dict[Session, Meter] = {}
 _sessions_lock = threading.Lock()
 
 
@@ -156,14 +162,17 @@ def session_for(settings: Settings, account: str | None = None) -> Session:
     key = (str(store.path), settings.oauth_base_url, settings.oauth_client_id)
     session = _sessions.get(key)
     if session is None:
+        from litellm_qwen_ai.meter import meter_for  # noqa: PLC0415  # as below
         from litellm_qwen_ai.oauth.session import Session  # noqa: PLC0415  # programs with a key need none
 
         with _sessions_lock:
             session = _sessions.get(key)
             if session is None:
-                session = _sessions[key] = Session(
+                session = Session(
                     store, oauth_base_url=settings.oauth_base_url, client_id=settings.oauth_client_id
                 )
+                _meters[session] = meter_for(store.path)
+                _sessions[key] = session
     return session
 
 

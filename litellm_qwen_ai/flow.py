@@ -23,6 +23,7 @@ from litellm_qwen_ai.chat.refusal import Reason
 if TYPE_CHECKING:
     from litellm_qwen_ai.auth import Bearer, BearerSource
     from litellm_qwen_ai.chat.request import ChatRequest
+    from litellm_qwen_ai.meter import Meter
 
 _logger = logging.getLogger("litellm_qwen_ai")
 
@@ -86,6 +87,9 @@ def call_flow(
     while True:
         bearer: Bearer = yield NeedBearer(rejected)
         request = build(bearer)
+        meter = bearer.meter
+        if meter is not None:
+            meter.sent()
         try:
             response: httpx.Response = yield Send(request)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as failure:
@@ -96,6 +100,8 @@ def call_flow(
             wait = _backoff(retries) if isinstance(failure, httpx.TransportError) else None
         else:
             if response.status_code == _OK:
+                if meter is not None:
+                    meter.accepted()
                 return response, bearer
             body = response.content
             if can_renew and rejected is None and is_token_rejection(response.status_code, body):
@@ -109,7 +115,9 @@ def call_flow(
                 with_login=bearer.with_login,
                 secrets=(bearer.token,),
             )
-            wait = _wait_before_retry(response, error, retries, clock())
+            now = clock()
+            _count_refusal(meter, response, error, now)
+            wait = _wait_before_retry(response, error, retries, now)
         if wait is None or retries >= max_retries:
             raise error
         retries += 1
@@ -189,6 +197,12 @@ def _advance(resume: Callable[[Any], Step], argument: Any) -> Step | _Done:
 def _is_stale_connection(error: Exception) -> bool:
     # The server closed an idle keep-alive connection just as it was used: nothing was answered.
     return isinstance(error, (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError))
+
+
+def _count_refusal(meter: Meter | None, response: httpx.Response, error: Exception, now: float) -> None:
+    if meter is not None:
+        named = retry_after_seconds(response.headers, now)
+        meter.refused(getattr(error, "qwen_reason", None), named)
 
 
 def _wait_before_retry(response: httpx.Response, error: Exception, retries: int, now: float) -> float | None:

@@ -172,3 +172,43 @@ def test_an_error_of_the_login_passes_as_it_is() -> None:
 )
 def test_retry_after_is_read_in_each_of_its_forms(headers: dict[str, str], seconds: float | None) -> None:
     assert retry_after_seconds(httpx.Headers(headers), NOW) == seconds
+
+
+class _Meter:
+    """Notes what a meter is told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Any, ...]] = []
+
+    def sent(self) -> None:
+        self.told.append(("sent",))
+
+    def accepted(self) -> None:
+        self.told.append(("accepted",))
+
+    def refused(self, reason: str | None, seconds: float | None) -> None:
+        self.told.append(("refused", reason, seconds))
+
+
+def test_the_meter_of_a_login_is_told_of_each_request_and_of_how_it_was_answered() -> None:
+    meter: Any = _Meter()
+    metered = Bearer("first", "http://127.0.0.1/v1", with_login=True, meter=meter)
+    flow = _flow()
+    assert next(flow) == NeedBearer(None)
+    _sent(flow.send(metered))
+    assert isinstance(flow.send(_answer(429, {"error": {"message": "slow down"}}, retry_after="7")), Wait)
+    flow.send(None)
+    _sent(flow.send(metered))
+    with pytest.raises(StopIteration):
+        flow.send(_answer(200))
+    assert meter.told == [("sent",), ("refused", "throttled", 7.0), ("sent",), ("accepted",)]
+
+
+def test_the_meter_is_told_why_the_quota_is_spent() -> None:
+    meter: Any = _Meter()
+    flow = _flow()
+    next(flow)
+    flow.send(Bearer("first", "http://127.0.0.1/v1", with_login=True, meter=meter))
+    with pytest.raises(litellm.RateLimitError):
+        flow.send(_answer(403, QUOTA_SPENT))
+    assert meter.told == [("sent",), ("refused", "quota_spent", None)]

@@ -1,0 +1,309 @@
+"""The quota meter: how many requests each account has sent, and whether the server has had enough.
+
+Counting is one `append` in memory. A daemon thread, alive only while something has been sent in the last
+minute, adds what is new to `meter/<account>.json` in the token folder, every `INTERVAL` seconds and once at
+exit, so that all processes add up. A process that is killed loses what it has counted since. A folder that
+cannot be written costs the sum with other processes, nothing else: no call ever waits for the meter or fails
+because of it.
+
+Only requests with a login are counted: a key's limits are its owner's affair.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections import deque
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import filelock
+
+from litellm_qwen_ai.oauth.files import FILE_MODE, FOLDER_MODE, POSIX, identity
+from litellm_qwen_ai.oauth.flight import renew_in_child
+from litellm_qwen_ai.tally import QUOTA_SPENT, THROTTLED, Refusal, Tally, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+INTERVAL = 3.0  # seconds between two writes
+LOCK_TIMEOUT = 0.5  # seconds: whoever does not get the lock tries again at the next turn
+FOLDER = "meter"
+_MOST_PENDING = 100_000  # requests in memory between two turns
+_MAX_FILE = 256 * 1024  # bytes; a real one has under 8 kB
+_LATEST = 252_000_000_000  # epoch seconds: a date that can still be shown
+_HEADER = "x-qwen-ratelimit-"
+_log = logging.getLogger("litellm_qwen_ai")
+
+
+class Meter:
+    """Counts the requests of one account; safe to use from any thread.
+
+    Args:
+        path: The file in which all processes' counts add up.
+        keeper: Writes it from time to time; None: whoever holds the meter calls `turn`.
+        clock: The time of day, in epoch seconds.
+    """
+
+    def __init__(
+        self, path: Path, *, keeper: Keeper | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._path = path
+        self._keeper = keeper
+        self._clock = clock
+        self._saved = Tally()
+        self._version: object = None
+        self._after_fork()
+        renew_in_child(self)
+
+    def _after_fork(self) -> None:
+        """A child starts from nothing: what its parent has not written yet, its parent will write."""
+        self._mutex = threading.Lock()  # held during a turn's file work: nothing on a call's way waits for it
+        self._pending: deque[float] = deque(maxlen=_MOST_PENDING)
+        self._refusals: deque[Refusal] = deque(maxlen=_MOST_PENDING)
+        self._over = False  # the server has accepted a request since the last of them
+        self._unsaved = Tally()
+        self._asleep = True
+        self._limited = False
+        self._minute = self._day = 0
+
+    def sent(self) -> None:
+        """Count a request; on every call's way, so it takes no lock and looks at no file."""
+        self._pending.append(self._clock())
+        if self._asleep:
+            self._wake()
+
+    def accepted(self) -> None:
+        """The server has answered a request with 200: a refusal before it is over."""
+        if self._limited:
+            self._limited = False
+            self._over = True
+
+    def refused(self, reason: str | None, seconds: float | None) -> None:
+        """The server has refused a request.
+
+        Args:
+            reason: Why; only `throttled` and `quota_spent` count.
+            seconds: The wait that the server named, if it did.
+        """
+        if reason not in {THROTTLED, QUOTA_SPENT}:
+            return
+        now = self._clock()
+        until = None if seconds is None else min(now + seconds, _LATEST)
+        self._over = False
+        self._limited = True
+        self._refusals.append(Refusal(now, until, reason))
+        if self._asleep:
+            self._wake()
+
+    def headers(self) -> dict[str, str]:
+        """The counts as response headers, at most one turn old where other processes are concerned."""
+        new = len(self._pending)
+        return {
+            _HEADER + "used-requests-minute": str(self._minute + new),
+            _HEADER + "used-requests-day": str(self._day + new),
+        }
+
+    def usage(self) -> Usage:
+        """The counts now, with those that other processes have written; reads the file if it has changed."""
+        with self._mutex:
+            self._take()
+            self._read_if_changed()
+            return self._known().usage(self._clock())
+
+    def turn(self) -> bool:
+        """Write what is new and read what others have written; never raises. Not on a call's way.
+
+        Returns:
+            Whether another turn is needed, because requests of the last minute are still to be forgotten.
+        """
+        with self._mutex:
+            self._take()
+            try:
+                if self._unsaved:
+                    self._save()
+                else:
+                    self._read_if_changed()
+            except (OSError, RuntimeError) as error:  # the latter from filelock, where locks do not work
+                _log.debug("The quota meter cannot write %s: %s", self._path, error)
+            self._sum_up()
+            self._asleep = not self._minute
+        if self._asleep and (self._pending or self._refusals):
+            self._asleep = False  # counted just now, by somebody who did not see us fall asleep
+        return not self._asleep
+
+    @property
+    def is_asleep(self) -> bool:
+        """Whether the next request has to ask for turns."""
+        return self._asleep
+
+    def _wake(self) -> None:
+        self._asleep = False
+        if self._mutex.acquire(blocking=False):
+            try:
+                self._sum_up()  # the sums may be of yesterday
+            finally:
+                self._mutex.release()
+        if self._keeper is not None:
+            self._keeper.keep(self)
+
+    def _sum_up(self) -> None:
+        known, now = self._known(), self._clock()
+        self._minute, self._day = known.last_minute(now), known.today(now)
+        if known.refusal is not None and not known.refusal.over and not self._over:
+            self._limited = True
+
+    def _known(self) -> Tally:
+        known = Tally()
+        known.merge(self._saved)
+        known.merge(self._unsaved)
+        return known
+
+    def _take(self) -> None:
+        """Put what was counted since the last turn into the books."""
+        while self._pending:
+            self._unsaved.add((self._pending.popleft(),))
+        while self._refusals:
+            self._unsaved.refuse(self._refusals.popleft())
+        if self._over:
+            self._over = False
+            last = self._known().refusal
+            if last is not None:
+                self._unsaved.refusal = replace(last, over=True)
+        self._unsaved.prune(self._clock())
+
+    def _read_if_changed(self) -> None:
+        try:
+            version = identity(self._path.stat())
+        except OSError:
+            return
+        if version != self._version:
+            self._saved, self._version = read(self._path), version
+
+    def _save(self) -> None:
+        folder = self._path.parent
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=FOLDER_MODE)  # not its parents: without a token folder there is no account
+            _hand_over(folder, folder.parent)
+        lock_path = self._path.with_name(self._path.name + ".lock")
+        lock = filelock.FileLock(lock_path, mode=FILE_MODE)
+        try:
+            lock.acquire(timeout=LOCK_TIMEOUT)
+        except filelock.Timeout:
+            return
+        try:
+            _hand_over(lock_path, folder.parent)
+            total = read(self._path)
+            total.merge(self._unsaved)
+            total.prune(self._clock())
+            fresh = self._path.with_name(self._path.name + ".new")
+            fresh.unlink(missing_ok=True)  # of a writer that was killed
+            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:
+                file.write(total.to_json())
+            _hand_over(fresh, folder.parent)
+            fresh.replace(self._path)
+            self._version = identity(self._path.stat())
+        finally:
+            lock.release()
+        self._saved, self._unsaved = total, Tally()
+
+
+class Keeper:
+    """The thread that gives each busy meter its turns; it ends when none is busy.
+
+    Args:
+        wait: Waits for that many seconds, in the thread; true ends it.
+    """
+
+    def __init__(self, wait: Callable[[float], object] | None = None) -> None:
+        self._given_wait = wait
+        self._registered = False
+        self._after_fork()
+        renew_in_child(self)
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
+        self._busy: set[Meter] = set()
+        self._thread: threading.Thread | None = None
+        self._ended = threading.Event()
+
+    def keep(self, meter: Meter) -> None:
+        """Give the meter its turns from now on."""
+        with self._lock:
+            self._busy.add(meter)
+            if self._thread is not None:
+                return
+            if not self._registered:
+                self._registered = True
+                atexit.register(self.close)
+            self._thread = threading.Thread(target=self._run, name="qwen-ai-meter", daemon=True)
+            try:
+                self._thread.start()
+            except RuntimeError:  # the interpreter is shutting down: what is counted now is not kept
+                self._thread = None
+
+    def close(self) -> None:
+        """A last turn for every meter, at exit."""
+        self._ended.set()
+        for meter in list(self._busy):
+            meter.turn()
+
+    def _run(self) -> None:
+        wait = self._given_wait or self._ended.wait
+        while not wait(INTERVAL):
+            done = {meter for meter in list(self._busy) if not meter.turn()}
+            with self._lock:
+                self._busy -= {meter for meter in done if meter.is_asleep}
+                if not self._busy:
+                    self._thread = None
+                    return
+
+
+def meter_path(credentials: Path) -> Path:
+    """Where the counts of an account are kept.
+
+    Args:
+        credentials: The account's credentials file.
+    """
+    return credentials.parent / FOLDER / f"{credentials.stem}.json"
+
+
+def read(path: Path) -> Tally:
+    """The counts in a file; empty if there are none, or if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return Tally.from_json(file.read(_MAX_FILE))
+    except (OSError, ValueError, RecursionError) as error:
+        if not isinstance(error, FileNotFoundError):
+            _log.debug("The quota meter cannot read %s: %s", path, error)
+        return Tally()
+
+
+def _hand_over(path: Path, like: Path) -> None:
+    """What root makes in a user's folder is the user's: or the user's own programs could not count."""
+    if not POSIX or os.geteuid() != 0:
+        return
+    owner = like.stat()
+    if owner.st_uid != 0:
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+_keeper = Keeper()
+_meters: dict[str, Meter] = {}
+_meters_lock = threading.Lock()
+
+
+def meter_for(credentials: Path) -> Meter:
+    """The process's one meter of an account.
+
+    Args:
+        credentials: The account's credentials file.
+    """
+    path = meter_path(credentials)
+    with _meters_lock:
+        return _meters.setdefault(str(path), Meter(path, keeper=_keeper))
