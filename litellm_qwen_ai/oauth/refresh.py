@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.transport import Poster
 
 TIMEOUT = 30.0  # seconds for one answer
-RETRY_PAUSES = (0.2, 0.8)  # seconds before the second and the third try
+RETRY_PAUSES = (0.1, 0.3)  # seconds before the second and the third try
 _RETRY_BUDGET = 10.0  # seconds: after a slow failure nobody is made to wait for another
 _log = logging.getLogger(__name__)
 

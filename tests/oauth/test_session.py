@@ -461,7 +461,7 @@ def test_a_passing_fault_on_a_dead_token_is_tried_three_times_then_an_error(
         server.answer_next(*TRANSIENT[kind])
     with pytest.raises(RefreshError, match="The login is kept") as caught:
         session.get()
-    assert clock.naps == [0.2, 0.8]
+    assert clock.naps == [0.1, 0.3]
     assert caught.value.retry_after is None
     with pytest.raises(RefreshError) as again:
         session.get()
@@ -476,7 +476,7 @@ def test_a_server_that_stumbles_twice_costs_no_call(
     server.answer_next(500)
     server.answer_next(502, b"<html>")
     assert session.get().access_token != login.access_token
-    assert clock.naps == [0.2, 0.8]
+    assert clock.naps == [0.1, 0.3]
 
 
 def test_a_server_that_is_down_is_named(new_session: Any, logins: Any) -> None:
