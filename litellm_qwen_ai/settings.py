@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from litellm_qwen_ai.oauth.errors import ConfigurationError
+from litellm_qwen_ai.oauth.errors import LOGIN_COMMAND, ConfigurationError
 from litellm_qwen_ai.oauth.protocol import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL
 from litellm_qwen_ai.switches import is_on
 
@@ -89,7 +89,9 @@ class Settings:
                 f"{account!r} is no account name: use letters, digits, '.', '_' and '-', "
                 "starting with a letter or digit. An account is a name, never a path."
             )
-        return FileStore(self.token_dir, f"{account}.json")
+        return FileStore(
+            self.token_dir, f"{account}.json", login_command=f"{LOGIN_COMMAND} --account {account}"
+        )
 
 
 def _folder(configured: str | None) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
+from litellm_qwen_ai.oauth import CorruptCredentialsError, NotLoggedInError, Session
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.settings import Settings
 
@@ -84,3 +85,13 @@ def test_an_account_is_a_file_beside_the_default_one() -> None:
 def test_an_account_is_a_name_and_never_a_path(name: str) -> None:
     with pytest.raises(ConfigurationError, match="never a path"):
         Settings.from_environment({}).store(name)
+
+
+def test_an_accounts_errors_name_the_command_with_the_account(tmp_path: Path) -> None:
+    settings = Settings.from_environment({"QWEN_TOKEN_DIR": str(tmp_path)})
+    session = Session(settings.store("alice"))
+    with pytest.raises(NotLoggedInError, match="Run `litellm-qwen-ai login --account alice`"):
+        session.get()
+    (tmp_path / "alice.json").write_text("{")
+    with pytest.raises(CorruptCredentialsError, match="litellm-qwen-ai login --account alice --force"):
+        session.get()

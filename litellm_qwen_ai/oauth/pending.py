@@ -289,7 +289,7 @@ def _claim(store: FileStore, now: float) -> tuple[PendingLogin, bool]:
     if found is None:
         raise LoginNotStartedError(
             "No login waits to be completed. If none was completed elsewhere, start one: "
-            "litellm-qwen-ai login --start"
+            f"{store.login_command} --start"
         )
     current = _at(found, now)
     if current != found:

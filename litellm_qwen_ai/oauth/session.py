@@ -17,7 +17,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.oauth.errors import (
-    LOGIN_COMMAND,
     LockTimeoutError,
     LoginExpiredError,
     NotLoggedInError,
@@ -133,7 +132,7 @@ class Session:
             credentials = self._without_waiting(self._look()) or self._renewals.board().result()
             if credentials.access_token != rejected:
                 return credentials
-        raise _still_rejected()
+        raise _still_rejected(self._store.login_command)
 
     async def aget(self, *, rejected: str | None = None) -> Credentials:
         """As `get`, for a coroutine: files and network are touched in another thread only.
@@ -158,7 +157,7 @@ class Session:
                 credentials = await asyncio.wrap_future(self._renewals.board())
             if credentials.access_token != rejected:
                 return credentials
-        raise _still_rejected()
+        raise _still_rejected(self._store.login_command)
 
     def peek(self) -> Credentials | None:
         """What is stored, as it is; no network, no renewal.
@@ -206,7 +205,7 @@ class Session:
         if held.credentials.refresh_token is None:
             return LoginExpiredError(
                 f"The login in {self._store.location} came without a refresh token and has ended. "
-                f"Run `{LOGIN_COMMAND}` to log in again."
+                f"Run `{self._store.login_command}` to log in again."
             )
         trouble, now = self._trouble, self._monotonic()
         if trouble is not None and trouble.version == held.version and now < trouble.until:
@@ -233,7 +232,8 @@ class Session:
             with self._mutex:
                 self._held = None
             raise NotLoggedInError(
-                f"Not logged in to Qwen: there is no {self._store.location}. Run `{LOGIN_COMMAND}`."
+                f"Not logged in to Qwen: there is no {self._store.location}. "
+                f"Run `{self._store.login_command}`."
             )
         return self._publish(stored, writes)
 
@@ -348,7 +348,7 @@ class Session:
                 stored = replace(written, saved_at=now)
         self._publish(stored)
         if new.access_token == self._rejected:
-            raise _still_rejected()
+            raise _still_rejected(self._store.login_command)
         self._trouble, self._failures = None, 0
         return new
 
@@ -363,7 +363,7 @@ class Session:
             return self._renew_locked()
         raise LoginExpiredError(
             f"The login in {self._store.location} has ended: {reason} "
-            f"Run `{LOGIN_COMMAND}` to log in again; the old file is kept."
+            f"Run `{self._store.login_command}` to log in again; the old file is kept."
         )
 
     def _warn_unsaved(self, error: StoreError) -> None:
@@ -372,8 +372,8 @@ class Session:
             _log.warning("A renewed Qwen login is kept in memory only and ends with this process. %s", error)
 
 
-def _still_rejected() -> RefreshError:
+def _still_rejected(command: str) -> RefreshError:
     return RefreshError(
         "The chat server refuses the access token, and a refresh brought the same one. Try again later, "
-        f"or run `{LOGIN_COMMAND} --force`."
+        f"or run `{command} --force`."
     )

@@ -21,6 +21,7 @@ import filelock
 from litellm_qwen_ai.oauth import files
 from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.errors import (
+    LOGIN_COMMAND,
     ConfigurationError,
     CorruptCredentialsError,
     LockTimeoutError,
@@ -82,6 +83,11 @@ class Store(Protocol):
         """The place, for messages."""
         ...
 
+    @property
+    def login_command(self) -> str:
+        """What a person runs to log in here, for messages."""
+        ...
+
     def version(self) -> object | None:
         """The version of what is stored, as cheaply as possible; None when there is nothing."""
         ...
@@ -113,12 +119,15 @@ class FileStore:
     Args:
         directory: The folder. It is made when something is written.
         file_name: The file in it; a bare name.
+        login_command: What errors tell a person to run.
 
     Raises:
         ConfigurationError: `file_name` is not a bare file name.
     """
 
-    def __init__(self, directory: Path, file_name: str = DEFAULT_FILE_NAME) -> None:
+    def __init__(
+        self, directory: Path, file_name: str = DEFAULT_FILE_NAME, *, login_command: str = LOGIN_COMMAND
+    ) -> None:
         fault = _name_fault(file_name)
         if fault:
             raise ConfigurationError(
@@ -126,6 +135,7 @@ class FileStore:
                 "file name like oauth_creds.json; set the folder with QWEN_TOKEN_DIR."
             )
         self.path = directory / file_name
+        self.login_command = login_command
 
     @property
     def location(self) -> str:
@@ -158,7 +168,7 @@ class FileStore:
             credentials = Credentials.from_json(data)
         except CorruptCredentialsError as error:
             raise CorruptCredentialsError(
-                f"{self.path}: {error}. Put a good copy there, or run `litellm-qwen-ai login --force`, "
+                f"{self.path}: {error}. Put a good copy there, or run `{self.login_command} --force`, "
                 "which keeps the old file beside the new one."
             ) from None
         return StoredCredentials(credentials, files.identity(status), status.st_mtime)
