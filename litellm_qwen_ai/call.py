@@ -207,6 +207,7 @@ class Call:
         # A bearer follows no redirect: 3xx comes back as an error.
         response = client.send(self._http_request(client, request), stream=True, follow_redirects=False)
         response.extensions[_OWNER] = owner
+        body.drop_echoes(response, request.headers)
         if self._is_stream(response):
             return response
         try:
@@ -219,6 +220,7 @@ class Call:
         client, owner = host.async_http(self.client)
         response = await client.send(self._http_request(client, request), stream=True, follow_redirects=False)
         response.extensions[_OWNER] = owner
+        body.drop_echoes(response, request.headers)
         if self._is_stream(response):
             return response
         try:

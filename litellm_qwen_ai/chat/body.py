@@ -25,7 +25,7 @@ from litellm_qwen_ai.chat.errors import malformed_answer
 from litellm_qwen_ai.chat.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Far above any answer: a million tokens of text are under 8 MiB."""
@@ -39,11 +39,27 @@ ACCEPTED_ENCODINGS = "gzip, deflate"
 _PLAIN = ("", "identity")
 _UNPACKED = (*_PLAIN, "gzip", "deflate")
 _OK = 200
+_SHORTEST = 4  # characters of a bearer; a shorter one, made up by a test, would be found anywhere
 
 
 def is_plain(response: httpx.Response) -> bool:
     """Whether the body comes as it is, without a Content-Encoding."""
     return _encoding(response) in _PLAIN
+
+
+def drop_echoes(response: httpx.Response, sent: Mapping[str, str]) -> None:
+    """Take out the headers that repeat the bearer: LiteLLM's proxy passes headers on to its clients.
+
+    Args:
+        response: The answer.
+        sent: The request's headers.
+    """
+    bearer = sent.get("Authorization", "").rpartition(" ")[2].encode()
+    if len(bearer) < _SHORTEST:
+        return
+    echoes = [name for name, value in response.headers.raw if bearer in value or bearer in name]
+    for name in echoes:
+        response.headers.pop(name.decode("latin-1"), None)
 
 
 def read(

@@ -27,7 +27,7 @@ from litellm_qwen_ai.oauth.errors import (
 from litellm_qwen_ai.oauth.urls import checked_url
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 DEFAULT_OAUTH_BASE_URL = "https://chat.qwen.ai"
 DEFAULT_CLIENT_ID = "f0304373b74a44d2b584a3fb70ca9e56"  # public: a device client has no secret
@@ -45,6 +45,7 @@ MAX_DEVICE_LIFETIME = 3600.0
 DEFAULT_TOKEN_LIFETIME = 21_600.0  # seconds, what the server says in practice
 MAX_TOKEN_LIFETIME = 30 * 86_400.0
 _SHOWN = 200  # characters of an error text
+_LOOKED_AT = 4096  # characters of it that are searched for a secret: more than are shown, lest half of one is
 _HTTP_OK = 200
 _REFUSALS = frozenset({400, 401})
 _TOO_MANY = 429
@@ -59,11 +60,13 @@ class OAuthRequest:
         url: Where to.
         headers: Names in lower case.
         form: The fields, to be URL-encoded.
+        catch: Gets the body of a 200 answer piece by piece, the moment it arrives.
     """
 
     url: str
     headers: Mapping[str, str]
     form: Mapping[str, str] = field(repr=False)
+    catch: Callable[[bytes], None] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +132,17 @@ class DeviceCode:
 
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
-    """New tokens (RFC 6749 section 5.1). A field that the answer lacked is None."""
+    """New tokens (RFC 6749 section 5.1). A field that the answer lacked is None.
+
+    The repr shows no text that the server chose: it could repeat a secret.
+    """
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(repr=False)
     expires_in: float
-    token_type: str | None = None
-    resource_url: str | None = None
-    scope: str | None = None
+    token_type: str | None = field(default=None, repr=False)
+    resource_url: str | None = field(default=None, repr=False)
+    scope: str | None = field(default=None, repr=False)
     id_token: str | None = field(default=None, repr=False)
 
 
@@ -206,7 +212,8 @@ def read_device_answer(answer: HttpAnswer, pkce: Pkce) -> DeviceCode:
     """
     body = _json_object(answer)
     if body is None or "error" in body or answer.status != _HTTP_OK:
-        raise LoginRefusedError(f"The server did not start a login: {_describe(answer, ())} {SERVICE_NOTICE}")
+        reason = _describe(answer, (pkce.verifier,))
+        raise LoginRefusedError(f"The server did not start a login: {reason} {SERVICE_NOTICE}")
     device_code = values.text(body, "device_code")
     user_code = values.text(body, "user_code")
     page = values.text(body, "verification_uri")
@@ -349,9 +356,11 @@ def _describe(answer: HttpAnswer, secret: tuple[str, ...]) -> str:
 
 
 def _shown(value: object, secret: tuple[str, ...]) -> str:
-    if not isinstance(value, str) or any(one in value for one in secret):
+    if not isinstance(value, str):
         return ""
-    return "".join(char for char in value[:_SHOWN] if char.isprintable()).strip().rstrip(".")
+    # Looked through as it would be shown: an invisible character inside must not hide a secret.
+    visible = "".join(char for char in value[:_LOOKED_AT] if char.isprintable())
+    return "" if any(one in visible for one in secret) else visible[:_SHOWN].strip().rstrip(".")
 
 
 def _check_page(address: str) -> None:

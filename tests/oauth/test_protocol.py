@@ -399,3 +399,17 @@ def test_any_answer_is_read_without_a_crash(status: int, body: Any) -> None:
     except LoginRefusedError:
         return
     pytest.fail("no such body holds a device code")
+
+
+@pytest.mark.parametrize("hidden", ["", "\ufeff", "\u200b", "\x00"])
+def test_a_secret_that_the_server_repeats_is_not_shown_however_it_is_hidden(hidden: str) -> None:
+    secret = "refresh-0123456789"
+    body = {"error": "invalid_grant", "error_description": f"not {secret[:9]}{hidden}{secret[9:]} again"}
+    outcome = protocol.read_refresh_answer(answer(400, body), secret)
+    assert isinstance(outcome, protocol.Refused)
+    assert outcome.reason == "HTTP 400, invalid_grant."
+
+
+def test_no_text_of_the_server_is_in_the_repr_of_tokens() -> None:
+    tokens = protocol.TokenAnswer("a", "r", 1.0, "secret", "secret", "secret", "secret")
+    assert repr(tokens) == "TokenAnswer(expires_in=1.0)"
