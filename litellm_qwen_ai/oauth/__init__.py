@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.credentials import Credentials
+    from litellm_qwen_ai.oauth.draft import StoredCredentials
     from litellm_qwen_ai.oauth.errors import (
         ConfigurationError,
         CorruptCredentialsError,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     )
     from litellm_qwen_ai.oauth.protocol import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL, DeviceCode
     from litellm_qwen_ai.oauth.session import Session
-    from litellm_qwen_ai.oauth.store import FileStore, Store, StoredCredentials
+    from litellm_qwen_ai.oauth.store import FileStore, Store
 
 __all__ = [
     "DEFAULT_CLIENT_ID",
@@ -91,7 +92,8 @@ _HOMES = {
     "prompt": ("LoginPrompt", "TerminalPrompt", "may_open_browser", "open_browser"),
     "protocol": ("DEFAULT_CLIENT_ID", "DEFAULT_OAUTH_BASE_URL", "DeviceCode"),
     "session": ("Session",),
-    "store": ("FileStore", "Store", "StoredCredentials"),
+    "draft": ("StoredCredentials",),
+    "store": ("FileStore", "Store"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

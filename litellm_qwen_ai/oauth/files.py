@@ -153,15 +153,20 @@ def check_replaceable(target: Path) -> None:
                 raise
 
 
-def draft_path(target: Path, refresh_token: str | None) -> Path:
-    """The name of the draft that will replace `refresh_token`, or that of a new login's draft."""
-    digest = hashlib.sha256(refresh_token.encode()).hexdigest()[:16] if refresh_token else "0" * 16
-    return target.with_name(f"{target.name}.{digest}.new")
+def draft_path(target: Path) -> Path:
+    """Where the next content of `target` is written before it takes its place."""
+    return target.with_name(f"{target.name}.{'0' * 16}.new")
+
+
+def answer_path(target: Path, refresh_token: str) -> Path:
+    """Where the server's answer to a refresh with this token is caught."""
+    digest = hashlib.sha256(refresh_token.encode()).hexdigest()[:16]
+    return target.with_name(f"{target.name}.{digest}.answer")
 
 
 def remove_drafts(target: Path) -> None:
     """Remove what crashed writers left; only under the lock, where no draft is alive."""
-    ours = re.compile(re.escape(target.name) + r"\.[0-9a-f]{16}\.new")
+    ours = re.compile(re.escape(target.name) + r"\.[0-9a-f]{16}\.(new|answer)")
     with store_errors("tidy up beside", target):
         for path in target.parent.iterdir() if target.parent.is_dir() else ():
             if ours.fullmatch(path.name):
@@ -169,7 +174,7 @@ def remove_drafts(target: Path) -> None:
 
 
 def open_draft(draft: Path, target: Path) -> int:
-    """Create the draft with its mode, owner and space; returns the file descriptor, to write with."""
+    """Create a draft (or a catcher) with its mode, owner and space; returns the file descriptor."""
     fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _flags("O_NOFOLLOW"), FILE_MODE)
     try:
         if POSIX:
@@ -178,8 +183,9 @@ def open_draft(draft: Path, target: Path) -> int:
                 owner = target.stat()
                 if os.geteuid() == 0 and owner.st_uid != 0:  # root refreshing for a user: it stays the user's
                     os.fchown(fd, owner.st_uid, owner.st_gid)
-        _write_all(fd, b" " * RESERVE)  # JSON may end in spaces: the one write to come makes it whole
+        _write_all(fd, b" " * RESERVE)  # JSON may end in spaces: it is whole with its last byte
         os.fsync(fd)
+        os.lseek(fd, 0, os.SEEK_SET)
     except BaseException:
         os.close(fd)
         draft.unlink(missing_ok=True)
@@ -188,10 +194,17 @@ def open_draft(draft: Path, target: Path) -> int:
 
 
 def write_draft(fd: int, data: bytes) -> None:
-    """Put the bytes into an open draft. It is whole after the first of these writes; the cut is for looks."""
+    """Put the bytes into an open draft."""
     os.lseek(fd, 0, os.SEEK_SET)
     _write_all(fd, data)
     os.ftruncate(fd, len(data))
+
+
+def blank(fd: int, size: int) -> None:
+    """Overwrite the first `size` bytes with spaces, and stand at the start again."""
+    os.lseek(fd, 0, os.SEEK_SET)
+    _write_all(fd, b" " * size)
+    os.lseek(fd, 0, os.SEEK_SET)
 
 
 def flush_folder(folder: Path) -> None:

@@ -11,7 +11,7 @@ from litellm_qwen_ai.oauth.windows import Due
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.credentials import Credentials
-    from litellm_qwen_ai.oauth.store import StoredCredentials
+    from litellm_qwen_ai.oauth.draft import StoredCredentials
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.oauth.protocol import (
+    HttpAnswer,
     Inconclusive,
     Refused,
     TokenAnswer,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from litellm_qwen_ai.oauth.credentials import Credentials
+    from litellm_qwen_ai.oauth.store import Draft
     from litellm_qwen_ai.oauth.transport import Poster
 
 TIMEOUT = 30.0  # seconds for one answer
@@ -47,7 +49,9 @@ class Refresher:
     monotonic: Callable[[], float]
     sleep: Callable[[float], None]
 
-    def ask(self, refresh_token: str, *, patient: bool) -> TokenAnswer | Refused | Inconclusive:
+    def ask(
+        self, refresh_token: str, *, patient: bool, draft: Draft | None = None
+    ) -> TokenAnswer | Refused | Inconclusive:
         """Send the refresh token.
 
         Sending it a second time does no harm: if the first time spent it, nothing else is left to try.
@@ -55,10 +59,11 @@ class Refresher:
         Args:
             refresh_token: The one to spend.
             patient: Try up to three times while the answer decides nothing: the caller has no other token.
+            draft: Catches the answer.
         """
         begun = self.monotonic()
         for pause in (*(RETRY_PAUSES if patient else ()), None):
-            outcome = self._once(refresh_token)
+            outcome = self._once(refresh_token, draft)
             if not isinstance(outcome, Inconclusive) or pause is None:
                 break
             if (outcome.retry_after or 0.0) > pause or self.monotonic() - begun > _RETRY_BUDGET:
@@ -66,12 +71,17 @@ class Refresher:
             self.sleep(pause)
         return outcome
 
-    def _once(self, refresh_token: str) -> TokenAnswer | Refused | Inconclusive:
+    def _once(self, refresh_token: str, draft: Draft | None) -> TokenAnswer | Refused | Inconclusive:
         request = refresh_request(self.base_url, self.client_id, refresh_token)
+        if draft is not None:
+            draft.expect()
+            request = replace(request, catch=draft.catch)
         try:
             answer = self.poster(request, TIMEOUT)
         except (TransportError, OSError) as error:
             return Inconclusive(f"{error}.")
+        if draft is not None and not draft.caught:  # a poster that knows nothing of `catch`
+            draft.catch(answer.body)
         return read_refresh_answer(answer, refresh_token)
 
 
@@ -93,6 +103,18 @@ def merged(old: Credentials, tokens: TokenAnswer, now: float) -> Credentials:
         "id_token": tokens.id_token,
     }
     return old.model_copy(update={name: value for name, value in told.items() if value is not None})
+
+
+def merged_answer(old: Credentials, body: bytes, at: float) -> Credentials | None:
+    """The login after a refresh whose answer was caught but not worked off; None if it brought no tokens.
+
+    Args:
+        old: The login before.
+        body: What was caught of the answer.
+        at: When it was caught, in epoch seconds.
+    """
+    outcome = read_refresh_answer(HttpAnswer(200, {}, body), old.refresh_token or "")
+    return merged(old, outcome, at) if isinstance(outcome, TokenAnswer) else None
 
 
 def _usable(resource_url: str | None) -> str | None:

@@ -16,6 +16,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from litellm_qwen_ai.oauth.draft import StoredCredentials
 from litellm_qwen_ai.oauth.errors import (
     LockTimeoutError,
     LoginExpiredError,
@@ -29,7 +30,6 @@ from litellm_qwen_ai.oauth.flight import SingleFlight, renew_in_child
 from litellm_qwen_ai.oauth.held import Held, Trouble
 from litellm_qwen_ai.oauth.protocol import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL, Inconclusive, Refused
 from litellm_qwen_ai.oauth.refresh import Refresher, merged
-from litellm_qwen_ai.oauth.store import StoredCredentials
 from litellm_qwen_ai.oauth.transport import httpx_poster
 from litellm_qwen_ai.oauth.urls import checked_url
 
@@ -320,7 +320,7 @@ class Session:
 
     def _refresh(self, held: Held, draft: Draft | None) -> Credentials:
         token = held.credentials.refresh_token or ""
-        outcome = self._refresher.ask(token, patient=self._clock() >= held.dies_at)
+        outcome = self._refresher.ask(token, patient=self._clock() >= held.dies_at, draft=draft)
         if isinstance(outcome, Refused):
             return self._after_refusal(token, outcome.reason)
         if isinstance(outcome, Inconclusive):

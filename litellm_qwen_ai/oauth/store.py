@@ -1,9 +1,10 @@
 """Where credentials are kept: the `Store` protocol, and `FileStore`, its form on disk.
 
 A write goes through a *draft*, made before the new tokens are asked for. Whatever can fail (folder, rights,
-space) fails then, while the old refresh token is still good. Once the new tokens are there, one `write` puts
-them on disk; a flush and a rename then give them their name. The draft is named after the refresh token that
-it replaces, so that after a crash in between, whoever takes the lock next finds the successor and renames it.
+space) fails then, while the old refresh token is still good. The server's answer is put on disk as it
+arrives, before anything is done with it, in a file named after the refresh token that it replaces; only then
+it is read, written in our form, flushed and renamed. After a crash in between, whoever takes the lock next
+finds that answer and finishes the work.
 
 The lock is `flock` on `<file>.lock`, which stays in place. A file system without working locks (some network
 mounts) is not served: two machines may then refresh at once.
@@ -12,14 +13,13 @@ mounts) is not served: two machines may then refresh at once.
 from __future__ import annotations
 
 import contextlib
-import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import filelock
 
 from litellm_qwen_ai.oauth import files
 from litellm_qwen_ai.oauth.credentials import Credentials
+from litellm_qwen_ai.oauth.draft import FileDraft, StoredCredentials
 from litellm_qwen_ai.oauth.errors import (
     LOGIN_COMMAND,
     ConfigurationError,
@@ -38,23 +38,21 @@ if TYPE_CHECKING:
 DEFAULT_FILE_NAME = "oauth_creds.json"
 
 
-@dataclass(frozen=True, slots=True)
-class StoredCredentials:
-    """Credentials as a store holds them.
-
-    Attributes:
-        credentials: The login.
-        version: Changes with every write; compare it with `==`, nothing else.
-        saved_at: When they were written, in epoch seconds, if the store knows.
-    """
-
-    credentials: Credentials
-    version: object
-    saved_at: float | None = None
-
-
 class Draft(Protocol):
     """A write that has been made ready. Leaving its context without `commit` leaves nothing behind."""
+
+    def expect(self) -> None:
+        """The refresh is about to be sent: forget what was caught of an answer before. Never fails."""
+        ...
+
+    def catch(self, piece: bytes) -> None:
+        """Keep the next bytes of the server's answer where a crash does not reach them. Never fails."""
+        ...
+
+    @property
+    def caught(self) -> int:
+        """How many bytes `catch` was given since `expect`."""
+        ...
 
     def commit(self, credentials: Credentials, expected: object = None) -> StoredCredentials | None:
         """Put the credentials in the place of the old ones.
@@ -210,9 +208,8 @@ class FileStore:
         target = files.target_of(self.path)
         files.check_replaceable(target)
         files.remove_drafts(target)
-        draft = files.draft_path(target, replaces.refresh_token if replaces else None)
         with files.store_errors("write", self.path):
-            return FileDraft(self, target, draft, files.open_draft(draft, target), replaces)
+            return FileDraft(self, target, replaces)
 
     def save(self, credentials: Credentials, expected: object = None) -> StoredCredentials | None:
         """Write at once; only under the lock. See `Draft.commit`."""
@@ -232,80 +229,26 @@ class FileStore:
         return True
 
     def _finish_crashed_write(self, target: Path) -> None:
-        draft = self._successor(target)
-        if draft is not None:
-            with files.store_errors("finish writing", self.path):
-                draft.replace(target)
-            files.flush_folder(target.parent)
+        successor = self._successor(target)
+        if successor is None:
+            return
+        with files.store_errors("finish writing", self.path):
+            files.draft_path(target).unlink(missing_ok=True)
+            with FileDraft(self, target, None) as draft:
+                draft.commit(successor)
+        files.remove_drafts(target)
 
-    def _successor(self, target: Path) -> Path | None:
-        """The draft that a crashed writer completed for the credentials now in the file, if there is one."""
-        with contextlib.suppress(StoreError):  # an unusable file has no successor, a cut draft is none
+    def _successor(self, target: Path) -> Credentials | None:
+        """The login that follows the one in the file, if a crashed writer caught the answer with it."""
+        with contextlib.suppress(StoreError):  # an unusable file has no successor
             stored = self.load()
             if stored is not None and stored.credentials.refresh_token is not None:
-                draft = files.draft_path(target, stored.credentials.refresh_token)
-                found = files.read(draft)
+                found = files.read(files.answer_path(target, stored.credentials.refresh_token))
                 if found is not None:
-                    Credentials.from_json(found[0])
-                    return draft
+                    from litellm_qwen_ai.oauth.refresh import merged_answer  # noqa: PLC0415  # after crashes only
+
+                    return merged_answer(stored.credentials, found[0], found[1].st_mtime)
         return None
-
-
-class FileDraft:
-    """See `Draft`."""
-
-    def __init__(
-        self, store: FileStore, target: Path, draft: Path, fd: int, replaces: Credentials | None
-    ) -> None:
-        self._store, self._target, self._draft, self._replaces = store, target, draft, replaces
-        self._fd: int | None = fd
-        self._keep = False  # once written, the draft may be the only copy of the new tokens
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._close()
-        if not self._keep:
-            with contextlib.suppress(OSError):
-                self._draft.unlink(missing_ok=True)
-
-    def commit(self, credentials: Credentials, expected: object = None) -> StoredCredentials | None:
-        """See `Draft.commit`."""
-        if self._fd is None:
-            raise ValueError("a draft serves one commit")
-        with files.store_errors("write", self._store.path):
-            files.write_draft(self._fd, credentials.to_json())
-            self._keep = True
-            if not self._replaceable(expected):
-                self._keep = False
-                return None
-            os.fsync(self._fd)
-            self._close()  # Windows renames no open file
-            self._draft.replace(self._target)
-            status = self._target.stat()
-        files.flush_folder(self._target.parent)
-        return StoredCredentials(credentials, files.identity(status), status.st_mtime)
-
-    def _replaceable(self, expected: object) -> bool:
-        """Whether the store still holds what we set out to replace; a file that was only touched does."""
-        if expected is None:
-            return True
-        try:
-            if self._store.version() == expected:
-                return True
-            stored = self._store.load()
-        except StoreError:
-            return True  # unreadable is not another login
-        if stored is None or self._replaces is None:
-            return False
-        return stored.credentials.refresh_token == self._replaces.refresh_token
-
-    def _close(self) -> None:
-        if self._fd is not None:
-            fd, self._fd = self._fd, None
-            with contextlib.suppress(OSError):  # after fsync a close has nothing left to report
-                os.close(fd)
 
 
 def _name_fault(name: str) -> str | None:

@@ -56,7 +56,9 @@ def httpx_poster(
                 extensions={"trace": deadline.watch},
             ) as response,
         ):
-            return HttpAnswer(response.status_code, dict(response.headers.items()), _bounded(response))
+            catch = request.catch if response.status_code == 200 else None  # noqa: PLR2004  # tokens come with it
+            body = _bounded(response, catch)
+            return HttpAnswer(response.status_code, dict(response.headers.items()), body)
     except httpx.HTTPError as error:
         fault = str(error) or type(error).__name__
     except (httpx.InvalidURL, OSError, ValueError) as error:
@@ -65,10 +67,12 @@ def httpx_poster(
     raise TransportError(f"no answer from {urlsplit(request.url).netloc} ({fault})")
 
 
-def _bounded(response: httpx.Response) -> bytes:
+def _bounded(response: httpx.Response, catch: Callable[[bytes], None] | None) -> bytes:
     """The body; one that is too long loses its end, and reads as broken."""
     body = bytearray()
     for piece in response.iter_raw():
+        if catch is not None:
+            catch(piece)  # before all else: until it returns, new tokens are in this process only
         body += piece
         if len(body) > MAX_BODY:
             return bytes(body[:MAX_BODY])

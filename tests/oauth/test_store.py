@@ -239,8 +239,8 @@ def test_a_symbolic_link_stays_one_and_its_target_is_written(tmp_path: Path, the
 def test_a_draft_that_is_not_committed_leaves_nothing_behind(store: FileStore) -> None:
     save(store, OLD)
     with store.lock(5), store.prepare(OLD) as draft:
-        assert len(names(store.path.parent)) == 3
-        del draft
+        draft.catch(b'{"error": "invalid_grant"}')
+        assert len(names(store.path.parent)) == 4
     assert names(store.path.parent) == {"oauth_creds.json", "oauth_creds.json.lock"}
     assert loaded(store) == OLD
 
@@ -323,31 +323,72 @@ def _power_cut(_fd: int) -> None:
     raise KeyboardInterrupt
 
 
+ANSWER = json.dumps({"access_token": "new-access", "refresh_token": "new-refresh", "expires_in": 60}).encode()
+CAUGHT_AT = 1_800_000_000
+FOLLOWER = OLD.model_copy(
+    update={
+        "access_token": "new-access",
+        "refresh_token": "new-refresh",
+        "expiry_date": (CAUGHT_AT + 60) * 1000,
+    }
+)
+
+
+def catcher(store: FileStore) -> Path:
+    return files.answer_path(store.path, "old-refresh")
+
+
 @pytest.fixture
 def crashed(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> FileStore:
     save(store, OLD)
     with store.lock(5), store.prepare(OLD) as draft, monkeypatch.context() as patch:
+        draft.catch(ANSWER[:9])
+        draft.catch(ANSWER[9:])
         patch.setattr(os, "fsync", _power_cut)
         with pytest.raises(KeyboardInterrupt):
             draft.commit(NEW)
     assert loaded(store) == OLD
+    assert mode(catcher(store)) == 0o600
+    os.utime(catcher(store), (CAUGHT_AT, CAUGHT_AT))
     return store
 
 
 def test_new_tokens_of_a_crashed_writer_are_found_under_the_lock(crashed: FileStore) -> None:
     with crashed.lock(5):
-        assert loaded(crashed) == NEW
+        assert loaded(crashed) == FOLLOWER
     assert mode(crashed.path) == 0o600
     assert names(crashed.path.parent) == {"oauth_creds.json", "oauth_creds.json.lock"}
 
 
-def test_a_draft_that_was_written_but_not_cut_to_size_is_whole(crashed: FileStore) -> None:
-    files.draft_path(crashed.path, "old-refresh").write_bytes(NEW.to_json() + b" " * 60_000)
+def test_a_crash_while_the_crash_is_mended_costs_nothing(
+    crashed: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", _power_cut)
+        with pytest.raises(KeyboardInterrupt):
+            crashed.lock(5).__enter__()
+    files.draft_path(crashed.path).write_bytes(b"{")  # what a kill leaves
     with crashed.lock(5):
-        assert loaded(crashed) == NEW
+        assert loaded(crashed) == FOLLOWER
 
 
-def test_a_draft_of_an_older_login_is_not_taken_for_the_new_one(crashed: FileStore) -> None:
+def test_only_the_last_answer_counts(store: FileStore) -> None:
+    """A server that stumbles sends a page first; it may be longer than the answer that follows."""
+    save(store, OLD)
+    draft = None
+    with store.lock(5):
+        draft = store.prepare(OLD)
+        draft.catch(b"<html>" + b"x" * 3000)
+        draft.expect()
+        draft.catch(ANSWER)
+        draft._keep = True  # as if it were killed here
+        draft.__exit__()
+    os.utime(catcher(store), (CAUGHT_AT, CAUGHT_AT))
+    with store.lock(5):
+        assert loaded(store) == FOLLOWER
+
+
+def test_the_answer_for_an_older_login_is_not_taken_for_the_new_one(crashed: FileStore) -> None:
     other = Credentials(access_token="other-access", refresh_token="other-refresh")
     crashed.path.write_bytes(other.to_json())
     with crashed.lock(5):
@@ -356,15 +397,18 @@ def test_a_draft_of_an_older_login_is_not_taken_for_the_new_one(crashed: FileSto
     assert names(crashed.path.parent) == {"oauth_creds.json", "oauth_creds.json.lock"}
 
 
-@pytest.mark.parametrize("left", [b"", b" " * 64, bytes(64), NEW.to_json()[:40]])
-def test_a_draft_that_was_cut_short_is_ignored(crashed: FileStore, left: bytes) -> None:
-    files.draft_path(crashed.path, "old-refresh").write_bytes(left)
+@pytest.mark.parametrize(
+    "left", [b"", b" " * 64, bytes(64), ANSWER[:40], b"[]", b'{"error": "invalid_grant"}', b"\xff" * 9]
+)
+def test_an_answer_without_tokens_is_ignored(crashed: FileStore, left: bytes) -> None:
+    catcher(crashed).write_bytes(left)
     with crashed.lock(5):
         assert loaded(crashed) == OLD
 
 
 def test_a_logout_removes_the_drafts_too(crashed: FileStore) -> None:
-    files.draft_path(crashed.path, "an-older-refresh").write_bytes(NEW.to_json())
+    files.answer_path(crashed.path, "an-older-refresh").write_bytes(ANSWER)
+    files.draft_path(crashed.path).write_bytes(NEW.to_json())
     (crashed.path.parent / "alice.json").write_bytes(OLD.to_json())
     with crashed.lock(5):
         assert crashed.delete()
