@@ -16,7 +16,14 @@ from litellm import exceptions
 
 from litellm_qwen_ai.chat.request import DEFAULT_API_BASE
 from litellm_qwen_ai.models import PROVIDER
-from litellm_qwen_ai.oauth.errors import ConfigurationError, NotLoggedInError, QwenAuthError, RefreshError
+from litellm_qwen_ai.oauth.errors import (
+    ConfigurationError,
+    LoginExpiredError,
+    NotLoggedInError,
+    QwenAuthError,
+    RefreshError,
+    StoreError,
+)
 from litellm_qwen_ai.oauth.urls import is_loopback
 from litellm_qwen_ai.settings import Settings
 
@@ -67,6 +74,11 @@ class BearerSource:
         self._account = account
 
     @property
+    def settings(self) -> Settings:
+        """What the environment said when the call began."""
+        return self._settings
+
+    @property
     def can_renew(self) -> bool:
         """Whether a refused bearer can be replaced: a login can, a key cannot."""
         return self._key is None
@@ -79,8 +91,8 @@ class BearerSource:
         """
         if self._key is not None:
             return self._of_key()
+        session = self._session()
         try:
-            session = self._session()
             try:
                 return self._of_login(session, session.get(rejected=rejected))
             except NotLoggedInError:
@@ -90,24 +102,24 @@ class BearerSource:
                     raise
                 return self._of_login(session, self._log_in(session))
         except QwenAuthError as error:
-            raise as_litellm_error(error, self._model) from error
+            raise self._failed(session, error) from error
 
     async def aget(self, rejected: str | None = None) -> Bearer:
         """The bearer, for an asynchronous caller; never blocks the loop, never starts a login."""
         if self._key is not None:
             return self._of_key()
+        session = self._session()
         try:
-            session = self._session()
             return self._of_login(session, await session.aget(rejected=rejected))
         except QwenAuthError as error:
-            raise as_litellm_error(error, self._model) from error
+            raise self._failed(session, error) from error
 
     def _of_key(self) -> Bearer:
         return self._bearer(self._key or "", None, with_login=False, meter=None)
 
     def _of_login(self, session: Session, credentials: Credentials) -> Bearer:
         token, own_base = credentials.access_token, credentials.api_base
-        return self._bearer(token, own_base, with_login=True, meter=_meters.get(session))
+        return self._bearer(token, own_base, with_login=True, meter=_meters[session])
 
     def _bearer(self, token: str, own_base: str | None, *, with_login: bool, meter: Meter | None) -> Bearer:
         if self._base is not None:
@@ -116,7 +128,15 @@ class BearerSource:
         return Bearer(token, base, with_login=with_login, meter=meter)
 
     def _session(self) -> Session:
-        return session_for(self._settings, self._account)
+        try:
+            return session_for(self._settings, self._account)
+        except QwenAuthError as error:
+            raise as_litellm_error(error, self._model) from error
+
+    def _failed(self, session: Session, error: QwenAuthError) -> Exception:
+        if isinstance(error, (LoginExpiredError, RefreshError, StoreError)):
+            _meters[session].failed(error, login_ended=isinstance(error, LoginExpiredError))
+        return as_litellm_error(error, self._model)
 
     def _log_in(self, session: Session) -> Credentials:
         from litellm_qwen_ai.oauth import device_login, may_open_browser, open_browser  # noqa: PLC0415  # as above

@@ -127,6 +127,7 @@ class Call:
     def open_astream(self) -> AsyncChatStream:
         """The same for an event loop; needs none before it is connected."""
         secrets: list[str] = []
+        shown: dict[str, str] = {}
 
         async def opener() -> httpx.Response:
             try:
@@ -136,9 +137,13 @@ class Call:
                     _raise_for_fallback(error, self.model)
                 raise
             secrets.append(bearer.token)
+            if bearer.meter is not None:
+                shown.update(bearer.meter.headers())
             return response
 
-        return AsyncChatStream(opener, secrets=secrets, **self._of_stream())
+        stream = AsyncChatStream(opener, secrets=secrets, **self._of_stream())
+        stream.shown = shown
+        return stream
 
     def _run(self) -> tuple[httpx.Response, Bearer]:
         answer: tuple[httpx.Response, Bearer] = run(self._flow(), self.source, self._send, self.sleep)
@@ -154,7 +159,7 @@ class Call:
         self, response: httpx.Response, bearer: Bearer, model_response: ModelResponse
     ) -> ModelResponse:
         self._log_answer(response.text)
-        return parse_response(
+        made = parse_response(
             response.content,
             model=self.model,
             model_response=model_response,
@@ -162,6 +167,9 @@ class Call:
             with_login=bearer.with_login,
             secrets=(bearer.token,),
         )
+        if bearer.meter is not None:
+            host.show_headers(made, bearer.meter.headers())
+        return made
 
     def _of_stream(self) -> dict[str, Any]:
         """What both stream shells are told of the call."""

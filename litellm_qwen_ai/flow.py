@@ -32,6 +32,11 @@ LONGEST_WAIT = 60.0
 _FIRST_DELAY = 0.5
 _LONGEST_DELAY = 8.0
 _RETRYABLE_STATUS = frozenset({408, 409, 429})
+#: What is wrong with one request, and nothing that whoever looks after the account could mend.
+_OF_THE_REQUEST = frozenset(
+    reason.value
+    for reason in (Reason.BAD_REQUEST, Reason.CONTENT_POLICY, Reason.CONTEXT_WINDOW, Reason.UNPROCESSABLE)
+)
 _OK = 200
 _SERVER_ERROR = 500
 
@@ -119,6 +124,7 @@ def call_flow(
             _count_refusal(meter, response, error, now)
             wait = _wait_before_retry(response, error, retries, now)
         if wait is None or retries >= max_retries:
+            _note_failure(meter, error)
             raise error
         retries += 1
         _logger.debug("%s, retry %d of %d in %.1f s", type(error).__name__, retries, max_retries, wait)
@@ -203,6 +209,11 @@ def _count_refusal(meter: Meter | None, response: httpx.Response, error: Excepti
     if meter is not None:
         named = retry_after_seconds(response.headers, now)
         meter.refused(getattr(error, "qwen_reason", None), named)
+
+
+def _note_failure(meter: Meter | None, error: Exception) -> None:
+    if meter is not None and getattr(error, "qwen_reason", None) not in _OF_THE_REQUEST:
+        meter.failed(error)
 
 
 def _wait_before_retry(response: httpx.Response, error: Exception, retries: int, now: float) -> float | None:

@@ -29,7 +29,7 @@ from litellm_qwen_ai.models import PROVIDER, register_with_litellm
 from litellm_qwen_ai.switches import is_on
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import httpx
     from litellm import CustomStreamWrapper
@@ -157,6 +157,17 @@ def async_http(client: Any) -> tuple[httpx.AsyncClient, Any]:
     return owner.client, owner
 
 
+def show_headers(made: Any, headers: Mapping[str, str]) -> None:
+    """Add headers of our own to those of the response that LiteLLM shows, and its proxy passes on.
+
+    Args:
+        made: A `ModelResponse` or LiteLLM's stream wrapper.
+        headers: What to add.
+    """
+    shown = made._hidden_params.get("additional_headers")  # noqa: SLF001  # where LiteLLM's own providers put them
+    made._hidden_params["additional_headers"] = {**(shown or {}), **headers}  # noqa: SLF001  # the same
+
+
 def visible_headers(headers: httpx.Headers) -> dict[str, Any]:
     """Response headers in the form LiteLLM shows them (`_hidden_params["additional_headers"]`)."""
     process = look_up("litellm.litellm_core_utils.core_helpers.process_response_headers")
@@ -205,6 +216,7 @@ def show_stream_headers(wrapper: Any, stream: Any) -> None:
     headers = stream.headers
     wrapper._response_headers = headers  # noqa: SLF001  # where LiteLLM's own providers put them
     wrapper._hidden_params["additional_headers"] = visible_headers(headers)  # noqa: SLF001  # the same
+    show_headers(wrapper, stream.shown)
 
 
 # Adaptation 2: parameters

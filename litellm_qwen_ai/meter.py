@@ -25,7 +25,7 @@ import filelock
 
 from litellm_qwen_ai.oauth.files import FILE_MODE, FOLDER_MODE, POSIX, identity
 from litellm_qwen_ai.oauth.flight import renew_in_child
-from litellm_qwen_ai.tally import QUOTA_SPENT, THROTTLED, Refusal, Tally, Usage
+from litellm_qwen_ai.tally import LONGEST_TEXT, QUOTA_SPENT, THROTTLED, Failure, Refusal, Tally, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +37,8 @@ FOLDER = "meter"
 _MOST_PENDING = 100_000  # requests in memory between two turns
 _MAX_FILE = 256 * 1024  # bytes; a real one has under 8 kB
 _LATEST = 252_000_000_000  # epoch seconds: a date that can still be shown
-_HEADER = "x-qwen-ratelimit-"
+#: LiteLLM gives every header that it does not know this prefix, sooner or later: with it, the name is one.
+_HEADER = "llm_provider-x-qwen-ratelimit-"
 _log = logging.getLogger("litellm_qwen_ai")
 
 
@@ -66,6 +67,7 @@ class Meter:
         self._mutex = threading.Lock()  # held during a turn's file work: nothing on a call's way waits for it
         self._pending: deque[float] = deque(maxlen=_MOST_PENDING)
         self._refusals: deque[Refusal] = deque(maxlen=_MOST_PENDING)
+        self._failure: Failure | None = None
         self._over = False  # the server has accepted a request since the last of them
         self._unsaved = Tally()
         self._asleep = True
@@ -101,6 +103,24 @@ class Meter:
         if self._asleep:
             self._wake()
 
+    def failed(self, error: Exception, *, login_ended: bool = False) -> None:
+        """Note an error for whoever looks after the account.
+
+        Args:
+            error: Its text says what happened and what to do, and holds no secret.
+            login_ended: The server no longer takes the login's refresh token.
+        """
+        self._failure = Failure(self._clock(), str(error)[:LONGEST_TEXT], login_ended)
+        if self._asleep:
+            self._wake()
+
+    def last_failure(self) -> Failure | None:
+        """The account's last failure in any process, as far as it has been written."""
+        with self._mutex:
+            self._take()
+            self._read_if_changed()
+            return self._known().failure
+
     def headers(self) -> dict[str, str]:
         """The counts as response headers, at most one turn old where other processes are concerned."""
         new = len(self._pending)
@@ -133,7 +153,7 @@ class Meter:
                 _log.debug("The quota meter cannot write %s: %s", self._path, error)
             self._sum_up()
             self._asleep = not self._minute
-        if self._asleep and (self._pending or self._refusals):
+        if self._asleep and (self._pending or self._refusals or self._failure):
             self._asleep = False  # counted just now, by somebody who did not see us fall asleep
         return not self._asleep
 
@@ -170,6 +190,8 @@ class Meter:
             self._unsaved.add((self._pending.popleft(),))
         while self._refusals:
             self._unsaved.refuse(self._refusals.popleft())
+        if self._failure is not None:
+            self._unsaved.failure, self._failure = self._failure, None
         if self._over:
             self._over = False
             last = self._known().refusal

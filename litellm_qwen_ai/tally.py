@@ -1,4 +1,4 @@
-"""What the quota meter counts, as plain data: requests by second and by hour, and the last refusal for quota.
+"""What the quota meter keeps, as plain data: requests by second and by hour, last refusal, last failure.
 
 All moments are in epoch seconds. Days are counted from hours, so only time zones of whole hours work.
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 #: China has had no summer time since 1991, so no time zone database is needed.
 PROVIDER_ZONE = timezone(timedelta(hours=8), "Asia/Shanghai")
 THROTTLED, QUOTA_SPENT = "throttled", "quota_spent"
+LONGEST_TEXT = 400  # characters of a failure
 _MINUTE = 60
 _HOUR = 3600
 _KEPT_HOURS = 48
@@ -50,6 +51,21 @@ class Refusal:
         if self.until is not None:
             return self.until
         return self.at + _MINUTE if self.reason == THROTTLED else _midnight_after(self.at, PROVIDER_ZONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The last error of an account that whoever looks after it should know of.
+
+    Attributes:
+        at: When it happened.
+        text: What happened and what to do; no secret is in it.
+        login_ended: The server no longer takes the login's refresh token.
+    """
+
+    at: float
+    text: str
+    login_ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +113,11 @@ class Tally:
     hours: dict[int, int] = field(default_factory=dict)
     refused: dict[int, int] = field(default_factory=dict)
     refusal: Refusal | None = None
+    failure: Failure | None = None
 
     def __bool__(self) -> bool:
-        """Whether anything has been counted."""
-        return bool(self.hours or self.refused or self.refusal)
+        """Whether there is anything to keep."""
+        return bool(self.hours or self.refused or self.refusal or self.failure)
 
     def add(self, times: Iterable[float]) -> None:
         """Count one request at each of these moments."""
@@ -117,7 +134,7 @@ class Tally:
         self.refusal = refusal
 
     def merge(self, other: Tally) -> None:
-        """Add what somebody else has counted; of two refusals the later one stands."""
+        """Add what somebody else has counted; of two refusals or failures the later one stands."""
         for mine, theirs in (
             (self.seconds, other.seconds),
             (self.hours, other.hours),
@@ -127,6 +144,8 @@ class Tally:
                 mine[key] = mine.get(key, 0) + count
         known = [refusal for refusal in (self.refusal, other.refusal) if refusal is not None]
         self.refusal = max(known, key=lambda refusal: (refusal.at, refusal.over), default=None)
+        failures = [failure for failure in (self.failure, other.failure) if failure is not None]
+        self.failure = max(failures, key=lambda failure: failure.at, default=None)
 
     def prune(self, now: float) -> None:
         """Forget what no answer needs any more, and what a clock that was wrong has dated in the future."""
@@ -190,6 +209,7 @@ class Tally:
             _counts(value.get("hours")),
             _counts(value.get("refused")),
             _refusal(value.get("refusal")),
+            _failure(value.get("failure")),
         )
 
 
@@ -226,6 +246,16 @@ def _refusal(value: object) -> Refusal | None:
     if value["reason"] not in {THROTTLED, QUOTA_SPENT} or not isinstance(value["over"], bool):
         raise ValueError("no refusal")
     return Refusal(**value)
+
+
+def _failure(value: object) -> Failure | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or value.keys() != {"at", "text", "login_ended"}:
+        raise ValueError("no failure")
+    if not _is_moment(value["at"]) or not isinstance(value["text"], str):
+        raise ValueError("no failure")
+    return Failure(value["at"], value["text"][:LONGEST_TEXT], login_ended=value["login_ended"] is True)
 
 
 def _is_moment(value: object) -> bool:

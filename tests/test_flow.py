@@ -189,6 +189,9 @@ class _Meter:
     def refused(self, reason: str | None, seconds: float | None) -> None:
         self.told.append(("refused", reason, seconds))
 
+    def failed(self, error: Exception) -> None:
+        self.told.append(("failed", type(error).__name__))
+
 
 def test_the_meter_of_a_login_is_told_of_each_request_and_of_how_it_was_answered() -> None:
     meter: Any = _Meter()
@@ -211,4 +214,14 @@ def test_the_meter_is_told_why_the_quota_is_spent() -> None:
     flow.send(Bearer("first", "http://127.0.0.1/v1", with_login=True, meter=meter))
     with pytest.raises(litellm.RateLimitError):
         flow.send(_answer(403, QUOTA_SPENT))
-    assert meter.told == [("sent",), ("refused", "quota_spent", None)]
+    assert meter.told == [("sent",), ("refused", "quota_spent", None), ("failed", "RateLimitError")]
+
+
+def test_a_request_that_was_wrong_is_no_failure_of_the_account() -> None:
+    meter: Any = _Meter()
+    flow = _flow()
+    next(flow)
+    flow.send(Bearer("first", "http://127.0.0.1/v1", with_login=True, meter=meter))
+    with pytest.raises(litellm.BadRequestError):
+        flow.send(_answer(400, {"error": {"code": "invalid_parameter_error", "message": "bad"}}))
+    assert ("failed", "BadRequestError") not in meter.told

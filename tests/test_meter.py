@@ -74,8 +74,8 @@ def test_the_headers_count_what_is_known_at_once(meter: Meter, path: Path, clock
     meter.turn()
     meter.sent()
     assert meter.headers() == {
-        "x-qwen-ratelimit-used-requests-minute": "3",
-        "x-qwen-ratelimit-used-requests-day": "3",
+        "llm_provider-x-qwen-ratelimit-used-requests-minute": "3",
+        "llm_provider-x-qwen-ratelimit-used-requests-day": "3",
     }
 
 
@@ -89,8 +89,8 @@ def test_the_headers_of_the_first_call_after_a_pause_do_not_show_the_last_minute
     assert meter.is_asleep
     clock.now += 30 * 3600
     meter.sent()
-    assert meter.headers()["x-qwen-ratelimit-used-requests-minute"] == "1"
-    assert meter.headers()["x-qwen-ratelimit-used-requests-day"] == "1"
+    assert meter.headers()["llm_provider-x-qwen-ratelimit-used-requests-minute"] == "1"
+    assert meter.headers()["llm_provider-x-qwen-ratelimit-used-requests-day"] == "1"
 
 
 def test_a_refusal_lasts_until_the_server_accepts_a_request_in_whatever_process(
@@ -124,6 +124,19 @@ def test_a_refusal_after_an_accepted_request_counts_although_neither_was_written
     assert meter.usage().limited
     meter.accepted()
     assert not meter.usage().limited
+
+
+def test_the_last_failure_is_known_to_other_processes_and_kept_short(
+    meter: Meter, path: Path, clock: Clock
+) -> None:
+    meter.failed(ValueError("first"))
+    clock.now += 1
+    meter.failed(ValueError("x" * 5000), login_ended=True)
+    assert not meter.is_asleep
+    meter.turn()
+    failure = Meter(path, clock=clock).last_failure()
+    assert failure is not None
+    assert (failure.at, failure.text, failure.login_ended) == (NOW + 1, "x" * 400, True)
 
 
 @pytest.mark.parametrize("reason", [None, "content_policy", "server_error"])
@@ -165,7 +178,7 @@ def test_a_lock_that_is_held_delays_the_writing_and_not_the_counting(
         meter.turn()
         assert not path.exists()
         meter.sent()
-        assert meter.headers()["x-qwen-ratelimit-used-requests-day"] == "2"
+        assert meter.headers()["llm_provider-x-qwen-ratelimit-used-requests-day"] == "2"
     meter.turn()
     assert read(path).today(NOW) == 2
 

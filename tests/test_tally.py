@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from litellm_qwen_ai.tally import QUOTA_SPENT, THROTTLED, Refusal, Tally
+from litellm_qwen_ai.tally import QUOTA_SPENT, THROTTLED, Failure, Refusal, Tally
 
 #: Thursday, 23:59:30 in UTC; in Beijing it is Friday already, 07:59:30.
 NOW = datetime(2026, 1, 1, 23, 59, 30, tzinfo=timezone.utc).timestamp()
@@ -75,6 +75,13 @@ def test_what_two_processes_count_adds_up_and_the_later_refusal_stands() -> None
     assert usage.limited_reason == THROTTLED
 
 
+def test_of_two_failures_the_later_one_stands() -> None:
+    one, other = Tally(failure=Failure(NOW, "late")), Tally(failure=Failure(NOW - 1, "early"))
+    one.merge(other)
+    other.merge(one)
+    assert one.failure == other.failure == Failure(NOW, "late")
+
+
 def test_what_is_old_or_of_a_wrong_clocks_future_is_forgotten() -> None:
     tally = _tally(NOW, NOW - 61, NOW - 49 * HOUR, NOW + 9999 * HOUR)
     tally.prune(NOW)
@@ -85,6 +92,7 @@ def test_what_is_old_or_of_a_wrong_clocks_future_is_forgotten() -> None:
 def test_the_form_on_disk_is_read_back() -> None:
     tally = _tally(NOW, NOW)
     tally.refuse(Refusal(NOW, NOW + 1.5, THROTTLED))
+    tally.failure = Failure(NOW, "It broke.", login_ended=True)
     assert Tally.from_json(tally.to_json()) == tally
     assert Tally.from_json(Tally().to_json()) == Tally()
 
@@ -104,6 +112,8 @@ BASE = '{"format": 1, "seconds": {}, "hours": {}, "refused": {}, "refusal": '
         '{"format": 1, "seconds": {}, "hours": {"1": -1}, "refused": {}}',
         '{"format": 1, "seconds": {}, "hours": {"1": true}, "refused": {}}',
         BASE + '{"at": 1}}',
+        BASE + 'null, "failure": {"at": 1, "text": 2, "login_ended": false}}',
+        BASE + 'null, "failure": "x"}',
         BASE + '{"at": NaN, "until": null, "reason": "throttled", "over": false}}',
         BASE + '{"at": 1, "until": 1e300, "reason": "throttled", "over": false}}',
         BASE + '{"at": 1, "until": null, "reason": "<script>", "over": false}}',

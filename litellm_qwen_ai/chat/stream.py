@@ -46,6 +46,7 @@ class _Shell:
         self, *, model: str, with_login: bool, timeout: float | None, secrets: Iterable[str]
     ) -> None:
         self.headers: Mapping[str, str] = httpx.Headers()
+        self.shown: Mapping[str, str] = {}  # headers of our own, for whoever shows the server's
         self._model = model
         self._with_login = with_login
         self._timeout = timeout

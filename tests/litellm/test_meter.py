@@ -1,0 +1,106 @@
+"""Calls through LiteLLM are counted for the account that sent them, and the counts are shown."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import litellm
+import pytest
+
+from litellm_qwen_ai.meter import meter_for
+from litellm_qwen_ai.sandbox import Sandbox
+
+MESSAGES = [{"role": "user", "content": "ping"}]
+OURS = "llm_provider-x-qwen-ratelimit-"
+USED = OURS + "used-requests-"
+
+
+def _shown(answer: Any) -> dict[str, str]:
+    headers = answer._hidden_params["additional_headers"]
+    return {name: value for name, value in headers.items() if name.startswith(OURS)}
+
+
+def _call(**more: Any) -> Any:
+    return litellm.completion("qwen_ai/coder-model", messages=MESSAGES, **more)
+
+
+def test_an_answer_says_how_many_requests_were_sent(login: Path) -> None:
+    assert login.exists()
+    assert _shown(_call()) == {USED + "minute": "1", USED + "day": "1"}
+    second = _call()
+    assert _shown(second) == {USED + "minute": "2", USED + "day": "2"}
+    assert "llm_provider-content-type" in second._hidden_params["additional_headers"]
+
+
+@pytest.mark.usefixtures("login")
+async def test_so_does_an_async_answer_and_an_async_stream() -> None:
+    answer = await litellm.acompletion("qwen_ai/coder-model", messages=MESSAGES)
+    assert _shown(answer) == {USED + "minute": "1", USED + "day": "1"}
+    stream = await litellm.acompletion("qwen_ai/coder-model", messages=MESSAGES, stream=True)
+    assert _shown(stream) == {USED + "minute": "2", USED + "day": "2"}
+    assert [chunk async for chunk in stream]
+    await litellm.close_litellm_async_clients()
+
+
+@pytest.mark.usefixtures("login", "waits")
+def test_every_request_that_is_sent_counts_retries_too(sandbox: Sandbox, login: Path) -> None:
+    sandbox.answer_next("chat", "throttled")
+    sandbox.answer_next("chat", "server_error")
+    list(_call(stream=True))
+    usage = meter_for(login).usage()
+    assert usage.requests_today == len(sandbox.requests_to("chat")) == 3
+    assert (usage.refused_today, usage.limited) == (1, False)
+
+
+def test_a_spent_quota_is_known_until_a_request_is_accepted(sandbox: Sandbox, login: Path) -> None:
+    sandbox.answer_next("chat", "quota_spent")
+    with pytest.raises(litellm.RateLimitError):
+        _call()
+    meter = meter_for(login)
+    usage = meter.usage()
+    assert (usage.limited, usage.limited_reason, usage.limited_until) == (
+        True,
+        "quota_spent",
+        usage.day_ends_at,
+    )
+    failure = meter.last_failure()
+    assert failure is not None
+    assert "Free allocated quota exceeded" in failure.text
+    _call()
+    assert not meter.usage().limited
+
+
+def test_each_account_is_counted_for_itself(accounts: Any, sandbox: Sandbox, token_dir: Path) -> None:
+    assert accounts
+    assert sandbox.url
+    _call(qwen_account="alice")
+    _call(qwen_account="alice")
+    _call(qwen_account="bob")
+    counts = [meter_for(token_dir / f"{name}.json").usage().requests_today for name in ("alice", "bob")]
+    assert counts == [2, 1]
+
+
+def test_a_key_is_not_counted(sandbox: Sandbox, login: Path) -> None:
+    answer = _call(api_key="sk-sandbox", api_base=sandbox.api_base)
+    assert _shown(answer) == {}
+    assert meter_for(login).usage().requests_today == 0
+
+
+def test_a_login_that_has_ended_is_noted_for_its_keeper(sandbox: Sandbox, token_dir: Path) -> None:
+    file = sandbox.write_credentials(token_dir, lifetime=-60)
+    sandbox.revoke()
+    with pytest.raises(litellm.AuthenticationError):
+        asyncio.run(litellm.acompletion("qwen_ai/coder-model", messages=MESSAGES))
+    failure = meter_for(file).last_failure()
+    assert failure is not None
+    assert failure.login_ended
+    assert "has ended" in failure.text
+
+
+def test_a_meter_that_cannot_write_fails_no_call(login: Path) -> None:
+    (login.parent / "meter").write_text("a file is in the way")
+    answers = [_shown(_call())[USED + "day"] for _ in range(2)]
+    meter_for(login).turn()
+    assert [*answers, _shown(_call())[USED + "day"]] == ["1", "2", "3"]
