@@ -17,7 +17,7 @@ Messages = list[dict[str, Any]]
 class Client(Protocol):
     """One lane. `more` are OpenAI parameters."""
 
-    def prepare(self, streams: int, chunks: int) -> None:
+    def prepare(self, streams: int, chunks: int, pace: float) -> None:
         """What a lane without a server needs to know before its clock runs."""
 
     def call(self, messages: Messages, **more: Any) -> Any:
@@ -39,7 +39,7 @@ class Client(Protocol):
 class _OpenAIShape:
     """What the lanes share whose chunks have OpenAI's shape."""
 
-    def prepare(self, streams: int, chunks: int) -> None:
+    def prepare(self, streams: int, chunks: int, pace: float) -> None:
         """Nothing to do: a server answers."""
 
     def text(self, chunk: Any) -> str:
@@ -85,8 +85,8 @@ class Floor(LiteLLM):
         super().__init__(model)
         self._handler = importlib.import_module("bench.floor").install()
 
-    def prepare(self, streams: int, chunks: int) -> None:
-        self._handler.prepare(streams, chunks)
+    def prepare(self, streams: int, chunks: int, pace: float) -> None:
+        self._handler.prepare(streams, chunks, pace)
 
 
 class OpenAISDK(_OpenAIShape):
@@ -121,7 +121,7 @@ class RawAiohttp:
         self._url = f"{base_url}/chat/completions"
         self._session: Any = None
 
-    def prepare(self, streams: int, chunks: int) -> None:
+    def prepare(self, streams: int, chunks: int, pace: float) -> None:
         """Nothing to do: a server answers."""
 
     def call(self, messages: Messages, **more: Any) -> Any:

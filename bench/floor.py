@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import time
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -29,16 +32,18 @@ class FloorHandler(CustomLLM):
     def __init__(self) -> None:
         super().__init__()
         self._streams: deque[list[ModelResponseStream]] = deque()
-        self._chunks = 16
+        chunks, pace = os.environ.get("BENCH_FLOOR", "16 0").split()  # for a proxy, which nobody prepares
+        self._chunks, self._pace = int(chunks), float(pace)
 
-    def prepare(self, streams: int, chunks: int) -> None:
+    def prepare(self, streams: int, chunks: int, pace: float) -> None:
         """Make the chunks of the next streams now.
 
         Args:
             streams: How many streams; more than that make their chunks when they start.
             chunks: Content chunks in each.
+            pace: Seconds to wait after each, as a server would.
         """
-        self._chunks = chunks
+        self._chunks, self._pace = chunks, pace
         self._streams = deque(_chunks(chunks) for _ in range(streams))
 
     def completion(self, *_: Any, **call: Any) -> ModelResponse:
@@ -48,13 +53,18 @@ class FloorHandler(CustomLLM):
         return _whole(call["model_response"])
 
     def streaming(self, *_: Any, **__: Any) -> Iterator[Any]:
-        return iter(self._next())
+        for chunk in self._next():
+            yield chunk
+            if self._pace:
+                time.sleep(self._pace)
 
     async def astreaming(  # type: ignore[override]  # a generator; LiteLLM declares a coroutine
         self, *_: Any, **__: Any
     ) -> AsyncIterator[Any]:
         for chunk in self._next():
             yield chunk
+            if self._pace:
+                await asyncio.sleep(self._pace)
 
     def _next(self) -> list[ModelResponseStream]:
         return self._streams.popleft() if self._streams else _chunks(self._chunks)

@@ -135,9 +135,9 @@ async def concurrent_calls(client: Client, width: int, count: int) -> dict[str, 
     return {"calls_per_second": count / took, "p99": times[int(len(times) * 0.99)]}
 
 
-def sync_stream(client: Client, chunks: int) -> dict[str, float]:
+def sync_stream(client: Client, chunks: int, pace: float) -> dict[str, float]:
     """CPU seconds per content chunk sent, and how many arrived as chunks of their own."""
-    client.prepare(1, chunks)
+    client.prepare(1, chunks, pace)
     arrived: list[str] = []
 
     def read() -> None:
@@ -147,9 +147,9 @@ def sync_stream(client: Client, chunks: int) -> dict[str, float]:
     return {"cpu": cpu / chunks, "arrived": _checked(arrived, chunks)}
 
 
-async def async_streams(client: Client, width: int, chunks: int) -> dict[str, float]:
+async def async_streams(client: Client, width: int, chunks: int, pace: float) -> dict[str, float]:
     """CPU seconds per content chunk sent, `width` streams at once; the chunks that arrived of one."""
-    client.prepare(width, chunks)
+    client.prepare(width, chunks, pace)
     arrived: list[float] = []
 
     async def read() -> None:
@@ -163,7 +163,9 @@ async def async_streams(client: Client, width: int, chunks: int) -> dict[str, fl
     return {"cpu": cpu / chunks / width, "arrived": min(arrived)}
 
 
-async def first_content(client: Client, width: int, repeats: int, chunks: int) -> dict[str, float]:
+async def first_content(
+    client: Client, width: int, repeats: int, chunks: int, pace: float
+) -> dict[str, float]:
     """Seconds from the call to its first content: the median over `width` streams begun together."""
     times: list[float] = []
 
@@ -175,7 +177,7 @@ async def first_content(client: Client, width: int, repeats: int, chunks: int) -
                 times.append(time.perf_counter() - began)
 
     for _ in range(repeats):
-        client.prepare(width, chunks)
+        client.prepare(width, chunks, pace)
         await asyncio.gather(*(read() for _ in range(width)))
         await _arest()
     times.sort()

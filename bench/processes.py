@@ -23,9 +23,10 @@ class Worker:
         lane: Its name.
         base_url: The upstream.
         folder: Where the made-up logins are.
+        pinned: Whether it is kept off the upstream's core.
     """
 
-    def __init__(self, lane: str, base_url: str, folder: Path) -> None:
+    def __init__(self, lane: str, base_url: str, folder: Path, *, pinned: bool = True) -> None:
         self.lane = lane
         self._log = (folder / f"{lane.replace('/', '-').replace(' ', '')}.log").open("w+")
         self._process = subprocess.Popen(
@@ -36,7 +37,8 @@ class Worker:
             text=True,
             env=environment(folder),
         )
-        pin(self._process.pid, cores()[1])
+        low, high = cores()
+        pin(self._process.pid, high if pinned else low | high)
 
     def tell(self, what: str, **arguments: Any) -> None:
         """Give a command; `answer` waits for what comes of it."""
@@ -64,7 +66,7 @@ class Worker:
         self.tell(what, **arguments)
         return self.answer()
 
-    def end(self) -> None:
+    def close(self) -> None:
         """End the process."""
         self._process.terminate()
         self._process.communicate()
@@ -80,13 +82,12 @@ def workers(lanes: Sequence[str], base_url: str, folder: Path) -> Iterator[dict[
         base_url: The upstream.
         folder: Where the made-up logins are.
     """
-    started = {lane: Worker(lane, base_url, folder) for lane in lanes}
-    try:
+    with contextlib.ExitStack() as stack:
+        started = {
+            lane: stack.enter_context(contextlib.closing(Worker(lane, base_url, folder))) for lane in lanes
+        }
         for worker in started.values():
             worker.tell("_warm_up")
         for worker in started.values():
             worker.answer()
         yield started
-    finally:
-        for worker in started.values():
-            worker.end()

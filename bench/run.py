@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 Figures = dict[str, list[dict[str, float]]]
 
 
+_BEGAN = time.monotonic()
+
+
 def say(text: str) -> None:
-    """Progress, on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    """Progress, on stderr, with the seconds since the start."""
+    print(f"{time.monotonic() - _BEGAN:4.0f} s  {text}", file=sys.stderr, flush=True)
 
 
 def rotated(lanes: Sequence[str], by: int) -> list[str]:
@@ -46,21 +49,20 @@ def run_jobs(
     figures: Figures = {}
     remarks: list[str] = []
     for number in range(rounds):
-        began = time.monotonic()
         for place, job in enumerate(jobs):
             if number >= job.rounds:
                 continue
             upstream.mode(chunks=job.chunks, pace=job.pace)
             taken: dict[str, dict[str, float]] = {}
             for lane in rotated([one for one in job.lanes if one in workers], number + place):
-                answer = workers[lane].ask(job.what, **job.arguments)
+                answer = workers[lane].ask(job.what, **job.for_lane())
                 if job.alone and answer["arrived"] != job.chunks:
                     merged = job.chunks - int(answer["arrived"])
                     remarks.append(f"{', '.join(job.rows.values())}: {lane} merged {merged} of {job.chunks}")
                 taken[lane] = answer
             for name, row in job.rows.items():
                 figures.setdefault(row, []).append({lane: one[name] for lane, one in taken.items()})
-        say(f"round {number + 1} of {rounds}: {time.monotonic() - began:.0f} s")
+        say(f"round {number + 1} of {rounds}")
     return figures, remarks
 
 

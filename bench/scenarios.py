@@ -90,10 +90,16 @@ class Job:
     rounds: int = 99
     alone: bool = False
 
+    def for_lane(self) -> dict[str, Any]:
+        """The function's arguments; a function that streams is told what the upstream does."""
+        if "stream" not in self.what and self.what != "first_content":
+            return self.arguments
+        return {**self.arguments, "chunks": self.chunks, "pace": self.pace / 1e6}
+
 
 _SYNC = tuple(lane.name for lane in LANES if lane.sync)
-#: Slow enough that the slowest lane has read one chunk before the next is sent, on a machine twice as slow.
-_PACE = 1500
+#: Microseconds: slow enough that the slowest lane has read one chunk before the next is sent.
+_PACE = 1000
 STREAM = 2000
 
 FULL = (
@@ -104,19 +110,19 @@ FULL = (
         "concurrent_calls", {"calls_per_second": "calls-128", "p99": "p99-128"}, {"width": 128, "count": 640}
     ),
     Job("async_calls", {"cpu": "conversation"}, {"count": 8, "size": 230_000}),
-    Job("first_content", {"seconds": "first-content"}, {"width": 1, "repeats": 20, "chunks": 8}, 8, 1000),
+    Job("first_content", {"seconds": "first-content"}, {"width": 1, "repeats": 20}, 8, 1000),
     Job(
         "first_content",
         {"seconds": "first-content-32"},
-        {"width": 32, "repeats": 2, "chunks": 40},
-        chunks=40,
+        {"width": 32, "repeats": 3},
+        chunks=24,
         pace=20_000,
     ),
-    Job("async_streams", {"cpu": "burst-stream"}, {"width": 1, "chunks": STREAM}, STREAM),
+    Job("async_streams", {"cpu": "burst-stream"}, {"width": 1}, STREAM),
     Job(
         "async_streams",
         {"cpu": "async-stream"},
-        {"width": 1, "chunks": STREAM},
+        {"width": 1},
         chunks=STREAM,
         pace=_PACE,
         rounds=3,
@@ -125,7 +131,7 @@ FULL = (
     Job(
         "sync_stream",
         {"cpu": "sync-stream"},
-        {"chunks": STREAM},
+        {},
         chunks=STREAM,
         pace=_PACE,
         lanes=_SYNC,
@@ -134,7 +140,7 @@ FULL = (
     ),
 )
 
-_QUICK_STREAM = 500
+_QUICK_STREAM = 400
 QUICK_LANES = (BASE, OURS, "qwen_ai/ key", FLOOR)
 
 
@@ -146,7 +152,7 @@ def quick() -> tuple[Job, ...]:
         arguments = dict(job.arguments)
         chunks = job.chunks
         if chunks == STREAM:
-            chunks = arguments["chunks"] = _QUICK_STREAM
+            chunks = _QUICK_STREAM
         if "count" in arguments and "width" in arguments:
             arguments["count"] //= 2
         jobs.append(Job(job.what, job.rows, arguments, chunks, job.pace, lanes, job.rounds, job.alone))

@@ -7,6 +7,7 @@ anything else, so that the report can say how far it was from being the bottlene
 from __future__ import annotations
 
 import contextlib
+import functools
 import http.client
 import os
 import shutil
@@ -113,6 +114,7 @@ def _read_until(connection: socket.socket, end: bytes) -> None:
         tail = (tail + data)[-len(end) :]
 
 
+@functools.cache  # of the whole machine: before this process is kept on some of them
 def cores() -> tuple[set[int], set[int]]:
     """The cores for the upstream (and whoever loads a proxy) and those for what is measured."""
     if not hasattr(os, "sched_getaffinity"):

@@ -42,7 +42,7 @@ def _warm_up(lane: Client, loop: asyncio.AbstractEventLoop) -> None:
             lane.call(measure.SHORT)
             list(lane.stream(measure.SHORT))
     loop.run_until_complete(measure.concurrent_calls(lane, 4, 8))
-    loop.run_until_complete(measure.first_content(lane, 2, 2, 16))
+    loop.run_until_complete(measure.first_content(lane, 2, 2, 16, 0))
 
 
 def main() -> None:
