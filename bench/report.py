@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import os
 import platform
 from pathlib import Path
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
 
 RESULTS = Path(__file__).with_name("results")
 _NAMES = [lane.name for lane in LANES]
+
+
+def last() -> dict[str, Any]:
+    """The last full run's results, as committed."""
+    results: dict[str, Any] = json.loads((RESULTS / "latest.json").read_text(encoding="utf-8"))
+    return results
 
 
 def machine() -> str:
@@ -126,10 +133,61 @@ def as_text(results: Mapping[str, Any]) -> str:
 
 
 def as_markdown(results: Mapping[str, Any]) -> str:
-    """The same for README.md."""
-    heading, *lines = table(results)
+    """The lanes side by side, for README.md; our lane in bold."""
+    lanes = [BASE, OURS, *(name for name in _NAMES if name not in {BASE, OURS})]
+    cells = [["Measure", *(f"**{name}**" if name == OURS else name for name in lanes)]]
+    for row in ROWS:
+        stored = results["rows"].get(row.key)
+        if stored is not None:
+            line = [_cell(row, stored, name) for name in lanes]
+            line[0] = _figure(row, stored["medians"].get(BASE))
+            line[1] = f"**{line[1]}**"
+            cells.append([row.title, *line])
+    return _markdown(cells)
+
+
+def targets(results: Mapping[str, Any]) -> str:
+    """Our lane against its targets, for docs/performance.md."""
+    cells = [["Measure", OURS, FLOOR, "must", "aim", "reached"]]
+    for row in ROWS:
+        stored = results["rows"].get(row.key)
+        if stored is not None:
+            line = [row.title, _cell(row, stored, OURS), _cell(row, stored, FLOOR)]
+            cells.append([*line, _target(row, row.must), _target(row, row.aim), verdict(row, stored)])
+    return _markdown(cells)
+
+
+def growth(results: Mapping[str, Any]) -> str:
+    """The exponents of the growth curves, for docs/performance.md."""
+    found = results.get("growth")
+    if not found:
+        return "Not measured.\n"
+    cells = [
+        [
+            "CPU of a call against",
+            "from",
+            "to",
+            f"{BASE}: exponent",
+            f"{OURS}: exponent",
+            "steepest step",
+            "first",
+            "last",
+        ]
+    ]
+    for curve in found["curves"].values():
+        lanes, sizes = curve["lanes"], curve["sizes"]
+        exponents = [f"{lanes[name]['exponent']:.2f}" if name in lanes else "" for name in (BASE, OURS)]
+        exponents.append(f"{lanes[OURS]['steepest']:.2f}")
+        ends = [f"{lanes[OURS]['cpu'][end] * 1000:,.1f} ms" for end in (0, -1)]
+        cells.append([curve["title"], f"{sizes[0]:,}", f"{sizes[-1]:,}", *exponents, *ends])
+    held = ", ".join(f"{lane} {size / 1000:,.0f} kB" for lane, size in found["bytes_per_stream"].items())
+    return f"{_markdown(cells)}\nMemory of each open stream (resident, over 500 of them): {held}.\n"
+
+
+def _markdown(cells: list[list[str]]) -> str:
+    heading, *lines = cells
     rows = [heading, ["---"] * len(heading), *lines]
-    return "\n".join(f"| {' | '.join(row)} |".replace("|  |", "| |") for row in rows) + "\n"
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
 
 def notes(results: Mapping[str, Any]) -> list[str]:
@@ -137,7 +195,7 @@ def notes(results: Mapping[str, Any]) -> list[str]:
     limit = results["upstream"]
     return [
         (
-            f"{BASE} in figures, the others as ratios to it in the same run: the median of "
+            f"Of {BASE} the figures, of the others their ratios to it in the same run: the median of "
             f"{results['rounds']} rounds (its quartiles). {FLOOR}: LiteLLM without any provider."
         ),
         f"Machine: {results['machine']}",

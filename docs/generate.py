@@ -1,4 +1,4 @@
-"""Makes the parts of README.md that could go stale: `make docs` writes them, a test compares them.
+"""Makes the parts of README.md and performance.md that could go stale: `make docs` writes, a test compares.
 
 A part stands between `<!-- made: NAME -->` and `<!-- end -->`. Transcripts come from real runs against the
 sandbox, with this machine's addresses and paths replaced by those that a user would see.
@@ -14,6 +14,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+sys.path.insert(0, str(Path(__file__).parents[1]))  # bench is no installed package
+
+from bench import report
 from litellm_qwen_ai.models import CATALOGUE
 from litellm_qwen_ai.sandbox import Sandbox
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+PERFORMANCE = ROOT / "docs" / "performance.md"
 USERS_FOLDER = "/home/you/.config/litellm/qwen_ai"
 USERS_CODE = "K7QX2MPB"
 USERS_SERVER = "https://chat.qwen.ai"
@@ -63,20 +67,35 @@ def status() -> str:
     return _console([["status"]], logged_in=True)
 
 
+def speed() -> str:
+    """The benchmark's table, from the last full run that was committed."""
+    results = report.last()
+    reading, machine, *_ = report.notes(results)
+    return f"{report.as_markdown(results)}\n{reading} {machine}.\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "models": models,
     "config": config,
     "help": help_text,
     "login": login,
     "status": status,
+    "speed": speed,
+}
+#: Those of docs/performance.md.
+SPEED_PARTS: dict[str, Callable[[], str]] = {
+    "targets": lambda: report.targets(report.last()),
+    "growth": lambda: report.growth(report.last()),
+    "notes": lambda: "\n".join(f"- {note}" for note in report.notes(report.last())) + "\n",
 }
 
 
 def made(text: str) -> str:
     """`text` with every part made anew."""
+    makers = {**PARTS, **SPEED_PARTS}
 
     def fresh(match: re.Match[str]) -> str:
-        return f"{match[1]}{PARTS[match['name']]()}{match[4]}"
+        return f"{match[1]}{makers[match['name']]()}{match[4]}"
 
     return PART.sub(fresh, text)
 
@@ -118,4 +137,5 @@ def as_a_user_sees_it(text: str, sandbox: Sandbox, token_dir: Path) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(made(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in (README, PERFORMANCE):
+        page.write_text(made(page.read_text(encoding="utf-8")), encoding="utf-8")

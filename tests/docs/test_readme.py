@@ -85,6 +85,13 @@ def test_the_made_parts_are_fresh() -> None:
     assert generator.made(README) == README, "run `make docs`"
 
 
+def test_the_made_parts_of_the_page_on_performance_are_fresh() -> None:
+    generator, page = _generator(), (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    names = [match["name"] for match in generator.PART.finditer(page)]
+    assert sorted(names) == sorted(generator.SPEED_PARTS), "a part is missing in docs/performance.md"
+    assert generator.made(page) == page, "run `make docs`"
+
+
 def test_every_console_block_is_a_made_part() -> None:
     made = "".join(match["text"] for match in _generator().PART.finditer(README))
     assert made.count("```console") == sum(language == "console" for language, _ in BLOCKS)
