@@ -79,6 +79,11 @@ class BearerSource:
         return self._settings
 
     @property
+    def settings(self) -> Settings:
+        """What the environment said when the call began."""
+        return self._settings
+
+    @property
     def can_renew(self) -> bool:
         """Whether a refused bearer can be replaced: a login can, a key cannot."""
         return self._key is None

@@ -174,7 +174,12 @@ class Call:
     def _of_stream(self) -> dict[str, Any]:
         """What both stream shells are told of the call."""
         timeout = self.timeout if isinstance(self.timeout, (int, float)) else None
-        return {"model": self.model, "with_login": self.source.can_renew, "timeout": timeout}
+        return {
+            "model": self.model,
+            "with_login": self.source.can_renew,
+            "timeout": timeout,
+            "merge": self.source.settings.coalesce and _asks_for_one(self.optional_params),
+        }
 
     def _log_answer(self, text: str) -> None:
         if self.logging_obj is not None:
@@ -249,6 +254,13 @@ class Call:
         return client.build_request(
             "POST", request.url, headers=request.headers, content=request.body, **timeout
         )
+
+
+def _asks_for_one(params: dict[str, Any]) -> bool:
+    """Whether one answer is asked for: several in one stream keep every delta apart."""
+    more = params.get("extra_body")
+    asked = more.get("n", params.get("n")) if isinstance(more, dict) else params.get("n")
+    return asked in (None, 1)
 
 
 def _in_router(litellm_params: dict[str, Any]) -> bool:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 import pytest
 
+from litellm_qwen_ai import settings
 from litellm_qwen_ai.oauth import CorruptCredentialsError, NotLoggedInError, Session
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.settings import Settings
@@ -19,6 +21,7 @@ def test_nothing_set_means_qwens_own_service_and_the_users_config_folder() -> No
     assert settings.oauth_base_url == "https://chat.qwen.ai"
     assert settings.api_base is None
     assert settings.api_key is None
+    assert settings.coalesce is True
     assert settings.host_adaptations is True
 
 
@@ -31,6 +34,7 @@ def test_every_variable_is_read() -> None:
             "QWEN_OAUTH_CLIENT_ID": "client",
             "QWEN_API_BASE": "https://api.example/v1",
             "QWEN_API_KEY": "sk-key",
+            "QWEN_COALESCE": "0",
             "QWEN_HOST_ADAPTATIONS": "0",
         }
     )
@@ -39,12 +43,13 @@ def test_every_variable_is_read() -> None:
     assert settings.oauth_client_id == "client"
     assert settings.api_base == "https://api.example/v1"
     assert settings.api_key == "sk-key"
+    assert settings.coalesce is False
     assert settings.host_adaptations is False
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:
     names = ("TOKEN_DIR", "AUTH_FILE", "OAUTH_BASE_URL", "OAUTH_CLIENT_ID", "API_BASE", "API_KEY")
-    empty = {f"QWEN_{name}": " " for name in (*names, "HOST_ADAPTATIONS")}
+    empty = {f"QWEN_{name}": " " for name in (*names, "COALESCE", "HOST_ADAPTATIONS")}
     assert Settings.from_environment(empty) == Settings.from_environment({})
 
 
@@ -64,6 +69,27 @@ def test_the_environment_is_read_anew_each_time(monkeypatch: pytest.MonkeyPatch)
     assert Settings.from_environment().api_base == "https://one.example/v1"
     monkeypatch.setenv("QWEN_API_BASE", "https://two.example/v1")
     assert Settings.from_environment().api_base == "https://two.example/v1"
+
+
+def test_every_variable_that_counts_makes_new_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    read: set[str] = set()
+
+    class Watched(dict[str, str]):
+        def get(self, name: str, default: Any = None) -> Any:
+            read.add(name)
+            return default
+
+    Settings.from_environment(Watched())
+    assert read == {name for name in settings._READ if name.startswith("QWEN_")}
+    monkeypatch.delenv("QWEN_TOKEN_DIR", raising=False)
+    before = Settings.from_environment()
+    assert Settings.from_environment() is before
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    folder = Path(platformdirs.user_config_dir("litellm", appauthor=False)) / "qwen_ai"
+    assert Settings.from_environment().token_dir == folder
 
 
 def test_the_key_is_in_no_representation() -> None:

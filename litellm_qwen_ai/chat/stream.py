@@ -43,13 +43,14 @@ class _Shell:
     """What both shells share: the decoder, the chunks it has ready and how the stream ended."""
 
     def __init__(
-        self, *, model: str, with_login: bool, timeout: float | None, secrets: Iterable[str]
+        self, *, model: str, with_login: bool, timeout: float | None, secrets: Iterable[str], merge: bool
     ) -> None:
         self.headers: Mapping[str, str] = httpx.Headers()
         self.shown: Mapping[str, str] = {}  # headers of our own, for whoever shows the server's
         self._model = model
         self._with_login = with_login
         self._timeout = timeout
+        self._merge = merge
         self._secrets = secrets  # not copied: the opener may add the bearer that it sent
         self._response: httpx.Response | None = None
         self._decoder: StreamDecoder | None = None
@@ -65,7 +66,11 @@ class _Shell:
         self._response = response
         self.headers = response.headers
         self._decoder = StreamDecoder(
-            model=self._model, with_login=self._with_login, headers=response.headers, secrets=self._secrets
+            model=self._model,
+            with_login=self._with_login,
+            headers=response.headers,
+            secrets=self._secrets,
+            merge=self._merge,
         )
         return self._decoder
 
@@ -117,12 +122,13 @@ class ChatStream(_Shell):
         with_login: True if the call is made with a login.
         timeout: The limit in force, in seconds, for messages only.
         secrets: Values that must not appear in error messages; may grow until the stream is connected.
+        merge: Whether text deltas that were read together become one chunk.
 
     Attributes:
         headers: Response headers; empty before `connect`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all keyword, most optional
         self,
         opener: Callable[[], httpx.Response],
         *,
@@ -130,8 +136,9 @@ class ChatStream(_Shell):
         with_login: bool,
         timeout: float | None = None,
         secrets: Iterable[str] = (),
+        merge: bool = False,
     ) -> None:
-        super().__init__(model=model, with_login=with_login, timeout=timeout, secrets=secrets)
+        super().__init__(model=model, with_login=with_login, timeout=timeout, secrets=secrets, merge=merge)
         self._opener = opener
         self._body: Iterator[bytes] | None = None
 
@@ -202,6 +209,7 @@ class AsyncChatStream(_Shell):
         with_login: True if the call is made with a login.
         timeout: The limit in force, in seconds, for messages only.
         secrets: Values that must not appear in error messages; may grow until the stream is connected.
+        merge: Whether text deltas that were read together become one chunk.
         drain_seconds: How long to wait for the end of the body after `[DONE]`.
 
     Attributes:
@@ -219,9 +227,10 @@ class AsyncChatStream(_Shell):
         with_login: bool,
         timeout: float | None = None,
         secrets: Iterable[str] = (),
+        merge: bool = False,
         drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
-        super().__init__(model=model, with_login=with_login, timeout=timeout, secrets=secrets)
+        super().__init__(model=model, with_login=with_login, timeout=timeout, secrets=secrets, merge=merge)
         self._opener = opener
         self._drain_seconds = drain_seconds
         self._body: AsyncIterator[bytes] | None = None

@@ -1,0 +1,37 @@
+"""How a LiteLLM call is read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import litellm_qwen_ai
+from litellm_qwen_ai.call import Call
+
+CALL: dict[str, Any] = {"model": "coder-model", "messages": [], "api_key": "sk-key"}
+
+
+def _merges(**params: Any) -> bool:
+    call = Call.of(litellm_qwen_ai.handler, {**CALL, "optional_params": params}, stream=True)
+    merge: bool = call._of_stream()["merge"]
+    return merge
+
+
+@pytest.mark.parametrize(
+    ("params", "merges"),
+    [
+        ({}, True),
+        ({"n": 1}, True),
+        ({"n": 2}, False),
+        ({"extra_body": {"n": 2}}, False),
+        ({"n": 2, "extra_body": {"n": 1}}, True),
+    ],
+)
+def test_deltas_are_merged_where_one_answer_is_asked_for(params: dict[str, Any], merges: bool) -> None:
+    assert _merges(**params) is merges
+
+
+def test_a_variable_keeps_deltas_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QWEN_COALESCE", "0")
+    assert not _merges()
