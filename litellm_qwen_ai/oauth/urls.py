@@ -37,12 +37,32 @@ def checked_url(url: str, name: str) -> str:
 def api_base_of(resource_url: str) -> str:
     """The chat base URL behind a login's `resource_url`: `portal.qwen.ai` -> `https://portal.qwen.ai/v1`.
 
+    A server wrote it, so it may not lead into the user's own network: besides a name (which is not looked up)
+    only a public address or one of this machine is taken. `QWEN_API_BASE` is the user's and may name any.
+
     Raises:
         ConfigurationError: No token may be sent there.
     """
     absolute = resource_url if "://" in resource_url else f"https://{resource_url}"
     url = checked_url(absolute, "the login's resource_url")
+    host = urlsplit(url).hostname or ""
+    if _is_private(host):
+        raise ConfigurationError(
+            f"the login's resource_url cannot be used: {host!r} is no public address. If it is right all the "
+            "same, set QWEN_API_BASE to it."
+        )
     return url if url.endswith("/v1") else f"{url}/v1"
+
+
+def _is_private(host: str) -> bool:
+    """Whether a host is an address of a private network, or a number that a resolver could take for one."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        last = host.rstrip(".").rpartition(".")[2].lower()
+        return last.isdigit() or last.startswith("0x")  # 10.1, 0x0a000001: old spellings of addresses
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    return not (mapped.is_loopback or mapped.is_global) or mapped.is_multicast
 
 
 def _fault(url: str) -> str | None:

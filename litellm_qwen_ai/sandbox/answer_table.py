@@ -22,6 +22,9 @@ _CAPTCHA_HTML = (
     "<body><div id='captcha'>Slide to verify that you are a person</div></body></html>"
 )
 _ELSEWHERE = {"location": "https://elsewhere.invalid/login"}
+_HUGE = b'{"filler": "' + b"x" * 1_000_000 + b'"}'
+_DEEP = b"[" * 100_000
+_NOT_UTF8 = b'{"access_token": "\xff\xfe", "choices": "\xff"}'
 
 
 def _html(title: str) -> str:
@@ -50,10 +53,12 @@ _BAD_DAY: Mapping[str, Answer] = {
     "empty": Answer("nothing at all with status 200", 200, b""),
     "not_json": Answer("text that is no JSON, announced as JSON", 200, b"service busy"),
     "json_list": Answer("JSON of the wrong shape", 200, b"[]"),
-    "invalid_utf8": Answer(
-        "bytes that are no UTF-8, announced as JSON", 200, b'{"access_token": "\xff\xfe"}'
+    "invalid_utf8": Answer("bytes that are no UTF-8, announced as JSON", 200, _NOT_UTF8),
+    "deeply_nested": Answer("JSON nested beyond what parsers take", 200, _DEEP),
+    "huge": Answer("a megabyte of nothing", 200, _HUGE),
+    "packed": Answer(
+        "an encoding that nobody asked for", 200, b"\x1f\x8b\x08\x00", {"content-encoding": "gzip"}
     ),
-    "deeply_nested": Answer("JSON nested beyond what parsers take", 200, b"[" * 100_000),
     "redirect": Answer("leads to another host; not to be followed", 302, b"", _ELSEWHERE),
     "cut": Answer("the connection breaks without an answer", cut=True),
     "cut_body": Answer(
@@ -65,6 +70,23 @@ _BAD_DAY: Mapping[str, Answer] = {
     ),
     "error_in_200": Answer(
         "status 200 with an OAuth error", 200, _oauth("temporarily_unavailable", "Please try again later")
+    ),
+}
+
+# What a hostile server could put into tokens, for a poll and for a refresh.
+_ODD_TOKENS: Mapping[str, Answer] = {
+    "token_with_line_end": Answer("a second header", patch={"access_token": "a\r\nX-Injected: 1"}),
+    "token_with_nul": Answer("a token that no header can hold", patch={"access_token": "a\x00b"}),
+    "token_not_ascii": Answer("a token that no header can hold", patch={"access_token": "a\u2028\u00e9"}),
+    "token_of_wrong_type": Answer("a token that is no text", patch={"access_token": ["a"]}),
+    "private_resource_url": Answer(
+        "a base URL that must not get a token", patch={"resource_url": "https://10.0.0.7/v1"}
+    ),
+    "password_in_resource_url": Answer(
+        "a base URL that must not get a token", patch={"resource_url": "https://me:pw@portal.example/v1"}
+    ),
+    "plain_http_resource_url": Answer(
+        "a base URL that must not get a token", patch={"resource_url": "http://portal.example/v1"}
     ),
 }
 
@@ -86,6 +108,9 @@ _DEVICE: Mapping[str, Answer] = {
     "interval_string": Answer("an interval of the wrong type", patch={"interval": "soon"}),
     "negative_lifetime": Answer("an absurd lifetime", patch={"expires_in": -1}),
     "endless_lifetime": Answer("an absurd lifetime", patch={"expires_in": 10**15}),
+    "wrong_pages": Answer(
+        "a page that no browser should open", patch={"verification_uri_complete": "file:///etc/passwd"}
+    ),
     "without_complete_uri": Answer(
         "the optional verification_uri_complete is missing", without=("verification_uri_complete",)
     ),
@@ -93,6 +118,7 @@ _DEVICE: Mapping[str, Answer] = {
 
 _TOKEN: Mapping[str, Answer] = {
     **_BAD_DAY,
+    **_ODD_TOKENS,
     "authorization_pending": Answer("keep polling", 400, _oauth("authorization_pending", "Not approved yet")),
     "slow_down": Answer("five seconds more from now on", 429, _oauth("slow_down", "Polling too fast")),
     "slow_down_400": Answer("five seconds more from now on", 400, _oauth("slow_down", "Polling too fast")),
@@ -110,9 +136,6 @@ _TOKEN: Mapping[str, Answer] = {
     "without_scope": Answer("no scope", without=("scope",)),
     "without_lifetime": Answer("no expires_in", without=("expires_in",)),
     "bare_resource_url": Answer("the host only, as Qwen sends it", patch={"resource_url": "portal.qwen.ai"}),
-    "plain_http_resource_url": Answer(
-        "a base URL that must not get a token", patch={"resource_url": "http://portal.example/v1"}
-    ),
     "string_lifetime": Answer("expires_in as text", patch={"expires_in": "21600"}),
     "negative_lifetime": Answer("an absurd lifetime", patch={"expires_in": -1}),
     "endless_lifetime": Answer("an absurd lifetime", patch={"expires_in": 10**15}),
@@ -120,6 +143,7 @@ _TOKEN: Mapping[str, Answer] = {
 
 _REFRESH: Mapping[str, Answer] = {
     **_BAD_DAY,
+    **_ODD_TOKENS,
     "bad_refresh_token": Answer(
         "log in again: the real words",
         400,
@@ -145,9 +169,6 @@ _REFRESH: Mapping[str, Answer] = {
     "string_lifetime": Answer("expires_in as text", patch={"expires_in": "21600"}),
     "negative_lifetime": Answer("an absurd lifetime", patch={"expires_in": -1}),
     "endless_lifetime": Answer("an absurd lifetime", patch={"expires_in": 10**15}),
-    "plain_http_resource_url": Answer(
-        "a base URL that must not get a token", patch={"resource_url": "http://portal.example/v1"}
-    ),
 }
 
 _TOKEN_EXPIRED = _chat("invalid_api_key", "invalid access token or token expired")
@@ -232,6 +253,14 @@ CHAT_ERRORS: Mapping[str, Answer] = {
         "an answer without choices", 200, {"id": "chatcmpl-1", "object": "chat.completion"}
     ),
     "wrong_types_200": Answer("members of the wrong type", 200, {"id": 7, "choices": "none", "usage": []}),
+    "json_list_200": Answer("JSON of the wrong shape", 200, b"[]"),
+    "invalid_utf8_200": Answer("bytes that are no UTF-8, announced as JSON", 200, _NOT_UTF8),
+    "deeply_nested_200": Answer("JSON nested beyond what parsers take", 200, _DEEP),
+    "huge_200": Answer("a megabyte of nothing", 200, _HUGE),
+    "huge_503": Answer("a megabyte of nothing, as an error", 503, _HUGE),
+    "packed_200": Answer(
+        "an encoding that nobody asked for", 200, b"\x0b\x02\x80", {"content-encoding": "br"}
+    ),
 }
 
 # What each does is in faults.py. Without a stream the call gets the nearest thing to it.
@@ -249,6 +278,11 @@ _CHAT_FAULTS: Mapping[str, str] = {
     "json_error_stream": "an error object as JSON instead of the stream",
     "empty_stream": "an event stream without a single event",
     "garbage_chunk": "a data line that is no JSON",
+    "list_chunk": "a data line whose JSON is a list",
+    "deep_chunk": "a data line nested beyond what parsers take",
+    "wrong_types_chunk": "a chunk with members of the wrong type",
+    "invalid_utf8_chunk": "a data line that is no UTF-8 and no JSON",
+    "huge_line": "a line of 17 MB, longer than any event",
     "crlf": "lines end in CR LF",
     "split_utf8": "writes end inside UTF-8 characters",
     "byte_by_byte": "one byte for each write",

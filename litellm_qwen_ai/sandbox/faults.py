@@ -26,6 +26,18 @@ _SENDS_ERROR = {
     "json_error_stream": "quota_spent",
 }
 
+# The nearest thing to a stream's damage where there is no stream.
+_AS_JSON = {
+    "html_stream": "html_200",
+    "empty_stream": "empty_200",
+    "garbage_chunk": "not_json_200",
+    "list_chunk": "json_list_200",
+    "deep_chunk": "deeply_nested_200",
+    "wrong_types_chunk": "wrong_types_200",
+    "invalid_utf8_chunk": "invalid_utf8_200",
+    "huge_line": "huge_200",
+}
+
 
 def stream_reply(completion: Completion, *, include_usage: bool, fault: str | None = None) -> Reply:
     """Return a completion as a stream, damaged if asked.
@@ -54,10 +66,8 @@ def json_with_fault(completion: Completion, fault: str) -> Reply:
     whole = completion_json(completion)
     if fault in _SENDS_ERROR:
         return CHAT_ERRORS[_SENDS_ERROR[fault]].reply(status=200)
-    if fault in ("html_stream", "empty_stream", "garbage_chunk"):
-        return CHAT_ERRORS[
-            {"html_stream": "html_200", "empty_stream": "empty_200"}.get(fault, "not_json_200")
-        ].reply()
+    if fault in _AS_JSON:
+        return CHAT_ERRORS[_AS_JSON[fault]].reply()
     if fault in ("stream_cut", "stream_ends_early"):
         body = json.dumps(whole).encode()
         headers = {"content-type": "application/json", "content-length": str(len(body))}
@@ -190,15 +200,25 @@ _WITHOUT_DONE = frozenset(
 # -- damages of the bytes --------------------------------------------------
 
 
+_BAD_LINES: Mapping[str, Callable[[], bytes]] = {
+    "garbage_chunk": lambda: b"data: {not json\n\n",
+    "list_chunk": lambda: b"data: [1]\n\n",
+    "deep_chunk": lambda: b"data: " + b"[" * 100_000 + b"\n\n",
+    "wrong_types_chunk": lambda: b'data: {"choices": [{"index": "x", "delta": {"content": []}}]}\n\n',
+    "invalid_utf8_chunk": lambda: b"data: \xff\xfe{\n\n",
+    "huge_line": lambda: b"data: " + b"x" * 17_000_000,
+}
+
+
 def _inserted(pieces: list[bytes], fault: str | None) -> list[bytes]:
     """Put in what is no chunk."""
     if fault in _SENDS_ERROR:
         error = CHAT_ERRORS[_SENDS_ERROR[fault]]
         head = f"id:1\nevent:error\n:HTTP_STATUS/{error.status}\ndata:".encode()
         return [*pieces, head + error.reply().body + b"\n\n"]
-    if fault == "garbage_chunk":
+    if fault in _BAD_LINES:
         half = len(pieces) // 2
-        return [*pieces[:half], b"data: {not json\n\n", *pieces[half:]]
+        return [*pieces[:half], _BAD_LINES[fault](), *pieces[half:]]
     if fault == "many_pings":
         return [piece for one in pieces for piece in (PING, one)]
     return pieces

@@ -1,0 +1,10 @@
+"""Lets the replay import the targets as `fuzz.targets`, as `make fuzz` does."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+_TESTS = str(Path(__file__).parents[1])
+if _TESTS not in sys.path:
+    sys.path.append(_TESTS)  # last: nothing in tests/ may hide a package
