@@ -75,16 +75,16 @@ class FileDraft:
         self._leave()
 
     def expect(self) -> None:
-        """See `Draft.expect`."""
+        """See `Catcher.expect`."""
         if self.caught and self._catch_fd is not None:
             with contextlib.suppress(OSError):
-                files.blank(self._catch_fd, self.caught)
+                files.blank(self._catch_fd, min(self.caught, files.RESERVE))
         self.caught = 0
 
     def catch(self, piece: bytes) -> None:
-        """See `Draft.catch`. The space was reserved; what fails all the same is `commit`'s to report."""
+        """See `Catcher.catch`. The space was reserved; what fails all the same is `commit`'s to report."""
         self.caught += len(piece)
-        if self._catch_fd is not None:
+        if self._catch_fd is not None and self.caught <= files.RESERVE:  # no real answer is that long
             with contextlib.suppress(OSError):
                 os.write(self._catch_fd, piece)
 

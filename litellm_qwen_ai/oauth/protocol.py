@@ -13,7 +13,7 @@ import json
 import secrets
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.oauth import values
@@ -27,7 +27,7 @@ from litellm_qwen_ai.oauth.errors import (
 from litellm_qwen_ai.oauth.urls import checked_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 DEFAULT_OAUTH_BASE_URL = "https://chat.qwen.ai"
 DEFAULT_CLIENT_ID = "f0304373b74a44d2b584a3fb70ca9e56"  # public: a device client has no secret
@@ -52,6 +52,16 @@ _TOO_MANY = 429
 _PASSING = frozenset({"slow_down", "temporarily_unavailable", "server_error"})
 
 
+class Catcher(Protocol):
+    """Keeps an answer where the end of this process does not reach it."""
+
+    def expect(self) -> None:
+        """A new answer begins: forget what came before. Never fails."""
+
+    def catch(self, piece: bytes) -> None:
+        """Keep the next bytes. Never fails."""
+
+
 @dataclass(frozen=True, slots=True)
 class OAuthRequest:
     """A form to post. The form is left out of the repr: it holds secrets.
@@ -60,13 +70,13 @@ class OAuthRequest:
         url: Where to.
         headers: Names in lower case.
         form: The fields, to be URL-encoded.
-        catch: Gets the body of a 200 answer piece by piece, the moment it arrives.
+        catcher: Gets the answer as it comes from the network, head and all, before anybody reads it.
     """
 
     url: str
     headers: Mapping[str, str]
     form: Mapping[str, str] = field(repr=False)
-    catch: Callable[[bytes], None] | None = field(default=None, repr=False, compare=False)
+    catcher: Catcher | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

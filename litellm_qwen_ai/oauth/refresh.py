@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
+import io
 import logging
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.oauth.protocol import (
@@ -19,6 +21,7 @@ from litellm_qwen_ai.oauth.transport import TransportError
 from litellm_qwen_ai.oauth.urls import api_base_of
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
     from litellm_qwen_ai.oauth.credentials import Credentials
@@ -75,12 +78,12 @@ class Refresher:
         request = refresh_request(self.base_url, self.client_id, refresh_token)
         if draft is not None:
             draft.expect()
-            request = replace(request, catch=draft.catch)
+            request = replace(request, catcher=draft)
         try:
             answer = self.poster(request, TIMEOUT)
         except (TransportError, OSError) as error:
             return Inconclusive(f"{error}.")
-        if draft is not None and not draft.caught:  # a poster that knows nothing of `catch`
+        if draft is not None and not draft.caught:  # a poster that knows nothing of catchers
             draft.catch(answer.body)
         return read_refresh_answer(answer, refresh_token)
 
@@ -105,16 +108,37 @@ def merged(old: Credentials, tokens: TokenAnswer, now: float) -> Credentials:
     return old.model_copy(update={name: value for name, value in told.items() if value is not None})
 
 
-def merged_answer(old: Credentials, body: bytes, at: float) -> Credentials | None:
+def merged_answer(old: Credentials, caught: bytes, at: float) -> Credentials | None:
     """The login after a refresh whose answer was caught but not worked off; None if it brought no tokens.
 
     Args:
         old: The login before.
-        body: What was caught of the answer.
+        caught: What was caught of the answer: all that came from the network, or its body alone.
         at: When it was caught, in epoch seconds.
     """
+    body = _body(caught) if caught.startswith(b"HTTP/") else caught
     outcome = read_refresh_answer(HttpAnswer(200, {}, body), old.refresh_token or "")
     return merged(old, outcome, at) if isinstance(outcome, TokenAnswer) else None
+
+
+class _Caught:
+    """What `http.client` takes for a socket."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def makefile(self, _mode: str) -> io.BytesIO:
+        return io.BytesIO(self._data)
+
+
+def _body(caught: bytes) -> bytes:
+    """The body of an HTTP/1.1 answer with status 200; nothing if it is another or not all of it is there."""
+    answer = http.client.HTTPResponse(cast("socket.socket", _Caught(caught)))
+    try:
+        answer.begin()
+        return answer.read() if answer.status == 200 else b""  # noqa: PLR2004  # tokens come with it
+    except (http.client.HTTPException, ValueError):
+        return b""
 
 
 def _usable(resource_url: str | None) -> str | None:

@@ -27,6 +27,7 @@ from litellm_qwen_ai.oauth.errors import (
     LockTimeoutError,
     StoreError,
 )
+from litellm_qwen_ai.oauth.protocol import Catcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,16 +39,11 @@ if TYPE_CHECKING:
 DEFAULT_FILE_NAME = "oauth_creds.json"
 
 
-class Draft(Protocol):
-    """A write that has been made ready. Leaving its context without `commit` leaves nothing behind."""
+class Draft(Catcher, Protocol):
+    """A write that has been made ready, which catches the answer that brings its content.
 
-    def expect(self) -> None:
-        """The refresh is about to be sent: forget what was caught of an answer before. Never fails."""
-        ...
-
-    def catch(self, piece: bytes) -> None:
-        """Keep the next bytes of the server's answer where a crash does not reach them. Never fails."""
-        ...
+    Leaving its context without `commit` leaves nothing behind.
+    """
 
     @property
     def caught(self) -> int:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import httpx
     from typing_extensions import Self
 
+    from litellm_qwen_ai.oauth.protocol import Catcher
+
 MAX_BODY = 256 * 1024  # bytes; a real answer has under 4 kB
 Poster = Callable[[OAuthRequest, float], HttpAnswer]
 
@@ -46,7 +48,7 @@ def httpx_poster(
     headers = {**request.headers, "accept-encoding": "identity"}  # nothing that unpacks to gigabytes
     try:
         with (
-            _Deadline(timeout, timer) as deadline,
+            _Deadline(timeout, timer, request.catcher) as deadline,
             httpx.Client(timeout=timeout, follow_redirects=False, trust_env=trust_env) as client,
             client.stream(
                 "POST",
@@ -56,9 +58,7 @@ def httpx_poster(
                 extensions={"trace": deadline.watch},
             ) as response,
         ):
-            catch = request.catch if response.status_code == 200 else None  # noqa: PLR2004  # tokens come with it
-            body = _bounded(response, catch)
-            return HttpAnswer(response.status_code, dict(response.headers.items()), body)
+            return HttpAnswer(response.status_code, dict(response.headers.items()), _bounded(response))
     except httpx.HTTPError as error:
         fault = str(error) or type(error).__name__
     except (httpx.InvalidURL, OSError, ValueError) as error:
@@ -67,23 +67,43 @@ def httpx_poster(
     raise TransportError(f"no answer from {urlsplit(request.url).netloc} ({fault})")
 
 
-def _bounded(response: httpx.Response, catch: Callable[[bytes], None] | None) -> bytes:
+def _bounded(response: httpx.Response) -> bytes:
     """The body; one that is too long loses its end, and reads as broken."""
     body = bytearray()
     for piece in response.iter_raw():
-        if catch is not None:
-            catch(piece)  # before all else: until it returns, new tokens are in this process only
         body += piece
         if len(body) > MAX_BODY:
             return bytes(body[:MAX_BODY])
     return bytes(body)
 
 
+def _tap(stream: Any, catcher: Catcher) -> None:
+    """Let `catcher` have what comes out of a connection first: its readers take half a millisecond for it.
+
+    Args:
+        stream: A connection of httpcore's; this one object gets another `read`.
+        catcher: Gets each piece.
+    """
+    catcher.expect()  # whatever came before, from a proxy for example, is no answer
+    read = stream.read
+
+    def tapped(*args: Any, **kwargs: Any) -> Any:
+        piece = read(*args, **kwargs)
+        catcher.catch(piece)
+        return piece
+
+    with contextlib.suppress(AttributeError):  # a stream that takes none: `Refresher` catches the body later
+        stream.read = tapped
+
+
 class _Deadline:
     """Cuts the connection when the time is up. httpx's own timeout starts anew with each byte that comes."""
 
-    def __init__(self, seconds: float, timer: Callable[..., threading.Timer]) -> None:
+    def __init__(
+        self, seconds: float, timer: Callable[..., threading.Timer], catcher: Catcher | None
+    ) -> None:
         self._socket: socket.socket | None = None
+        self._catcher = catcher
         self._timer = timer(seconds, self._cut)
         self._timer.daemon = True
 
@@ -97,7 +117,10 @@ class _Deadline:
     def watch(self, event: str, info: dict[str, Any]) -> None:
         """Remember the newest connection, which for TLS is the wrapped one (a trace hook of httpcore)."""
         if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
-            self._socket = info["return_value"].get_extra_info("socket")
+            stream = info["return_value"]
+            self._socket = stream.get_extra_info("socket")
+            if self._catcher is not None:
+                _tap(stream, self._catcher)
 
     def _cut(self) -> None:
         if self._socket is not None:

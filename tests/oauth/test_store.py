@@ -397,6 +397,45 @@ def test_the_answer_for_an_older_login_is_not_taken_for_the_new_one(crashed: Fil
     assert names(crashed.path.parent) == {"oauth_creds.json", "oauth_creds.json.lock"}
 
 
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n9\r\n" + ANSWER[:9] + b"\r\n%x\r\n" % (len(ANSWER) - 9)
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        HEAD + b"content-length: %d\r\n\r\n" % len(ANSWER) + ANSWER,
+        CHUNKED + ANSWER[9:] + b"\r\n0\r\n\r\n",
+        HEAD + b"\r\n" + ANSWER,
+        b"HTTP/1.1 100 Continue\r\n\r\n" + HEAD + b"\r\n" + ANSWER,
+    ],
+    ids=["length", "chunked", "until the end", "after an interim answer"],
+)
+def test_an_answer_is_read_as_it_came_from_the_network(crashed: FileStore, left: bytes) -> None:
+    catcher(crashed).write_bytes(left + b" " * 9000)  # the space that was reserved
+    os.utime(catcher(crashed), (CAUGHT_AT, CAUGHT_AT))
+    with crashed.lock(5):
+        assert loaded(crashed) == FOLLOWER
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        HEAD,
+        HEAD[:9],
+        HEAD + b"content-length: 999\r\n\r\n" + ANSWER,
+        CHUNKED + ANSWER[9:30],
+        b"HTTP/1.1 500 Oh\r\n\r\n" + ANSWER,
+        b"HTTP/9 x\r\n\r\n" + ANSWER,
+    ],
+    ids=["head", "half a head", "cut", "cut in a chunk", "another status", "no HTTP"],
+)
+def test_half_an_answer_is_none(crashed: FileStore, left: bytes) -> None:
+    catcher(crashed).write_bytes(left)
+    with crashed.lock(5):
+        assert loaded(crashed) == OLD
+
+
 @pytest.mark.parametrize(
     "left", [b"", b" " * 64, bytes(64), ANSWER[:40], b"[]", b'{"error": "invalid_grant"}', b"\xff" * 9]
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import pickle
 import socket
 import threading
@@ -55,6 +56,44 @@ def test_a_form_is_posted_and_the_answer_comes_back(server: Any) -> None:
     assert (answer.status, answer.body, answer.headers["retry-after"]) == (418, b'{"a": 1}', "3")
     assert server.requests[0].form == {"refresh_token": SECRET}
     assert server.requests[0].path == "/api/v1/oauth2/token"
+
+
+class Kept:
+    """A catcher that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.begun = 0
+
+    def expect(self) -> None:
+        self.begun += 1
+        self.pieces = []
+
+    def catch(self, piece: bytes) -> None:
+        self.pieces.append(piece)
+
+
+def test_a_catcher_gets_the_answer_as_it_came_from_the_network(raw_server: Any) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n{} \r\n0\r\n\r\n"
+    kept = Kept()
+    url = raw_server(lambda connection: connection.sendall(answer))
+    got = httpx_poster(dataclasses.replace(request_to(url), catcher=kept), 5)
+    assert got.body == b"{} "
+    assert b"".join(kept.pieces) == answer
+    assert kept.begun == 1
+
+
+def test_a_connection_that_cannot_be_tapped_still_serves() -> None:
+    class Fixed:
+        __slots__ = ()
+
+        def read(self) -> bytes:
+            return b"x"
+
+    kept, stream = Kept(), Fixed()
+    transport._tap(stream, kept)
+    assert stream.read() == b"x"
+    assert kept.pieces == []
 
 
 def test_a_redirect_is_not_followed(server: Any) -> None:

@@ -1,0 +1,164 @@
+"""Crashes: processes killed at any moment of a refresh."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from drills.frame import Result, drill
+from drills.victim import CAUGHT, COUNT, FIRST_SAMPLE, RECEIVED, SENT, marks
+
+from litellm_qwen_ai.oauth import FileStore
+from litellm_qwen_ai.oauth.errors import StoreError
+from litellm_qwen_ai.sandbox import Sandbox
+
+GROUP = "Crashes"
+VICTIM = Path(__file__).with_name("victim.py")
+LONGEST = 0.06  # seconds that a process lives at most
+GOOD = {"kept", "recovered", "lost on its way"}  # what a kill may leave
+WINDOW = 0.001  # seconds between the answer's last byte and its being on disk
+
+
+@dataclass
+class Toll:
+    """What came of the kills."""
+
+    found: Counter[str] = field(default_factory=Counter)
+    waits: list[float] = field(default_factory=list)
+
+
+class Victims:
+    """Forks processes that refresh, and kills them."""
+
+    def __init__(self, folder: Path, url: str, memory: Path) -> None:
+        command = [sys.executable, str(VICTIM), str(folder), url, str(memory)]
+        self._program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def start(self, rounds: int = -1) -> int:
+        assert self._program.stdin is not None
+        assert self._program.stdout is not None
+        self._program.stdin.write(f"{rounds}\n")
+        self._program.stdin.flush()
+        return int(self._program.stdout.readline())
+
+    def wait(self) -> None:
+        assert self._program.stdout is not None
+        assert self._program.stdout.readline() == "gone\n"
+
+    def close(self) -> None:
+        assert self._program.stdin is not None
+        assert self._program.stdout is not None
+        self._program.stdin.close()
+        self._program.stdout.close()
+        self._program.wait(30)
+
+
+@contextlib.contextmanager
+def victims(folder: Path, url: str, memory: Path) -> Iterator[Victims]:
+    running = Victims(folder, url, memory)
+    try:
+        yield running
+    finally:
+        running.close()
+
+
+def kills(folder: Path, rounds: int, seed: int) -> tuple[Toll, list[float]]:
+    """Kill `rounds` processes, each at a random moment, and look at what each leaves behind."""
+    moments = random.Random(seed)  # noqa: S311  # no secret
+    login, memory, toll = folder / "login", folder / "memory", Toll()
+    store, shared = FileStore(login), marks(memory)
+    with Sandbox(keep_requests=10) as sandbox, victims(login, sandbox.url, memory) as running:
+        sandbox.write_credentials(login)
+        for _ in range(rounds):
+            shared[SENT] = shared[RECEIVED] = shared[CAUGHT] = 0.0
+            child = running.start()
+            threading.Event().wait(moments.uniform(0, LONGEST))
+            os.kill(child, signal.SIGKILL)
+            running.wait()
+            toll.found[after(store, sandbox, shared, toll.waits)] += 1
+            if not usable(store, sandbox):
+                sandbox.write_credentials(login)
+        return toll, samples(shared)
+
+
+def after(store: FileStore, sandbox: Sandbox, shared: memoryview, waits: list[float]) -> str:
+    """What the kill left, in a word; `waits` gets how long the next caller waits for the lock."""
+    if {stat.S_IMODE(path.stat().st_mode) for path in store.path.parent.iterdir()} != {0o600}:
+        return "wrong mode"
+    before = store.path.read_bytes()
+    begun = time.monotonic()
+    try:
+        with store.lock(0):
+            waits.append(time.monotonic() - begun)
+            stored = store.load()
+    except StoreError:
+        return "torn"  # or empty, or locked still
+    if stored is not None and sandbox.accepts_refresh(stored.credentials.refresh_token or ""):
+        return "kept" if store.path.read_bytes() == before else "recovered"
+    return lost(shared)
+
+
+def lost(shared: memoryview) -> str:
+    """Where the new token was when its process was killed."""
+    if shared[RECEIVED] < shared[SENT]:
+        return "lost on its way"  # the server had changed the token, and this process had not got it yet
+    if shared[CAUGHT] < shared[RECEIVED]:
+        return "lost at its arrival"
+    return "lost"
+
+
+def usable(store: FileStore, sandbox: Sandbox) -> bool:
+    with contextlib.suppress(StoreError):
+        stored = store.load()
+        return stored is not None and sandbox.accepts_refresh(stored.credentials.refresh_token or "")
+    return False
+
+
+def samples(shared: memoryview) -> list[float]:
+    """The seconds from each answer's last byte to its being on disk, in order of size."""
+    return sorted(shared[FIRST_SAMPLE : FIRST_SAMPLE + int(shared[COUNT])])
+
+
+def windows(folder: Path, refreshes: int) -> list[float]:
+    """The same of a process that is left alone."""
+    login, memory = folder / "login", folder / "memory"
+    with Sandbox(keep_requests=10) as sandbox, victims(login, sandbox.url, memory) as running:
+        sandbox.write_credentials(login)
+        running.start(refreshes)
+        running.wait()
+        assert sandbox.counts.refreshes == refreshes - 1  # the first call finds a token that is good
+    return samples(marks(memory))
+
+
+def share(times: list[float], part: float) -> float:
+    return times[min(len(times) - 1, int(len(times) * part))]
+
+
+def in_words(times: list[float]) -> str:
+    p50, p99, worst = (1e6 * share(times, part) for part in (0.5, 0.99, 1.0))
+    return f"p50 {p50:.0f} µs, p99 {p99:.0f} µs, most {worst:.0f} µs"
+
+
+@drill(GROUP, "SIGKILL at any moment of a refresh; time: the next caller's wait for the lock", bar=0.1)
+def killed(folder: Path) -> Result:
+    toll, times = kills(folder, 500, seed=4)
+    bad = sum(count for what, count in toll.found.items() if what not in GOOD)
+    note = ", ".join(f"{count} {what}" for what, count in sorted(toll.found.items()))
+    return Result(500, bad, max(toll.waits), f"{note}; {len(times)} refreshes")
+
+
+@drill(GROUP, "from the answer's last byte in the process to the disk; time: p99", bar=WINDOW)
+def window(folder: Path) -> Result:
+    times = windows(folder, 1001)
+    return Result(len(times), 0, share(times, 0.99), in_words(times))
