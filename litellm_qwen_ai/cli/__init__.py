@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from litellm_qwen_ai._version import __version__
-from litellm_qwen_ai.cli import exits, login, logout, models, status, tour
+from litellm_qwen_ai.cli import accounts, doctor, exits, login, logout, models, status, tour
+from litellm_qwen_ai.cli.screen import coloured, wrapped
 from litellm_qwen_ai.oauth import QwenAuthError
 
 if TYPE_CHECKING:
@@ -27,18 +28,21 @@ class _InOrder(click.Group):
 @click.group(
     cls=_InOrder,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 error, 2 cancelled or wrong usage, 4 not logged in.",
+    epilog=f"Exit codes: {', '.join(f'{code} {meaning}' for code, meaning in exits.MEANINGS.items())}.",
 )
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def app() -> None:
     """Log in to Qwen for LiteLLM's route qwen_ai/, and see what is in use.
 
-    The login is one file, oauth_creds.json, in the folder QWEN_TOKEN_DIR; `status` shows where. With
-    QWEN_API_KEY set, calls use that key instead.
+    A login is one file in the folder QWEN_TOKEN_DIR, oauth_creds.json unless it belongs to an account with a
+    name; `status` shows where. With QWEN_API_KEY set, calls use that key instead.
     """
 
 
-for command in (login.login, status.status, logout.logout, models.models, tour.demo, tour.sandbox):
+for command in (
+    *(login.login, status.status, logout.logout, accounts.accounts, doctor.doctor),
+    *(models.models, tour.demo, tour.sandbox),
+):
     app.add_command(command)
 
 
@@ -62,6 +66,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         click.echo("Cancelled; nothing was changed.", err=True)
         return exits.CANCELLED
     except QwenAuthError as error:
-        click.echo(f"Error: {error}", err=True)
+        text = wrapped(f"Error: {error}", sys.stderr)
+        click.echo(text.replace("Error:", coloured("Error:", "fail", sys.stderr), 1), err=True)
         return exits.code_of(error)
     return code if isinstance(code, int) else exits.DONE

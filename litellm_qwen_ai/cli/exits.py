@@ -16,7 +16,17 @@ if TYPE_CHECKING:
 DONE = 0
 ERROR = 1
 CANCELLED = 2  # and wrong usage, which is click's own code
+PENDING = 3
 NOT_LOGGED_IN = 4
+
+#: Exit code -> meaning, as the help and README.md say it.
+MEANINGS = {
+    DONE: "done",
+    ERROR: "error",
+    CANCELLED: "cancelled or wrong usage",
+    PENDING: "not approved yet",
+    NOT_LOGGED_IN: "not logged in",
+}
 
 
 def code_of(error: QwenAuthError) -> int:

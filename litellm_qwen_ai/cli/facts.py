@@ -30,7 +30,8 @@ class Facts:
         file: The credentials file's path, there or not.
         mode: Its permissions, like `0600`; None without a file.
         logged_in: There is a login that can be used now or after a renewal.
-        account: Who logged in, if the server said so.
+        account: The account's name; None is the default one.
+        user: Who logged in, if the server said so.
         scope: The scopes granted, if the server said so.
         token_type: As in the credentials.
         resource_url: As in the credentials.
@@ -48,6 +49,7 @@ class Facts:
     mode: str | None
     logged_in: bool
     account: str | None
+    user: str | None
     scope: str | None
     token_type: str | None
     resource_url: str | None
@@ -65,14 +67,18 @@ class Facts:
         return asdict(self)
 
 
-def gather(settings: Settings) -> Facts:
+def gather(settings: Settings, account: str | None = None) -> Facts:
     """Look at everything.
+
+    Args:
+        settings: The environment.
+        account: The account's name; None is the default one.
 
     Raises:
         StoreError: The credentials file cannot be used, and no key makes that unimportant.
-        ConfigurationError: The file's name cannot be used.
+        ConfigurationError: The file's name or the account's cannot be used.
     """
-    store = settings.store()
+    store = settings.store(account)
     key = settings.api_key is not None
     problem = None
     stored = None
@@ -91,7 +97,8 @@ def gather(settings: Settings) -> Facts:
         file=str(store.path),
         mode=mode_of(store),
         logged_in=usable,
-        account=_account(credentials) if credentials else None,
+        account=account,
+        user=_user(credentials) if credentials else None,
         scope=_shown(credentials.scope) if credentials else None,
         token_type=_shown(credentials.token_type) if credentials else None,
         resource_url=_shown(credentials.resource_url) if credentials else None,
@@ -156,7 +163,7 @@ def _base_url(settings: Settings, credentials: Credentials | None) -> tuple[str 
         return None, str(error)
 
 
-def _account(credentials: Credentials) -> str | None:
+def _user(credentials: Credentials) -> str | None:
     """Who logged in, from the ID token if there is one (OpenID Connect Core section 2).
 
     Its signature is not checked: it comes from our own file, and nothing but one line of text depends on it.

@@ -6,6 +6,8 @@ import click
 
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.facts import Facts, gather, local, span
+from litellm_qwen_ai.cli.options import account_option, json_option
+from litellm_qwen_ai.cli.screen import table
 from litellm_qwen_ai.oauth.errors import LOGIN_COMMAND
 from litellm_qwen_ai.settings import Settings
 
@@ -17,28 +19,27 @@ _RENEWAL = {
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON.")
-def status(*, as_json: bool) -> int:
+@account_option
+@json_option
+def status(*, account: str | None, as_json: bool) -> int:
     """Show the login and what qwen_ai/ would use now.
 
     Asks no server. Exits with 4 if there is neither a login nor a key.
     """
     with exits.errors_as_json(wanted=as_json):
-        facts = gather(Settings.from_environment())
+        facts = gather(Settings.from_environment(), account)
     if as_json:
         exits.print_json(facts.as_dict())
     else:
-        for label, text in _lines(facts):
-            click.echo(f"{label:<10}  {text}")
+        table(_lines(facts), label_width=10)
     return exits.DONE if facts.uses else exits.NOT_LOGGED_IN
 
 
 def _lines(facts: Facts) -> list[tuple[str, str]]:
-    lines = [("File", f"{facts.file} ({f'mode {facts.mode}' if facts.mode else 'not there'})")]
+    lines = [("Account", facts.account)] if facts.account else []
+    lines.append(("File", f"{facts.file} ({f'mode {facts.mode}' if facts.mode else 'not there'})"))
     if facts.expires_at is not None:
-        lines += [
-            (label, text) for label, text in (("Account", facts.account), ("Scope", facts.scope)) if text
-        ]
+        lines += [(label, text) for label, text in (("User", facts.user), ("Scope", facts.scope)) if text]
         lines.append(("Token", _token(facts)))
         if facts.can_renew:
             lines.append(("Renewal", _RENEWAL[facts.renewal or "not due"]))
@@ -54,7 +55,7 @@ def _token(facts: Facts) -> str:
     if left > 0:
         ending = "" if facts.can_renew else "; without a refresh token, the login ends then"
         return f"valid until {when}, {span(left)} from now{ending}"
-    return f"expired {when}" + ("" if facts.can_renew else f"; log in again: {LOGIN_COMMAND}")
+    return f"expired {when}" + ("" if facts.can_renew else f"; log in again: {_command(facts)}")
 
 
 def _uses(facts: Facts) -> str:
@@ -65,4 +66,8 @@ def _uses(facts: Facts) -> str:
         return (
             f"uses this login, at {facts.base_url}" if facts.base_url else "cannot use this login, see above"
         )
-    return f"not logged in; run: {LOGIN_COMMAND}"
+    return f"not logged in; run: {_command(facts)}"
+
+
+def _command(facts: Facts) -> str:
+    return f"{LOGIN_COMMAND} --account {facts.account}" if facts.account else LOGIN_COMMAND

@@ -21,6 +21,7 @@ _TEXT_BROWSERS = ("lynx", "w3m", "links", "elinks", "www-browser")
 
 
 INVITATION = "To log in to Qwen, open this page in a browser, on any device:"
+PHISHING = "Only approve a code that you asked for yourself."
 COMPARE = "and check that it shows this code:"
 
 
@@ -65,6 +66,8 @@ class TerminalPrompt:
             f"\n{self._wrapped(INVITATION)}\n\n    {code.link}\n\n{picture}{self._wrapped(COMPARE)}\n\n"
             f"    {code.user_code}\n\n{self._wrapped(warning(code))}\n\n"
         )
+        if not self._live:
+            self._say("Waiting for your approval ... (Ctrl-C cancels)\n\n")
 
     def waiting(self, seconds_left: float) -> None:
         """Redraw the countdown."""
@@ -105,7 +108,7 @@ class TerminalPrompt:
 def warning(code: DeviceCode) -> str:
     """How long the code lives, and the line against phishing."""
     minutes = max(1, round(code.expires_in / 60))
-    return f"The code is valid for {minutes} min. Only approve a code that you asked for yourself."
+    return f"The code is valid for {minutes} min. {PHISHING}"
 
 
 def countdown(seconds_left: float, columns: int) -> str:

@@ -183,7 +183,7 @@ def id_token(claims: object) -> str:
 
 
 @pytest.mark.parametrize(
-    ("token", "account"),
+    ("token", "user"),
     [
         (id_token({"sub": "u-1", "email": "alice@example.com"}), "alice@example.com"),
         (id_token({"sub": "u-1"}), "u-1"),
@@ -195,12 +195,12 @@ def id_token(claims: object) -> str:
         ("a.////.c", None),
     ],
 )
-def test_the_account_is_named_if_the_id_token_tells(
-    run: Any, sandbox: Sandbox, token_dir: Path, token: str, account: str | None
+def test_the_user_is_named_if_the_id_token_tells(
+    run: Any, sandbox: Sandbox, token_dir: Path, token: str, user: str | None
 ) -> None:
     sandbox.write_credentials(token_dir, id_token=token)
-    assert json.loads(run("status", "--json").out)["account"] == account
-    assert lines(run("status").out).get("Account") == account
+    assert json.loads(run("status", "--json").out)["user"] == user
+    assert lines(run("status").out).get("User") == user
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import select
+import struct
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -29,6 +31,18 @@ IN_OWN_SESSION = (
 )
 
 
+_OF_A_TERMINAL = {
+    "COLUMNS",
+    "LINES",
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "COLORTERM",
+    "CI",
+    "PYTHONIOENCODING",
+    "DISPLAY",
+}
+
+
 @pytest.fixture
 def sandbox() -> Iterator[Sandbox]:
     """One in which every code waits for a person."""
@@ -39,17 +53,23 @@ def sandbox() -> Iterator[Sandbox]:
 class InTerminal:
     """A program whose stdin, stdout and stderr are one terminal."""
 
-    def __init__(self, arguments: list[str], environ: dict[str, str]) -> None:
-        import pty  # noqa: PLC0415  # not there on every system
+    def __init__(
+        self, arguments: list[str], environ: dict[str, str], *, columns: int = 80, **more: str
+    ) -> None:
+        import fcntl  # noqa: PLC0415  # not there on every system
+        import pty  # noqa: PLC0415
+        import termios  # noqa: PLC0415
 
         self._ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        inherited = {name: value for name, value in environ.items() if name not in _OF_A_TERMINAL}
         self.screen = ""
         self.process = subprocess.Popen(
             [sys.executable, "-c", IN_OWN_SESSION, *arguments],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-            env={**environ, "TERM": "xterm"},
+            env={**inherited, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **more},
             start_new_session=True,
         )
         os.close(theirs)
@@ -78,17 +98,113 @@ class InTerminal:
         return bool(data)
 
 
+def plain(screen: str) -> str:
+    """A screen without colours and cursor movements."""
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\]8;[^\x1b]*\x1b\\", "", screen)
+
+
+def log_in(sandbox: Sandbox, terminal: InTerminal, waiting: str = "left (Ctrl-C cancels)") -> str:
+    terminal.read_until(waiting)
+    sandbox.approve()
+    terminal.read_until("Try it:")
+    assert terminal.end() == 0, terminal.screen
+    return terminal.screen
+
+
+@pytest.mark.parametrize("without_rich", [False, True])
 def test_a_login_shows_the_code_and_the_time_left_and_ends_well(
-    sandbox: Sandbox, environ: dict[str, str], store: FileStore
+    sandbox: Sandbox, environ: dict[str, str], store: FileStore, tmp_path: Path, *, without_rich: bool
 ) -> None:
+    if without_rich:
+        (tmp_path / "rich.py").write_text("raise ImportError")
+        environ = {**environ, "PYTHONPATH": str(tmp_path)}
     terminal = InTerminal(["login", "--no-browser"], environ)
     terminal.read_until("Waiting for your approval ... 15:00 left (Ctrl-C cancels)")
-    assert f"{sandbox.url}/" in terminal.screen
-    sandbox.approve()
-    terminal.read_until("renewed by itself.")
-    assert terminal.end() == 0
-    assert "\r" + " " * 40 in terminal.screen
+    screen = log_in(sandbox, terminal)
+    assert ("\u256d" in screen) is not without_rich
+    told = plain(screen)
+    assert f"{sandbox.url}/authorize?user_code=" in told
+    assert "Approved." in told
+    assert "Logged in. The token is stored in" in told
+    assert "takes the token." in told
     assert store.load() is not None
+
+
+def test_a_narrow_terminal_gets_the_address_in_one_piece(sandbox: Sandbox, environ: dict[str, str]) -> None:
+    screen = log_in(sandbox, InTerminal(["login", "--no-browser"], environ, columns=40))
+    told = plain(screen)
+    address = re.search(r"http://\S+client=qwen-code\r\n", told)
+    assert address, told
+    assert "\u2502" not in told
+    redrawn = [line for line in re.split(r"[\r\n]+", told) if "left" in line]
+    assert redrawn
+    assert max(map(len, redrawn)) < 40
+
+
+def test_no_color_is_honoured(sandbox: Sandbox, environ: dict[str, str]) -> None:
+    with_colour = log_in(sandbox, InTerminal(["login", "--force"], environ))
+    without = log_in(sandbox, InTerminal(["login", "--force"], environ, NO_COLOR="1"))
+    coloured = re.compile(r"\x1b\[[0-9;]*3[0-9]")
+    assert coloured.search(with_colour)
+    assert not coloured.search(without)
+
+
+def test_a_terminal_that_is_not_utf_8_gets_ascii(sandbox: Sandbox, environ: dict[str, str]) -> None:
+    assert log_in(sandbox, InTerminal(["login"], environ, PYTHONIOENCODING="ascii")).isascii()
+
+
+def test_a_dumb_terminal_gets_text_and_nothing_else(sandbox: Sandbox, environ: dict[str, str]) -> None:
+    screen = log_in(sandbox, InTerminal(["login"], environ, TERM="dumb"), "(Ctrl-C cancels)")
+    assert "\x1b" not in screen
+    assert "left" not in screen
+
+
+def test_a_denied_login_says_so(sandbox: Sandbox, environ: dict[str, str]) -> None:
+    terminal = InTerminal(["login"], environ, columns=40)
+    terminal.read_until("left")
+    sandbox.deny()
+    assert terminal.end() == 1
+    told = plain(terminal.screen)
+    assert "Error: The login was refused on the\r\napproval page." in told
+    assert terminal.screen.index("\x1b[?25h") < terminal.screen.index("Error")  # the cursor is back
+
+
+def test_a_server_out_of_order_is_told_while_it_waits(sandbox: Sandbox, environ: dict[str, str]) -> None:
+    sandbox.answer_next("token", "html_504", times=3)
+    terminal = InTerminal(["login"], environ)
+    terminal.read_until("qwencloud/")
+    log_in(sandbox, terminal)
+    told = " ".join(plain(terminal.screen).split())
+    assert told.count("Still waiting, but the server's last answers were of no help: HTTP 504") == 1
+    assert "2026-04-15" in told
+
+
+def test_a_refused_token_after_a_login_is_said_and_the_login_is_kept(
+    sandbox: Sandbox, environ: dict[str, str], store: FileStore
+) -> None:
+    sandbox.answer_next("models", "token_expired")
+    terminal = InTerminal(["login"], environ)
+    terminal.read_until("left")
+    sandbox.approve()
+    assert terminal.end() == 1
+    told = " ".join(plain(terminal.screen).split())
+    assert "refuses the token (HTTP 401, invalid access token or token expired). The login is kept." in told
+    assert "2026-04-15" in told
+    assert "dashscope/" in told
+    assert "Try it" not in told
+    assert store.load() is not None
+
+
+def test_the_doctor_fits_a_narrow_terminal(
+    sandbox: Sandbox, environ: dict[str, str], token_dir: Path
+) -> None:
+    sandbox.write_credentials(token_dir)
+    terminal = InTerminal(["doctor"], environ, columns=40)
+    assert terminal.end() == 0
+    lines = plain(terminal.screen).replace("\r", "").splitlines()
+    words = [line for line in lines if " " in line.strip()]
+    assert max(map(len, words)) <= 40, lines
+    assert lines[-1] == "All is well."
 
 
 def test_ctrl_c_ends_a_login_with_2_and_leaves_nothing_behind(

@@ -1,0 +1,37 @@
+"""One line of `doctor`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+OK, WARN, FAIL = "ok", "warn", "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found.
+
+    Attributes:
+        name: What was looked at.
+        state: `ok`, `warn` or `fail`.
+        text: What was found.
+        fix: What to do about it; None when there is nothing to do.
+    """
+
+    name: str
+    state: str
+    text: str
+    fix: str | None = None
+
+    def without_home(self) -> Finding:
+        """The same, with the home folder as `~`: its path names a person."""
+        return replace(self, text=_homeless(self.text), fix=_homeless(self.fix) if self.fix else None)
+
+
+def _homeless(text: str) -> str:
+    try:
+        home = str(Path.home())
+    except RuntimeError:
+        return text
+    return text.replace(home, "~") if len(home) > 1 else text

@@ -1,0 +1,86 @@
+"""The command `litellm-qwen-ai doctor`: what support would ask for, each line with the way to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from litellm_qwen_ai._version import __version__
+from litellm_qwen_ai.cli import exits
+from litellm_qwen_ai.cli.checkup import files, hosts, plugin
+from litellm_qwen_ai.cli.checkup.finding import FAIL, OK, WARN, Finding
+from litellm_qwen_ai.cli.options import account_option
+from litellm_qwen_ai.cli.screen import coloured, columns, hanging
+from litellm_qwen_ai.oauth import QwenAuthError
+from litellm_qwen_ai.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_MARKS = {OK: "ok  ", WARN: "warn", FAIL: "FAIL"}
+_LABELS = 16  # columns
+_NARROW = 60  # columns
+
+
+@click.command()
+@account_option
+@click.option("--call", is_flag=True, help="Make one tiny call to the model too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(*, account: str | None, call: bool, as_json: bool) -> int:
+    """Find out what is wrong, and how to mend it.
+
+    Looks at the installation, the login's file, and the servers in use. What it prints holds no secret and no
+    name, so it can be pasted into a bug report. Exits with 1 if a line says FAIL.
+    """
+    found: list[Finding] = []
+    for finding in _findings(account, call=call):
+        clean = finding.without_home()
+        found.append(clean)
+        if not as_json:
+            _show(clean)
+    failed = sum(one.state == FAIL for one in found)
+    if as_json:
+        exits.print_json(
+            {"version": __version__, "ok": not failed, "findings": [asdict(one) for one in found]}
+        )
+    else:
+        warned = sum(one.state == WARN for one in found)
+        click.echo(_summary(failed, warned))
+    return exits.ERROR if failed else exits.DONE
+
+
+def _findings(account: str | None, *, call: bool) -> Iterator[Finding]:
+    try:
+        settings = Settings.from_environment()
+        store = settings.store(account)
+    except QwenAuthError as error:
+        yield Finding("Settings", FAIL, str(error))
+        return
+    probe = plugin.Probe(account, call=call)  # LiteLLM takes seconds to load: it does so beside all else
+    try:
+        yield from plugin.versions()
+        yield from files.look_at(settings, store)
+        yield from hosts.ask(settings, store)
+        yield from probe.findings()
+    finally:
+        probe.close()
+
+
+def _show(finding: Finding) -> None:
+    mark = coloured(_MARKS[finding.state], finding.state)
+    indent = _LABELS + 8
+    label = f"{finding.name:<{_LABELS}}  "
+    if columns() < _NARROW:
+        indent, label = 6, f"{finding.name}\n      "
+    click.echo(f"{mark}  {label}{hanging(finding.text, indent)}")
+    if finding.fix:
+        click.echo(f"{'':{indent}}{hanging('Fix: ' + finding.fix, indent)}")
+
+
+def _summary(failed: int, warned: int) -> str:
+    if not failed and not warned:
+        return "All is well."
+    parts = [f"{failed} failed"] * bool(failed) + [f"{warned} to look at"] * bool(warned)
+    return f"{', '.join(parts)}."

@@ -1,0 +1,96 @@
+"""`login --import FILE`: takes over a login from another place, such as Qwen Code's folder."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from litellm_qwen_ai.cli.outcome import is_logged_in, unreadable_file_kept
+from litellm_qwen_ai.cli.screen import wrapped
+from litellm_qwen_ai.oauth import (
+    ConfigurationError,
+    CorruptCredentialsError,
+    Credentials,
+    NotLoggedInError,
+    cancel_login,
+    files,
+)
+
+if TYPE_CHECKING:
+    from litellm_qwen_ai.cli.outcome import Report
+    from litellm_qwen_ai.oauth import FileStore
+
+_USUAL_NAME = "oauth_creds.json"
+_LOCK_TIMEOUT = 30.0  # seconds
+
+
+def take_over(store: FileStore, source: str, report: Report, *, force: bool) -> int:
+    """Copy the login in a file, which stays as it is.
+
+    Args:
+        store: Where it goes.
+        source: The file, or the folder that holds an `oauth_creds.json`.
+        report: Tells the end.
+        force: Replace what is there.
+
+    Raises:
+        ConfigurationError: There is no such file, or it is the one that is in use already.
+        CorruptCredentialsError: It holds no login.
+        NotLoggedInError: The login in it has ended.
+        StoreError: It cannot be read, or ours cannot be written.
+    """
+    path = _found(source)
+    if files.target_of(path) == files.target_of(store.path):
+        raise ConfigurationError(f"{path} is the file that is in use already; there is nothing to import.")
+    credentials = _read(path)
+    if not force and is_logged_in(store):
+        raise ConfigurationError(
+            f"There is a login in {store.path} already. To replace it, add --force; to keep both, import "
+            "under a name: --account NAME."
+        )
+    with unreadable_file_kept(store), store.lock(_LOCK_TIMEOUT), store.prepare(None) as draft:
+        draft.commit(credentials)
+    cancel_login(store)
+    code = report.logged_in("Imported")
+    click.echo(
+        wrapped(
+            f"{path} was not changed, but it must not be used any more: each renewal replaces the refresh "
+            "token, so whichever renews first locks the other out. Log out there, or remove it.",
+            sys.stderr,
+        ),
+        err=True,
+    )
+    return code
+
+
+def _found(source: str) -> Path:
+    try:
+        path = Path(source).expanduser()
+    except RuntimeError:
+        raise ConfigurationError(f"{source!r} starts with a home folder that does not exist here.") from None
+    if path.is_dir():
+        path /= _USUAL_NAME
+    if not path.exists():
+        raise ConfigurationError(
+            f"There is no file {path}. Qwen Code keeps its login in ~/.qwen/oauth_creds.json."
+        )
+    return path
+
+
+def _read(path: Path) -> Credentials:
+    found = files.read(path)
+    data = found[0] if found else b""
+    try:
+        credentials = Credentials.from_json(data)
+    except CorruptCredentialsError as error:
+        raise CorruptCredentialsError(f"{path}: {error}. Nothing was imported.") from None
+    if credentials.refresh_token is None and credentials.seconds_left(time.time()) <= 0:
+        raise NotLoggedInError(
+            f"The login in {path} has expired and holds no refresh token, so nothing was imported. "
+            "Log in anew: litellm-qwen-ai login"
+        )
+    return credentials

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from litellm_qwen_ai.cli.check import check_token
+from litellm_qwen_ai.sandbox import Answer
+
+if TYPE_CHECKING:
+    from litellm_qwen_ai.sandbox import Sandbox
+
+
+def test_a_token_that_is_taken(sandbox: Sandbox) -> None:
+    token = sandbox.issue_tokens()["access_token"]
+    verdict = check_token(sandbox.api_base, token)
+    assert (verdict.result, verdict.message) == ("accepted", f"{sandbox.url[7:]} takes the token.")
+    assert sandbox.counts.chat_requests == 0
+    assert sandbox.requests_to("models")[0].headers["user-agent"].startswith("litellm-qwen-ai/")
+
+
+@pytest.mark.parametrize(
+    ("answer", "result", "told"),
+    [
+        ("token_expired", "refused", "refuses the token (HTTP 401, invalid access token or token expired)"),
+        ("token_expired_403", "refused", "refuses the token (HTTP 403"),
+        ("quota_spent", "refused", "quota of this login is spent (HTTP 429, Free allocated quota exceeded)"),
+        ("throttled", "unknown", "HTTP 429"),
+        ("not_found", "unknown", "HTTP 404"),
+        ("model_not_in_plan", "unknown", "HTTP 403"),
+        ("html_504", "unknown", "HTTP 504, a web page"),
+        ("html_200", "unknown", "HTTP 200, a web page"),
+        ("empty_200", "unknown", "HTTP 200"),
+        ("redirect", "unknown", "HTTP 302"),
+        ("cut", "unknown", "no answer (RemoteProtocolError)"),
+    ],
+)
+def test_what_an_answer_says_about_the_token(sandbox: Sandbox, answer: str, result: str, told: str) -> None:
+    sandbox.answer_next("models", answer)
+    verdict = check_token(sandbox.api_base, "any")
+    assert verdict.result == result
+    assert told in verdict.message
+    for part in ("2026-04-15", "dashscope/", "qwencloud/", "QWEN_API_KEY", "The login is kept"):
+        assert (part in verdict.message) is (result == "refused")
+
+
+def test_an_error_that_repeats_the_token_is_not_shown(sandbox: Sandbox) -> None:
+    body = {"error": {"message": "no access for tok-secret", "code": "invalid_api_key"}}
+    sandbox.answer_next("models", Answer("a careless server", 401, body))
+    verdict = check_token(sandbox.api_base, "tok-secret")
+    assert verdict.result == "refused"
+    assert "tok-secret" not in verdict.message
+
+
+def test_an_endless_answer_is_cut(sandbox: Sandbox) -> None:
+    sandbox.answer_next("models", Answer("far too much", 500, b"x" * 1_000_000))
+    assert check_token(sandbox.api_base, "any").result == "unknown"
+
+
+@pytest.mark.parametrize("base", ["http://gateway.example/v1", "http://127.0.0.1:9/v1", "nonsense"])
+def test_where_no_token_may_go_or_nobody_answers_nothing_is_known(base: str, sandbox: Any) -> None:
+    assert check_token(base, "any").result == "unknown"
+    assert sandbox.requests == []

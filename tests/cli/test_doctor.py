@@ -1,0 +1,312 @@
+from __future__ import annotations
+
+import json
+import os
+import socket
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from litellm_qwen_ai import _probe
+from litellm_qwen_ai.cli.checkup import hosts, plugin
+
+if TYPE_CHECKING:
+    from litellm_qwen_ai.oauth import FileStore
+    from litellm_qwen_ai.sandbox import Sandbox
+
+SEEN = {
+    "litellm": "1.106.2",
+    "registered": True,
+    "adaptations": {"eager async streams": True, "parameters": True},
+    "switched_off": False,
+}
+
+
+class Quick:
+    """Stands for the process that loads LiteLLM, which takes seconds."""
+
+    seen: dict[str, Any] = SEEN
+
+    def __init__(self, account: str | None, *, call: bool) -> None:
+        self._asked = (account, call)
+
+    def findings(self) -> Any:
+        return plugin._read(self.seen)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def examine(run: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(plugin, "Probe", Quick)
+
+    def look(*flags: str) -> dict[str, Any]:
+        done = run("doctor", "--json", *flags)
+        told = json.loads(done.out)
+        assert done.code == (0 if told["ok"] else 1)
+        assert done.err == ""
+        return {"told": told, "out": done.out, **{one["name"]: one for one in told["findings"]}}
+
+    return look
+
+
+def test_all_is_well(examine: Any, run: Any, sandbox: Sandbox, token_dir: Path) -> None:
+    sandbox.write_credentials(token_dir)
+    found = examine()
+    assert found["told"]["ok"]
+    assert {one["state"] for one in found["told"]["findings"]} == {"ok"}
+    assert list(found)[2:] == [
+        *("Python", "litellm-qwen-ai", "Settings", "Folder", "File", "Login", "Renewal"),
+        *("OAuth server", "Clock", "Chat server", "Token", "LiteLLM", "Route", "Adaptations"),
+    ]
+    shown = run("doctor")
+    assert shown.code == 0
+    assert shown.out.endswith("All is well.\n")
+    assert "ok    Route             qwen_ai/ is registered" in shown.out
+    assert sandbox.counts.chat_requests == 0
+
+
+def test_nothing_is_changed(examine: Any, sandbox: Sandbox, token_dir: Path, store: FileStore) -> None:
+    examine()
+    assert not token_dir.exists()
+    sandbox.write_credentials(token_dir)
+    before = (store.path.read_bytes(), store.path.stat().st_mtime_ns)
+    examine()
+    assert (store.path.read_bytes(), store.path.stat().st_mtime_ns) == before
+    assert {path.name for path in token_dir.iterdir()} == {store.path.name, f"{store.path.name}.lock"}
+
+
+def test_without_a_login_the_command_is_the_fix(examine: Any) -> None:
+    found = examine("--account", "alice")
+    assert found["Login"]["state"] == "fail"
+    assert found["Login"]["fix"] == "litellm-qwen-ai login --account alice"
+    assert "Chat server" not in found
+
+
+def test_with_a_key_no_login_is_needed(
+    examine: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QWEN_API_KEY", "sk-key-secret")
+    monkeypatch.setenv("QWEN_API_BASE", sandbox.api_base)
+    found = examine()
+    assert found["told"]["ok"]
+    assert "calls use the key" in found["Settings"]["text"]
+    assert "sk-key-secret" not in found["out"]
+
+
+def test_it_is_safe_to_paste(
+    examine: Any, sandbox: Sandbox, token_dir: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.write_credentials(token_dir, id_token="head.eyJlbWFpbCI6ICJtZUBleGFtcGxlLmNvbSJ9.x")
+    monkeypatch.setattr(Path, "home", lambda: token_dir.parent)
+    out = examine()["out"]
+    stored = store.load()
+    assert stored is not None
+    secrets = [stored.credentials.access_token, stored.credentials.refresh_token or "none", "me@example.com"]
+    assert not [one for one in secrets if one in out]
+    assert str(token_dir.parent) not in out
+    assert "~/qwen/oauth_creds.json" in out
+
+
+@pytest.mark.parametrize(
+    ("mode", "state", "told"),
+    [(0o755, "warn", "can be looked into"), (0o777, "fail", "can be written by other users")],
+)
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_an_open_folder_is_told_with_the_chmod(  # noqa: PLR0913, PLR0917  # a table and its fixtures
+    examine: Any, sandbox: Sandbox, token_dir: Path, mode: int, state: str, told: str
+) -> None:
+    sandbox.write_credentials(token_dir)
+    token_dir.chmod(mode)
+    found = examine()["Folder"]
+    assert (found["state"], found["fix"]) == (state, f"chmod 700 '{token_dir}'")
+    assert told in found["text"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_a_file_that_others_can_read_or_write_is_told(
+    examine: Any, sandbox: Sandbox, token_dir: Path, store: FileStore
+) -> None:
+    sandbox.write_credentials(token_dir)
+    store.path.chmod(0o644)
+    found = examine()["File"]
+    assert (found["state"], found["fix"]) == ("warn", f"chmod 600 '{store.path}'")
+    store.path.chmod(0o666)
+    assert examine()["File"]["state"] == "fail"
+    store.path.chmod(0o600)
+    store.path.write_text("{ half")
+    assert "not a credentials file" in examine()["File"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "more", "state", "told"),
+    [
+        (-60, {}, "ok", "the next call renews it"),
+        (600, {"refresh_token": None}, "warn", "cannot be renewed"),
+        (-60, {"refresh_token": None}, "fail", "cannot be renewed"),
+    ],
+)
+def test_the_state_of_a_login(  # noqa: PLR0913, PLR0917  # a table and its fixtures
+    examine: Any, sandbox: Sandbox, token_dir: Path, lifetime: float, more: Any, state: str, told: str
+) -> None:
+    sandbox.write_credentials(token_dir, lifetime=lifetime, **more)
+    found = examine()
+    assert found["Login"]["state"] == state
+    assert told in found["Login"]["text"]
+    assert ("Token" in found) is (lifetime > 0)
+
+
+def test_a_lock_that_is_held_and_a_renewal_that_broke_off_are_told(
+    examine: Any, sandbox: Sandbox, token_dir: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.write_credentials(token_dir)
+    monkeypatch.setattr("litellm_qwen_ai.cli.checkup.files._LOCK_TIMEOUT", 0)
+    with store.lock(5):
+        held = examine()["Renewal"]
+    assert held["state"] == "warn"
+    assert ".lock" in held["text"]
+    (token_dir / "oauth_creds.json.0123456789abcdef.new").write_text(" ")
+    assert "was interrupted" in examine()["Renewal"]["text"]
+
+
+def test_a_folder_without_space_fails(
+    examine: Any, sandbox: Sandbox, token_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.write_credentials(token_dir)
+
+    def full(*_: Any) -> Any:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("litellm_qwen_ai.oauth.files.open_draft", full)
+    found = examine()["Renewal"]
+    assert found["state"] == "fail"
+    assert "No space left" in found["text"]
+
+
+def test_a_started_login_is_told(examine: Any, run: Any) -> None:
+    run("login", "--start")
+    assert "waits for approval" in examine()["Started login"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "told"),
+    [
+        ("token_expired", "fail", "2026-04-15"),
+        ("quota_spent", "fail", "qwencloud/"),
+        ("html_504", "warn", "is not known"),
+    ],
+)
+def test_the_token_is_tried_for_free(  # noqa: PLR0913, PLR0917  # a table and its fixtures
+    examine: Any, sandbox: Sandbox, token_dir: Path, answer: str, state: str, told: str
+) -> None:
+    sandbox.write_credentials(token_dir)
+    sandbox.answer_next("models", answer)
+    found = examine()["Token"]
+    assert found["state"] == state
+    assert told in found["text"]
+    assert sandbox.counts.chat_requests == 0
+
+
+def test_a_server_that_cannot_be_reached_is_told(
+    examine: Any, sandbox: Sandbox, token_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.write_credentials(token_dir)
+    monkeypatch.setenv("QWEN_OAUTH_BASE_URL", "http://127.0.0.1:9")
+    found = examine()["OAuth server"]
+    assert found["state"] == "fail"
+    assert "127.0.0.1:9 cannot be reached: the connection was refused" in found["text"]
+    monkeypatch.setenv("QWEN_OAUTH_BASE_URL", "http://chat.example")
+    assert "plain http" in examine()["OAuth server"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("skew", "state", "told"),
+    [(5, "ok", "agrees"), (-600, "warn", "10 min behind"), (7200, "warn", "2 h ahead of")],
+)
+def test_the_clock_is_compared_with_the_servers(skew: float, state: str, told: str) -> None:
+    found = hosts._clock(skew)
+    assert found.state == state
+    assert told in found.text
+
+
+def test_the_servers_date_is_read_if_it_is_one() -> None:
+    assert hosts._skew("Sun, 06 Nov 1994 08:49:37 GMT", 784111787) == 10
+    assert hosts._skew("soon", 0) is None
+    assert hosts._skew(None, 0) is None
+
+
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        (OSError(-2, "x"), "ConnectError"),
+        (socket.gaierror(-2, "unknown"), "not known to the DNS"),
+        (ssl.SSLCertVerificationError(1, "self-signed"), "certificate is not trusted"),
+        (ssl.SSLError(1, "wrong version"), "TLS failed"),
+        (ConnectionRefusedError(111, "no"), "refused"),
+        (TimeoutError(), "no answer within"),
+    ],
+)
+def test_what_is_wrong_on_the_way_is_explained(cause: BaseException, told: str) -> None:
+    error = httpx.ConnectError("secret-of-the-request")
+    error.__cause__ = cause
+    fault, fix = hosts._explained(error, behind_proxy=False)
+    assert told in fault
+    assert "secret-of-the-request" not in fault + fix
+    assert fix
+    assert "HTTPS_PROXY" in hosts._explained(httpx.ConnectError("x"), behind_proxy=True)[1]
+
+
+def test_the_proxy_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@proxy.example:3128")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("https_proxy", raising=False)
+    assert hosts._proxy_for("https", "chat.qwen.ai") == "proxy.example:3128"
+    monkeypatch.setenv("NO_PROXY", "chat.qwen.ai")
+    assert hosts._proxy_for("https", "chat.qwen.ai") is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "name", "state"),
+    [
+        ({"litellm": None, "fault": "ImportError: no module"}, "LiteLLM", "fail"),
+        ({"registered": False}, "Route", "fail"),
+        ({"adaptations": {"parameters": False}}, "Adaptations", "warn"),
+        ({"switched_off": True, "adaptations": {"parameters": False}}, "Adaptations", "ok"),
+    ],
+)
+def test_what_litellm_says_is_told(changes: dict[str, Any], name: str, state: str) -> None:
+    found = {one.name: one for one in plugin._read({**SEEN, **changes})}
+    assert found[name].state == state
+    assert found[name].fix or state == "ok"
+
+
+def test_the_real_probe_makes_a_call(run: Any, sandbox: Sandbox, token_dir: Path) -> None:
+    sandbox.write_credentials(token_dir, "alice.json")
+    sandbox.answer_next("chat", "quota_spent", times=3)
+    done = run("doctor", "--call", "--account", "alice")
+    assert done.code == 1
+    called = next(line for line in done.out.splitlines() if " Call " in line)
+    assert called.startswith("FAIL")
+    assert "RateLimitError" in called
+    assert "Free allocated quota exceeded" in called
+    assert "ok    Route" in done.out
+    assert len(sandbox.requests_to("chat")) == 1
+
+
+def test_a_probe_that_breaks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plugin.sys, "executable", "/bin/false")
+    probe = plugin.Probe(None, call=False)
+    found = list(probe.findings())
+    probe.close()
+    assert [(one.name, one.state) for one in found] == [("LiteLLM", "fail")]
+
+
+def test_the_probe_sees_this_litellm() -> None:
+    seen = _probe.look()
+    assert seen["registered"]
+    assert set(seen["adaptations"]) == set(SEEN["adaptations"])
