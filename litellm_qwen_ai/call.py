@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import litellm
 
-from litellm_qwen_ai import host
+from litellm_qwen_ai import host, post
 from litellm_qwen_ai._litellm import look_up
 from litellm_qwen_ai.auth import Bearer, BearerSource
 from litellm_qwen_ai.chat import body
@@ -218,7 +218,7 @@ class Call:
     def _send(self, request: ChatRequest) -> httpx.Response:
         client, owner = host.sync_http(self.client)
         # A bearer follows no redirect: 3xx comes back as an error.
-        response = client.send(self._http_request(client, request), stream=True, follow_redirects=False)
+        response = post.send(client, request.url, request.headers, request.body, self.timeout)
         response.extensions[_OWNER] = owner
         body.drop_echoes(response, request.headers)
         if self._is_stream(response):
@@ -231,7 +231,7 @@ class Call:
 
     async def _asend(self, request: ChatRequest) -> httpx.Response:
         client, owner = host.async_http(self.client)
-        response = await client.send(self._http_request(client, request), stream=True, follow_redirects=False)
+        response = await post.asend(client, request.url, request.headers, request.body, self.timeout)
         response.extensions[_OWNER] = owner
         body.drop_echoes(response, request.headers)
         if self._is_stream(response):
@@ -248,12 +248,6 @@ class Call:
     def _seconds(self) -> float | None:
         """The call's timeout, if it is a number of seconds."""
         return self.timeout if isinstance(self.timeout, (int, float)) else None
-
-    def _http_request(self, client: httpx.Client | httpx.AsyncClient, request: ChatRequest) -> httpx.Request:
-        timeout = {} if self.timeout is None else {"timeout": self.timeout}
-        return client.build_request(
-            "POST", request.url, headers=request.headers, content=request.body, **timeout
-        )
 
 
 def _asks_for_one(params: dict[str, Any]) -> bool:

@@ -85,7 +85,8 @@ def test_reasoning_is_asked_for_and_comes_apart(form: Any, sandbox: Sandbox) -> 
 
 
 @pytest.mark.usefixtures("own_loop")
-async def test_a_stream_brings_the_text_piece_by_piece() -> None:
+async def test_a_stream_brings_the_text_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QWEN_COALESCE", "0")  # else those that came together are one
     stream = await litellm.aresponses(model="qwen_ai/coder-model", input="rain on a roof", stream=True)
     events = [event async for event in stream]
     pieces = [event.delta for event in _of_kind(events, "response.output_text.delta")]
