@@ -17,6 +17,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.oauth.draft import StoredCredentials
+from litellm_qwen_ai.oauth.ending import ends_after
 from litellm_qwen_ai.oauth.errors import (
     LockTimeoutError,
     LoginExpiredError,
@@ -129,7 +130,11 @@ class Session:
             return held.credentials
         self._note_rejected(rejected)
         for _ in range(_ROUNDS):
-            credentials = self._without_waiting(self._look()) or self._renewals.board().result()
+            credentials = self._without_waiting(self._look())
+            if credentials is None:
+                flight = self._renewals.board()
+                with ends_after(flight):
+                    credentials = flight.result()
             if credentials.access_token != rejected:
                 return credentials
         raise _still_rejected(self._store.login_command)
@@ -154,7 +159,9 @@ class Session:
                 held = await asyncio.wrap_future(self._looks.board())
             credentials = self._without_waiting(held)
             if credentials is None:
-                credentials = await asyncio.wrap_future(self._renewals.board())
+                flight = self._renewals.board()
+                with ends_after(flight):
+                    credentials = await asyncio.wrap_future(flight)
             if credentials.access_token != rejected:
                 return credentials
         raise _still_rejected(self._store.login_command)
