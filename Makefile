@@ -10,7 +10,7 @@ TESTS ?= tests
 
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 
-.PHONY: help bench bench-quick demo test lint types unit wheel wheel-proxy docs test-all test-oldest test-newest test-clients drills format clean
+.PHONY: help bench bench-quick bench-why demo test lint types unit wheel wheel-proxy docs test-all test-oldest test-newest test-clients drills format clean
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -102,6 +102,11 @@ bench: $(BENCH_READY) ## measure qwen_ai/ beside LiteLLM's own routes, in under 
 
 bench-quick: $(BENCH_READY) ## the same in under a minute: fewer lanes, rounds and rows
 	.venv-bench/bin/python -m bench --quick
+
+# Both belong to docs/performance.md, and are measured when something in them may have changed.
+bench-why: $(BENCH_READY) ## where the time goes, and what a user can still switch (two minutes)
+	.venv-bench/bin/python -m bench --where
+	.venv-bench/bin/python -m bench --options
 
 clean: ## remove what was built
 	rm -rf dist build .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,6 +1,7 @@
 """The command: `python -m bench` (under ten minutes), `python -m bench --quick` (under one).
 
-Without `--quick` it also measures memory, imports, proxies and growth, and draws the plots.
+Without `--quick` it also measures memory, imports, proxies and growth, and draws the plots. `--options`
+measures what a user can still switch, `--where` where the time goes.
 """
 
 from __future__ import annotations
@@ -10,68 +11,89 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from bench import fresh, growth, proxies, report, scenarios, upstream
+from bench import fresh, growth, options, proxies, report, scenarios, upstream, where
 from bench.lanes import LANES, write_logins
 from bench.processes import workers
 from bench.run import run_jobs, run_probes, say
 
+if TYPE_CHECKING:
+    from bench.upstream import Upstream
+
 
 def main() -> int:
     """Measure, print the table, write `bench/results/`."""
-    parser = argparse.ArgumentParser(
-        prog="python -m bench", description="qwen_ai/ beside LiteLLM's own routes"
-    )
-    parser.add_argument("--quick", action="store_true", help="under a minute: fewer lanes, rounds and rows")
-    parser.add_argument("--rounds", type=int, help="instead of 5, or 2 with --quick")
-    parser.add_argument("--only", default="", help="only jobs with this in a row's name; nothing is written")
-    asked = parser.parse_args()
+    asked = _arguments()
     upstream.pin(0, upstream.cores()[1])
-    lanes = scenarios.QUICK_LANES if asked.quick else tuple(lane.name for lane in LANES)
-    jobs = [
-        job
-        for job in (scenarios.quick() if asked.quick else scenarios.FULL)
-        if any(asked.only in row for row in job.rows.values())
-    ]
     with upstream.running() as server, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_logins(folder, server.base_url)
         limit = server.limit()
         say(f"upstream: {limit}")
-        server.mode(chunks=16, pace=0)
-        with workers(lanes, server.base_url, folder) as started:
-            say(f"{len(started)} lanes ready")
-            rounds = asked.rounds or (2 if asked.quick else 5)
-            figures, remarks = run_jobs(jobs, rounds, started, server)
-            if not asked.only:
-                figures |= run_probes(started, server, pairs=20 if asked.quick else 60)
-            grown = None if asked.quick or asked.only not in "growth" else growth.run(started, server, folder)
-        if not asked.quick and not asked.only:
-            for more, said in (fresh.imports(5, folder), fresh.memory(server, folder)):
-                figures |= more
-                remarks += said
-        if not asked.quick and asked.only in "proxy":
-            figures |= proxies.run(server, folder, asked.rounds or 3)
-    results = {
-        "machine": report.machine(),
-        "upstream": limit.as_json(),
-        "rounds": rounds,
-        "remarks": remarks,
-        "rows": report.summary(figures),
-    }
-    if grown is not None:
-        results["growth"] = grown
+        if asked.options:
+            found = options.run(server, folder, asked.rounds or 3)
+            sys.stdout.write(options.as_markdown(found))
+            _write("options", {"machine": report.machine(), **found})
+            return 0
+        if asked.where:
+            places = where.run(server, folder)
+            sys.stdout.write(where.as_markdown(places))
+            _write("where", {"machine": report.machine(), "places": places})
+            return 0
+        results = _compare(asked, server, folder)
+    results |= {"machine": report.machine(), "upstream": limit.as_json()}
     sys.stdout.write(report.as_text(results))
     if not asked.only:
-        kind = "quick" if asked.quick else "latest"
-        path = report.RESULTS / f"{kind}.json"
-        path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        _write("quick" if asked.quick else "latest", results)
         if not asked.quick:
             from bench import plots  # noqa: PLC0415  # matplotlib takes its time
 
+            sys.stdout.write(f"\n{report.growth(results)}")
             plots.draw(results, report.RESULTS)
     say("done")
     return 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="qwen_ai/ beside LiteLLM's own routes"
+    )
+    parser.add_argument("--quick", action="store_true", help="under a minute: fewer lanes, rounds and rows")
+    parser.add_argument("--options", action="store_true", help="only what a user can still switch")
+    parser.add_argument("--where", action="store_true", help="only where the time goes, by package")
+    parser.add_argument("--rounds", type=int, help="instead of 5 (proxies 3), or 2 with --quick")
+    parser.add_argument("--only", default="", help="only rows with this in their key; nothing is written")
+    return parser.parse_args()
+
+
+def _compare(asked: argparse.Namespace, server: Upstream, folder: Path) -> dict[str, Any]:
+    full, everything = not asked.quick, not asked.only
+    lanes = tuple(lane.name for lane in LANES) if full else scenarios.QUICK_LANES
+    known = scenarios.FULL if full else scenarios.quick()
+    jobs = [job for job in known if any(asked.only in row for row in job.rows.values())]
+    rounds = asked.rounds or (5 if full else 2)
+    results: dict[str, Any] = {"rounds": rounds}
+    server.mode(chunks=16, pace=0)
+    with workers(lanes, server.base_url, folder) as started:
+        say(f"{len(started)} lanes ready")
+        figures, remarks = run_jobs(jobs, rounds, started, server)
+        if everything:
+            figures |= run_probes(started, server, pairs=60 if full else 20)
+        if full and asked.only in "growth":
+            results["growth"] = growth.run(started, server, folder)
+    if full and everything:
+        for more, said in (fresh.imports(5, folder), fresh.memory(server, folder)):
+            figures |= more
+            remarks += said
+    if full and asked.only in "proxy":
+        figures |= proxies.run(server, folder, asked.rounds or 3)
+    return {**results, "remarks": remarks, "rows": report.summary(figures)}
+
+
+def _write(name: str, results: dict[str, Any]) -> None:
+    text = json.dumps(report.rounded(results), indent=1) + "\n"
+    (report.RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

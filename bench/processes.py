@@ -6,13 +6,15 @@ import contextlib
 import json
 import subprocess
 import sys
+import tempfile
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from bench.lanes import environment
+from bench import lanes as definitions
 from bench.upstream import cores, pin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 
@@ -24,18 +26,27 @@ class Worker:
         base_url: The upstream.
         folder: Where the made-up logins are.
         pinned: Whether it is kept off the upstream's core.
+        environment: More variables for it.
     """
 
-    def __init__(self, lane: str, base_url: str, folder: Path, *, pinned: bool = True) -> None:
+    def __init__(
+        self,
+        lane: str,
+        base_url: str,
+        folder: Path,
+        *,
+        pinned: bool = True,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.lane = lane
-        self._log = (folder / f"{lane.replace('/', '-').replace(' ', '')}.log").open("w+")
+        self._log = tempfile.TemporaryFile("w+", dir=folder)  # noqa: SIM115  # closed in close
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.worker", lane, base_url],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
-            env=environment(folder),
+            env={**definitions.environment(folder), **environment},
         )
         low, high = cores()
         pin(self._process.pid, high if pinned else low | high)

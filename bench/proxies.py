@@ -46,9 +46,10 @@ class Proxy:
         lane: The lane that it serves.
         base_url: The upstream.
         folder: Where the made-up logins are and its configuration goes.
+        workers: How many processes serve; more than one may use every core.
     """
 
-    def __init__(self, lane: str, base_url: str, folder: Path) -> None:
+    def __init__(self, lane: str, base_url: str, folder: Path, workers: int = 1) -> None:
         self.lane = lane
         home = folder / f"proxy-{len(list(folder.glob('proxy-*')))}"
         home.mkdir()
@@ -57,7 +58,17 @@ class Proxy:
         self.port = _free_port()
         self._log = (home / "log").open("w+")
         self._process = subprocess.Popen(
-            [_program(), "--config", str(config), "--host", "127.0.0.1", "--port", str(self.port)],
+            [
+                _program(),
+                "--config",
+                str(config),
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(self.port),
+                "--num_workers",
+                str(workers),
+            ],
             env={
                 **environment(folder),
                 "LITELLM_MASTER_KEY": _MASTER,
@@ -69,7 +80,8 @@ class Proxy:
             stderr=subprocess.STDOUT,
             cwd=home,
         )
-        pin(self._process.pid, cores()[1])
+        low, high = cores()
+        pin(self._process.pid, high if workers == 1 else low | high)
 
     async def ready(self, session: aiohttp.ClientSession) -> None:
         """Wait until it answers.
@@ -168,14 +180,20 @@ async def _run(started: Sequence[Proxy], server: Upstream, rounds: int) -> Figur
             await asyncio.gather(*(proxy.stream(session) for _ in range(4)))
             await asyncio.gather(*(proxy.call(session) for _ in range(4)))
         for number in range(rounds):
-            taken = {lane: await _measure(by_lane[lane], session) for lane in rotated(list(by_lane), number)}
+            taken = {lane: await measure(by_lane[lane], session) for lane in rotated(list(by_lane), number)}
             for row in ("proxy-cpu", "proxy-rate", "proxy-first-byte", "proxy-call"):
                 figures.setdefault(row, []).append({lane: one[row] for lane, one in taken.items()})
             say(f"proxies: round {number + 1} of {rounds}")
     return figures
 
 
-async def _measure(proxy: Proxy, session: aiohttp.ClientSession) -> dict[str, float]:
+async def measure(proxy: Proxy, session: aiohttp.ClientSession) -> dict[str, float]:
+    """One proxy's figures, by the key of their row.
+
+    Args:
+        proxy: The proxy, ready and warm.
+        session: Whoever puts it under load.
+    """
     before, began = await _rest(proxy), time.perf_counter()
     left = iter(range(STREAMS))
 

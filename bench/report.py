@@ -24,7 +24,12 @@ _NAMES = [lane.name for lane in LANES]
 
 def last() -> dict[str, Any]:
     """The last full run's results, as committed."""
-    results: dict[str, Any] = json.loads((RESULTS / "latest.json").read_text(encoding="utf-8"))
+    return stored("latest")
+
+
+def stored(name: str) -> dict[str, Any]:
+    """A file of results, by its name."""
+    results: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     return results
 
 
@@ -37,6 +42,15 @@ def machine() -> str:
         f"{os.cpu_count()} x {_processor()}, {platform.system()}, "
         f"{platform.python_implementation()} {platform.python_version()}, {versions}"
     )
+
+
+def rounded(value: Any) -> Any:
+    """The same with four digits of every number: more is noise, and makes a file hard to read."""
+    if isinstance(value, dict):
+        return {name: rounded(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [rounded(one) for one in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def _processor() -> str:
@@ -112,6 +126,7 @@ def _figure(row: Row, value: float | None) -> str:
         return ""
     scaled = value * row.scale
     digits = 0 if scaled >= 100 or scaled == 0 else 1 if scaled >= 10 else 2  # noqa: PLR2004  # three figures
+    digits = 3 if row.unit == "x" else digits
     return f"{scaled:,.{digits}f} {row.unit}".strip()
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import inspect
 import json
 import os
@@ -15,7 +16,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any, TextIO
 
-from bench import measure, probes
+from bench import measure, probes, where
 from bench.clients import client
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _KNOWN = {
     function.__name__: function
-    for module in (measure, probes)
+    for module in (measure, probes, where)
     for function in vars(module).values()
     if inspect.isfunction(function) and function.__module__ == module.__name__
 }
@@ -34,6 +35,13 @@ def _answers() -> TextIO:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     return answers
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    if os.environ.get("BENCH_UVLOOP"):
+        loop: asyncio.AbstractEventLoop = importlib.import_module("uvloop").new_event_loop()
+        return loop
+    return asyncio.new_event_loop()
 
 
 def _warm_up(lane: Client, loop: asyncio.AbstractEventLoop) -> None:
@@ -52,9 +60,11 @@ def main() -> None:
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 8192)), hard))
     answers = _answers()
-    loop = asyncio.new_event_loop()
+    loop = _loop()
     asyncio.set_event_loop(loop)
     lane = client(name, base_url)
+    if wanted := os.environ.get("BENCH_SET"):
+        setattr(importlib.import_module("litellm"), wanted, True)
     for line in sys.stdin:
         command: dict[str, Any] = json.loads(line)
         what = command.pop("what")

@@ -1,22 +1,19 @@
-"""Makes the parts of README.md and performance.md that could go stale: `make docs` writes, a test compares.
+"""Makes the parts of README.md and of the pages of docs/ that could go stale, and pictures of terminals.
 
-A part stands between `<!-- made: NAME -->` and `<!-- end -->`. Transcripts come from real runs against the
-sandbox, with this machine's addresses and paths replaced by those that a user would see.
+`make docs` writes them, a test compares. A part stands between `<!-- made: NAME -->` and `<!-- end -->`.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 import sys
-import tempfile
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # bench is no installed package
 
-from bench import report
+from bench import options, report, where
 from litellm_qwen_ai.models import CATALOGUE
 from litellm_qwen_ai.sandbox import Sandbox
 
@@ -25,10 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PERFORMANCE = ROOT / "docs" / "performance.md"
-USERS_FOLDER = "/home/you/.config/litellm/qwen_ai"
-USERS_CODE = "K7QX2MPB"
-USERS_SERVER = "https://chat.qwen.ai"
+IMAGES = ROOT / "docs" / "images"
 PART = re.compile(r"(<!-- made: (?P<name>[a-z-]+) -->\n)(?P<text>.*?)(<!-- end -->)", re.DOTALL)
 
 
@@ -54,17 +48,57 @@ def config() -> str:
 
 def help_text() -> str:
     """What `litellm-qwen-ai --help` prints."""
-    return _console([["--help"]])
+    return transcripts.console("--help", transcripts.help_of())
 
 
-def login() -> str:
-    """A login, from start to end."""
-    return _console([["login"]])
+def commands() -> str:
+    """The help of every command, each below a heading."""
+    parts = []
+    for name in app.commands:
+        text = transcripts.console(f"{name} --help", transcripts.help_of(name))
+        parts.append(f"## {name}\n\n{text}")
+    return "\n".join(parts)
 
 
-def status() -> str:
-    """What `status` says after a login."""
-    return _console([["status"]], logged_in=True)
+def variables(page: Path) -> str:
+    """The table of the environment variables, which settings.py begins with."""
+    rows = re.findall(r"^\|.*\|$", settings.__doc__ or "", re.MULTILINE)
+    return "\n".join(rows).replace("(docs/", f"({_root(page)}docs/") + "\n"
+
+
+def exit_codes() -> str:
+    """The table of the exit codes."""
+    rows = [f"| {code} | {meaning} |" for code, meaning in exits.MEANINGS.items()]
+    return "\n".join(["| Exit code | Meaning |", "|---|---|", *rows]) + "\n"
+
+
+def call_errors(page: Path) -> str:
+    """The table of the errors of a call."""
+    rows = ["| The text says | Exception | What to do |", "|---|---|---|"]
+    rows += [f"| `{text}` | `{kind}` | {advice} |" for text, kind, advice in error_table.CALLS]
+    return _with_links("\n".join(rows) + "\n", page)
+
+
+def command_errors(page: Path) -> str:
+    """The table of the errors of a command."""
+    rows = ["| The text says | Exit code | What to do |", "|---|---|---|"]
+    rows += [f"| `{text}` | {code} | {advice} |" for text, code, advice in error_table.COMMANDS]
+    return _with_links("\n".join(rows) + "\n", page)
+
+
+def error_tree() -> str:
+    """The exceptions of the login, as the module's docstring draws them."""
+    drawn = (errors.__doc__ or "").split("\n\n")[1]
+    return f"```\n{textwrap.dedent(drawn)}\n```\n"
+
+
+def _with_links(text: str, page: Path) -> str:
+    readme = "" if page == README else f"{_root(page)}README.md"
+    return text.replace("{state}", error_table.STATE.format(readme=readme))
+
+
+def _root(page: Path) -> str:
+    return "" if page == README else "../"
 
 
 def speed() -> str:
@@ -74,68 +108,59 @@ def speed() -> str:
     return f"{report.as_markdown(results)}\n{reading} {machine}.\n"
 
 
-PARTS: dict[str, Callable[[], str]] = {
-    "models": models,
-    "config": config,
-    "help": help_text,
-    "login": login,
-    "status": status,
-    "speed": speed,
+#: What makes each part; of the page that it is for.
+PARTS: dict[str, Callable[[Path], str]] = {
+    "models": lambda _page: models(),
+    "config": lambda _page: config(),
+    "help": lambda _page: help_text(),
+    "commands": lambda _page: commands(),
+    "login": lambda _page: transcripts.console("login", transcripts.login()),
+    "status": lambda _page: transcripts.console("status", transcripts.status()),
+    "doctor": lambda _page: transcripts.console("doctor", transcripts.doctor()),
+    "two-steps": lambda _page: f"```console\n{terminal.plain(transcripts.two_steps())}```\n",
+    "accounts": lambda _page: transcripts.console("accounts", transcripts.accounts()),
+    "import": lambda _page: transcripts.console("login --import ~/.qwen", transcripts.taken_over()),
+    "variables": variables,
+    "exit-codes": lambda _page: exit_codes(),
+    "errors": call_errors,
+    "command-errors": command_errors,
+    "error-tree": lambda _page: error_tree(),
+    "speed": lambda _page: speed(),
+    "targets": lambda _page: report.targets(report.last()),
+    "growth": lambda _page: report.growth(report.last()),
+    "notes": lambda _page: "\n".join(f"- {note}" for note in report.notes(report.last())) + "\n",
 }
-#: Those of docs/performance.md.
-SPEED_PARTS: dict[str, Callable[[], str]] = {
-    "targets": lambda: report.targets(report.last()),
-    "growth": lambda: report.growth(report.last()),
-    "notes": lambda: "\n".join(f"- {note}" for note in report.notes(report.last())) + "\n",
+#: What is drawn, too: file name -> title and screen.
+PICTURES: dict[str, tuple[str, Callable[[], str]]] = {
+    "login.svg": ("litellm-qwen-ai login", transcripts.waiting),
+    "login-done.svg": ("litellm-qwen-ai login", transcripts.login),
+    "status.svg": ("litellm-qwen-ai status", transcripts.status),
+    "doctor.svg": ("litellm-qwen-ai doctor", transcripts.doctor),
 }
 
 
-def made(text: str) -> str:
-    """`text` with every part made anew."""
-    makers = {**PARTS, **SPEED_PARTS}
+def pages() -> list[Path]:
+    """README.md and every page of docs/ that has a made part."""
+    found = [README, *sorted((ROOT / "docs").glob("*.md"))]
+    return [page for page in found if PART.search(page.read_text(encoding="utf-8"))]
+
+
+def made(text: str, page: Path = README) -> str:
+    """`text` with every part made anew, for the page that it stands on."""
 
     def fresh(match: re.Match[str]) -> str:
-        return f"{match[1]}{makers[match['name']]()}{match[4]}"
+        return f"{match[1]}{PARTS[match['name']](page)}{match[4]}"
 
     return PART.sub(fresh, text)
 
 
-def _console(commands: list[list[str]], *, logged_in: bool = False) -> str:
-    with tempfile.TemporaryDirectory() as folder, Sandbox(auto_approve=True, interval=1) as sandbox:
-        token_dir = Path(folder) / "tokens"
-        if logged_in:
-            sandbox.write_credentials(token_dir)
-        lines = []
-        for arguments in commands:
-            lines.append(f"$ litellm-qwen-ai {' '.join(arguments)}")
-            lines.append(_run(arguments, sandbox, token_dir))
-    return "```console\n" + "\n".join(lines) + "```\n"
-
-
-def _run(arguments: list[str], sandbox: Sandbox, token_dir: Path) -> str:
-    program = Path(sys.executable).parent / "litellm-qwen-ai"
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("QWEN_")}
-    done = subprocess.run(  # noqa: S603  # our own program
-        [str(program), *arguments],
-        env={**inherited, **sandbox.environment(token_dir), "COLUMNS": "100", "TERM": "dumb"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=True,
-    )
-    return as_a_user_sees_it(done.stdout, sandbox, token_dir)
-
-
-def as_a_user_sees_it(text: str, sandbox: Sandbox, token_dir: Path) -> str:
-    """A transcript without this machine's addresses, paths, codes and times."""
-    text = text.replace(str(token_dir), USERS_FOLDER).replace(sandbox.url, USERS_SERVER)
-    text = text.replace(f"{USERS_SERVER}/v1", "https://portal.qwen.ai/v1")
-    for code in re.findall(r"user_code=([\w-]+)", text):
-        text = text.replace(code, USERS_CODE)
-    text = re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?", "2026-01-31 18:00", text)
-    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
+def main() -> None:
+    """Write every page and every picture of a terminal."""
+    for page in pages():
+        page.write_text(made(page.read_text(encoding="utf-8"), page), encoding="utf-8")
+    for name, (title, screen) in PICTURES.items():
+        terminal.picture(screen(), IMAGES / name, title=title, columns=transcripts.COLUMNS)
 
 
 if __name__ == "__main__":
-    for page in (README, PERFORMANCE):
-        page.write_text(made(page.read_text(encoding="utf-8")), encoding="utf-8")
+    main()
