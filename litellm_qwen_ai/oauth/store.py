@@ -13,6 +13,7 @@ mounts) is not served: two machines may then refresh at once.
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING, Protocol
 
 import filelock
@@ -177,16 +178,25 @@ class FileStore:
             StoreError: Any other fault of the file system.
         """
         target = files.target_of(self.path)
+        path = target.with_name(f"{target.name}.lock")
         # A new object each time: the locks of two threads must exclude each other, not count up.
-        lock = filelock.FileLock(f"{target}.lock", mode=files.FILE_MODE)
-        with files.store_errors("lock", self.path):
+        lock = filelock.FileLock(path, mode=files.FILE_MODE)
+        with files.store_errors("lock", path):
             files.make_folder(target.parent)
             try:
                 lock.acquire(timeout=timeout)
             except filelock.Timeout:
                 raise LockTimeoutError(
-                    f"Another process has held {target}.lock for {timeout:g} s. If none is logging in or "
+                    f"Another process has held {path} for {timeout:g} s. If none is logging in or "
                     "refreshing, end the one that is stuck (`fuser` or `lsof` names it)."
+                ) from None
+            except PermissionError:
+                if not path.exists() or not os.access(path.parent, os.W_OK):
+                    raise
+                # Not a read-only place: there, without a lock, everybody would refresh at once.
+                raise StoreError(
+                    f"{path} cannot be opened by this user; another user may have made it. "
+                    f"When no program that uses the login runs, remove it: rm -f '{path}'"
                 ) from None
         try:
             self._finish_crashed_write(target)
