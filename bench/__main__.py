@@ -73,11 +73,12 @@ def _compare(asked: argparse.Namespace, server: Upstream, folder: Path) -> dict[
     known = scenarios.FULL if full else scenarios.quick()
     jobs = [job for job in known if any(asked.only in row for row in job.rows.values())]
     rounds = asked.rounds or (5 if full else 2)
-    results: dict[str, Any] = {"rounds": rounds}
+    results: dict[str, Any] = {}
     server.mode(chunks=16, pace=0)
     with workers(lanes, server.base_url, folder) as started:
         say(f"{len(started)} lanes ready")
         figures, remarks = run_jobs(jobs, rounds, started, server)
+        results["rounds"] = max(map(len, figures.values()), default=0)
         if everything:
             figures |= run_probes(started, server, pairs=60 if full else 20)
         if full and asked.only in "growth":
