@@ -37,6 +37,9 @@ NAMES: Final[dict[str, str]] = {
 
 #: Looked for in `sys.modules`, never imported: whoever has it runs LiteLLM's proxy.
 PROXY_SERVER: Final = "litellm.proxy.proxy_server"
+#: What the page of proxy/ needs of it; without one of them there is no page. `master_key`, `llm_router`,
+#: `user_custom_auth` and `general_settings` are read where they are there.
+PROXY_NAMES: Final = ("app", "user_api_key_auth")
 
 _GONE = object()
 

@@ -198,6 +198,15 @@ def session_for(settings: Settings, account: str | None = None) -> Session:
     return session
 
 
+_page: str | None = None
+
+
+def name_page(path: str) -> None:
+    """Let the error of a missing login name the page of this proxy where an admin can sign in."""
+    global _page  # noqa: PLW0603  # a process is one worker of one proxy
+    _page = path
+
+
 def as_litellm_error(error: QwenAuthError, model: str) -> Exception:
     """The LiteLLM exception for an error of the login; returned, not raised.
 
@@ -207,6 +216,8 @@ def as_litellm_error(error: QwenAuthError, model: str) -> Exception:
     """
     known: dict[str, Any] = {"message": str(error), "model": model, "llm_provider": PROVIDER}
     if isinstance(error, NotLoggedInError):
+        if _page is not None:
+            known["message"] += f" Or sign in on this proxy's page {_page}."
         return exceptions.AuthenticationError(**known)
     if isinstance(error, ConfigurationError):
         return exceptions.BadRequestError(**known)

@@ -110,7 +110,11 @@ class Meter:
             error: Its text says what happened and what to do, and holds no secret.
             login_ended: The server no longer takes the login's refresh token.
         """
-        self._failure = Failure(self._clock(), str(error)[:LONGEST_TEXT], login_ended)
+        # LiteLLM's exceptions begin with their own name.
+        text = str(error).removeprefix(f"litellm.{type(error).__name__}: ")
+        if len(text) > LONGEST_TEXT:
+            text = text[: LONGEST_TEXT - 2].rsplit(" ", 1)[0] + " …"
+        self._failure = Failure(self._clock(), text, login_ended)
         if self._asleep:
             self._wake()
 

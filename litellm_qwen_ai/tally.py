@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: China has had no summer time since 1991, so no time zone database is needed.
 PROVIDER_ZONE = timezone(timedelta(hours=8), "Asia/Shanghai")
 THROTTLED, QUOTA_SPENT = "throttled", "quota_spent"
-LONGEST_TEXT = 400  # characters of a failure
+LONGEST_TEXT = 600  # characters of a failure
 _MINUTE = 60
 _HOUR = 3600
 _KEPT_HOURS = 48

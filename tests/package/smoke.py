@@ -26,6 +26,7 @@ def main() -> None:
     files = importlib.metadata.files("litellm-qwen-ai") or []
     names = {str(file) for file in files}
     assert {"litellm_qwen_ai/py.typed", "litellm_qwen_ai/example_config.yaml"} <= names
+    assert {f"litellm_qwen_ai/proxy/page.{kind}" for kind in ("html", "css", "js")} <= names
     assert not [name for name in names if name.endswith(".pth") or name.startswith("tests")], names
     assert "litellm" not in sys.modules
     with tempfile.TemporaryDirectory() as folder, Sandbox() as sandbox:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -43,16 +43,34 @@ def test_both_workers_see_a_login_made_outside(two_workers: Proxy) -> None:
     assert answers == [200] * 8
 
 
+def test_a_login_that_the_page_starts_is_finished_by_whichever_worker_is_asked(two_workers: Proxy) -> None:
+    def post(path: str) -> dict[str, Any]:
+        answer = two_workers.ask(f"/qwen_ai/api/{path}", {"account": "alice"})
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    codes = {post("login")["login"]["user_code"] for _ in range(6)}
+    assert len(codes) == 1, "each connection may go to another worker"
+    two_workers.sandbox.approve(codes.pop())
+    two_workers.let_poll("alice")
+    found = [post("poll") for _ in range(6)]
+    assert [(one["state"], one["login"]) for one in found] == [("signed_in", None)] * 6
+    assert len(two_workers.sandbox.requests_to("token")) == 1
+
+
 @pytest.mark.parametrize("stream", [False, True], ids=["call", "stream"])
 @pytest.mark.parametrize("door", ["/v1/chat/completions", "/v1/messages"])
 def test_without_a_login_each_request_is_refused_at_once_with_the_command(
     logged_out: Proxy, door: str, stream: bool
 ) -> None:
     body = {**CALL, "max_tokens": 100, "stream": stream}
+    before = len(logged_out.sandbox.requests_to("device"))
     answers = [logged_out.ask(door, body) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [401, 401, 401]
     assert all(COMMAND in answer.text for answer in answers)
-    assert logged_out.sandbox.requests_to("device") == []
+    assert all("Or sign in on this proxy's page /qwen_ai." in answer.text for answer in answers)
+    assert len(logged_out.sandbox.requests_to("device")) == before
 
 
 def test_a_login_made_outside_serves_the_next_request(logged_out: Proxy) -> None:

@@ -1,0 +1,297 @@
+"""The page's JSON on a FastAPI app with a stand-in for LiteLLM's key check, and a real OAuth server."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+fastapi = pytest.importorskip("fastapi", reason="the page needs LiteLLM's proxy")
+
+from fastapi.testclient import TestClient  # noqa: E402  # only where there is a FastAPI
+
+from litellm_qwen_ai.meter import meter_for  # noqa: E402
+from litellm_qwen_ai.proxy.accounts import known_accounts  # noqa: E402
+from litellm_qwen_ai.proxy.api import router_for  # noqa: E402
+from litellm_qwen_ai.sandbox import Sandbox  # noqa: E402
+from litellm_qwen_ai.settings import Settings  # noqa: E402
+
+ADMIN, USER = "sk-of-an-admin", "sk-of-a-user"
+ROLES = {ADMIN: "proxy_admin", USER: "internal_user"}
+PATHS = [("GET", "accounts"), ("POST", "login"), ("POST", "poll"), ("POST", "cancel")]
+
+
+def _check(request: fastapi.Request) -> Any:
+    role = ROLES.get(request.headers.get("authorization", "").removeprefix("Bearer "))
+    if role is None:
+        raise fastapi.HTTPException(400, "No connected db.")
+    return SimpleNamespace(user_role=role)
+
+
+@pytest.fixture
+def server() -> Any:
+    return SimpleNamespace(user_api_key_auth=_check, master_key=ADMIN, general_settings={})
+
+
+class Clock:
+    """The real time of day, and what a test adds to it."""
+
+    ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def client(server: Any, clock: Clock) -> Iterator[Any]:
+    app = fastapi.FastAPI()
+    app.include_router(router_for(server, "/qwen_ai", clock=clock))
+    with TestClient(app, headers={"authorization": f"Bearer {ADMIN}"}) as running:
+        yield running
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    with Sandbox(interval=0) as running:
+        for name, value in running.environment().items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+@pytest.fixture
+def token_dir(tmp_path: Path) -> Path:
+    return tmp_path / "tokens"
+
+
+def _post(client: Any, path: str, account: str | None = None, **more: Any) -> Any:
+    answer = client.post(f"/qwen_ai/api/{path}", json={"account": account, **more})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def _accounts(client: Any) -> dict[str | None, Any]:
+    answer = client.get("/qwen_ai/api/accounts")
+    assert answer.status_code == 200, answer.text
+    return {one["account"]: one for one in answer.json()["accounts"]}
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+def test_without_a_key_there_is_no_data(client: Any, method: str, path: str) -> None:
+    answer = client.request(method, f"/qwen_ai/api/{path}", json={}, headers={"authorization": ""})
+    assert (answer.status_code, answer.json()) == (401, {"detail": "Sign in with the key of a proxy admin."})
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+def test_a_users_key_opens_nothing(client: Any, method: str, path: str) -> None:
+    headers = {"authorization": f"Bearer {USER}"}
+    answer = client.request(method, f"/qwen_ai/api/{path}", json={}, headers=headers)
+    assert (answer.status_code, answer.json()) == (
+        403,
+        {"detail": "This key is valid, but not a proxy admin's."},
+    )
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+def test_another_site_cannot_use_an_admins_browser(client: Any, method: str, path: str) -> None:
+    answer = client.request(method, f"/qwen_ai/api/{path}", json={}, headers={"sec-fetch-site": "cross-site"})
+    assert answer.status_code == 403
+
+
+def test_no_cookie_is_a_key(client: Any) -> None:
+    client.cookies.set("token", ADMIN)
+    assert client.get("/qwen_ai/api/accounts", headers={"authorization": ""}).status_code == 401
+
+
+def test_a_proxy_without_a_master_key_has_no_admins(client: Any, server: Any) -> None:
+    server.master_key = None
+    assert client.get("/qwen_ai/api/accounts").status_code == 403
+
+
+def test_a_proxys_own_check_decides_where_there_is_one(client: Any, server: Any) -> None:
+    server.user_custom_auth, server.master_key = object(), None
+    assert client.get("/qwen_ai/api/accounts").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["", "/page.css", "/page.js"])
+def test_the_pages_files_hold_no_data_and_load_nothing_from_elsewhere(client: Any, name: str) -> None:
+    answer = client.get(f"/qwen_ai{name}", headers={"authorization": ""})
+    assert answer.status_code == 200
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["x-frame-options"] == "DENY"
+    assert answer.headers["cache-control"] == "no-store"
+    assert not re.findall(r"https?://", answer.text)
+    assert not re.findall(r"<style|style=|<script>|onclick=|innerHTML|eval\(|document\.write", answer.text)
+
+
+def test_a_login_from_start_to_end_shows_no_secret(
+    client: Any, sandbox: Sandbox, token_dir: Path, clock: Clock
+) -> None:
+    answers = [_post(client, "login")]
+    assert (answers[0]["state"], answers[0]["login"]["state"]) == ("signed_out", "waiting")
+    assert answers[0]["login"]["link"].startswith(sandbox.url)
+    assert answers[0]["login"]["qr"].startswith("data:image/svg+xml")
+    answers.append(_post(client, "poll"))
+    assert answers[-1]["login"]["state"] == "waiting"
+    sandbox.approve()
+    clock.ahead = 10
+    answers += [_post(client, "poll"), _accounts(client)[None]]
+    assert (answers[-1]["state"], answers[-1]["login"]) == ("signed_in", None)
+    assert answers[-1]["seconds_left"] > 21000
+    stored = json.loads((token_dir / "oauth_creds.json").read_text())
+    secrets = {stored["access_token"], stored["refresh_token"]}
+    secrets |= {value for one in sandbox.requests for name, value in one.form.items() if name in SECRET}
+    assert len(secrets) >= 4
+    assert not [secret for secret in secrets if secret in json.dumps(answers)]
+
+
+SECRET = {"device_code", "code_verifier", "refresh_token"}
+
+
+def test_the_oauth_server_is_asked_at_its_own_pace_however_often_the_page_asks(
+    client: Any, sandbox: Sandbox, clock: Clock
+) -> None:
+    _post(client, "login")
+    for _ in range(5):
+        _post(client, "poll")
+    assert len(sandbox.requests_to("token")) == 0
+    clock.ahead = 10
+    for _ in range(5):
+        _post(client, "poll")
+    assert len(sandbox.requests_to("token")) == 1
+
+
+def test_a_second_start_shows_the_same_code_and_a_new_one_if_asked(client: Any, sandbox: Sandbox) -> None:
+    assert sandbox.url
+    codes = [_post(client, "login", **more)["login"]["user_code"] for more in ({}, {}, {"anew": True})]
+    assert codes[0] == codes[1] != codes[2]
+
+
+def test_a_denied_login_stays_on_show_until_it_is_dismissed(
+    client: Any, sandbox: Sandbox, clock: Clock
+) -> None:
+    _post(client, "login", "alice")
+    sandbox.deny()
+    clock.ahead = 10
+    denied = _post(client, "poll", "alice")
+    assert (denied["login"]["state"], denied["login"]["qr"], denied["login"]["link"]) == (
+        "denied",
+        None,
+        None,
+    )
+    assert _accounts(client)["alice"]["login"]["state"] == "denied"
+    assert _post(client, "cancel", "alice")["login"] is None
+
+
+def test_an_expired_login_says_so_although_nobody_asked_meanwhile(
+    client: Any, sandbox: Sandbox, clock: Clock
+) -> None:
+    assert sandbox.url
+    _post(client, "login")
+    clock.ahead = 3600
+    assert _accounts(client)[None]["login"]["state"] == "expired"
+    assert _post(client, "poll")["login"]["state"] == "expired"
+
+
+def test_a_cancelled_login_is_forgotten(client: Any, sandbox: Sandbox) -> None:
+    _post(client, "login")
+    assert _post(client, "cancel")["login"] is None
+    sandbox.approve()
+    assert _post(client, "poll")["state"] == "signed_out"
+
+
+def test_a_service_that_gives_no_code_is_an_error_with_its_words(client: Any, sandbox: Sandbox) -> None:
+    sandbox.stop()
+    answer = client.post("/qwen_ai/api/login", json={"account": None})
+    assert answer.status_code == 502
+    assert "could not start" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/b", ".hidden", "a b", "a\u0000", "x" * 65, "é"])
+def test_a_bad_account_name_is_refused_and_makes_no_file(client: Any, token_dir: Path, name: str) -> None:
+    answer = client.post("/qwen_ai/api/login", json={"account": name})
+    assert answer.status_code == 400
+    assert "account" in answer.json()["detail"]
+    assert not token_dir.exists()
+
+
+@pytest.mark.parametrize(
+    "body", ["{", '{"account": 1}', '{"account": null, "qwen_account": "x"}', "[]", '""']
+)
+def test_a_body_that_is_none_is_refused(client: Any, body: str) -> None:
+    answer = client.post("/qwen_ai/api/login", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 422
+
+
+def test_the_default_accounts_file_is_the_default_account(client: Any, sandbox: Sandbox) -> None:
+    assert sandbox.url
+    assert _post(client, "login", "oauth_creds")["account"] is None
+    assert list(_accounts(client)) == [None]
+
+
+def test_accounts_come_from_the_folder_and_from_the_configuration(sandbox: Sandbox, token_dir: Path) -> None:
+    sandbox.write_credentials(token_dir, "zoe.json")
+    sandbox.write_credentials(token_dir, ".hidden.json")
+    sandbox.write_credentials(token_dir)
+    deployments: list[Any] = [
+        {"litellm_params": {"model": "qwen_ai/coder-model"}, "model_info": {"qwen_account": "bob"}},
+        {"litellm_params": {"model": "qwen_ai/coder-model"}, "model_info": {"qwen_account": "../evil"}},
+        {"litellm_params": {"model": "qwen_ai/coder-model"}, "model_info": {}},
+        {"litellm_params": {"model": "openai/gpt"}, "model_info": {"qwen_account": "other"}},
+        {},
+        None,
+    ]
+    assert known_accounts(Settings.from_environment(), deployments) == [None, "bob", "zoe"]
+
+
+def test_what_is_wrong_with_an_account_is_shown_with_it(
+    client: Any, sandbox: Sandbox, token_dir: Path
+) -> None:
+    sandbox.write_credentials(token_dir, "alice.json").write_text("{")
+    expired = sandbox.write_credentials(token_dir, "bob.json", lifetime=-60)
+    found = _accounts(client)
+    assert found["alice"]["state"] == "unusable"
+    assert "alice.json" in found["alice"]["last_error"]["text"]
+    assert found["bob"]["state"] == "signed_in", "it is renewed with the next request"
+    meter_for(expired).failed(ValueError("The login has ended."), login_ended=True)
+    ended = _accounts(client)["bob"]
+    assert (ended["state"], ended["last_error"]["text"]) == ("ended", "The login has ended.")
+
+
+def test_the_counts_of_an_account_are_shown(client: Any, sandbox: Sandbox, token_dir: Path) -> None:
+    meter = meter_for(sandbox.write_credentials(token_dir))
+    meter.sent()
+    meter.refused("quota_spent", None)
+    usage = _accounts(client)[None]["usage"]
+    assert (usage["requests_last_minute"], usage["requests_today"], usage["limited"]) == (1, 1, True)
+
+
+def test_without_segno_there_is_no_qr_code_and_all_else(
+    client: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sandbox.url
+    monkeypatch.setitem(sys.modules, "segno", None)
+    login = _post(client, "login")["login"]
+    assert (login["qr"], bool(login["link"])) == (None, True)
+
+
+def test_a_file_in_the_way_of_the_token_folder_is_said(
+    client: Any, sandbox: Sandbox, token_dir: Path
+) -> None:
+    assert sandbox.url
+    token_dir.write_text("")
+    answer = client.post("/qwen_ai/api/login", json={"account": None})
+    assert answer.status_code == 500
+    assert str(token_dir) in answer.json()["detail"]

@@ -1,0 +1,64 @@
+"""The page on a real LiteLLM proxy: who gets in, and what comes out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+if TYPE_CHECKING:
+    from tests.proxy.conftest import Proxy
+
+pytestmark = [pytest.mark.proxy, pytest.mark.xdist_group("proxy")]
+
+PATHS = [("GET", "accounts"), ("POST", "login"), ("POST", "poll"), ("POST", "cancel")]
+CALL = {"model": "coder-model", "messages": [{"role": "user", "content": "ping"}]}
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+def test_without_a_key_the_proxy_gives_no_data(proxy: Proxy, method: str, path: str) -> None:
+    answer = httpx.request(method, f"{proxy.url}/qwen_ai/api/{path}", json={}, timeout=30)
+    assert (answer.status_code, list(answer.json())) == (401, ["detail"])
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+def test_with_a_wrong_key_it_gives_none_either(proxy: Proxy, method: str, path: str) -> None:
+    headers = {"authorization": "Bearer sk-wrong"}
+    answer = httpx.request(method, f"{proxy.url}/qwen_ai/api/{path}", json={}, headers=headers, timeout=30)
+    assert answer.status_code in {400, 401}
+    assert "account" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/qwen_ai", "/qwen_ai/", "/qwen_ai/page.css", "/qwen_ai/page.js"])
+def test_the_pages_files_keep_their_headers_through_the_proxys_middleware(proxy: Proxy, path: str) -> None:
+    answer = httpx.get(proxy.url + path, follow_redirects=True, timeout=30)
+    assert answer.status_code == 200
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers.get_list("x-frame-options") == ["DENY"]
+    assert answer.headers.get_list("cache-control") == ["no-store"]
+
+
+def test_the_master_key_opens_it(logged_in: Proxy) -> None:
+    answer = logged_in.ask("/qwen_ai/api/accounts")
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    accounts = {one["account"]: one for one in answer.json()["accounts"]}
+    assert accounts[None]["state"] == "signed_in"
+
+
+def test_each_answer_of_the_proxy_says_what_was_counted(logged_in: Proxy) -> None:
+    name = "llm_provider-x-qwen-ratelimit-used-requests-day"
+    first, second = (int(logged_in.ask("/v1/chat/completions", CALL).headers[name]) for _ in range(2))
+    assert second == first + 1
+    streamed = logged_in.ask("/v1/chat/completions", {**CALL, "stream": True})
+    assert int(streamed.headers[name]) == second + 1
+    (account,) = [
+        one for one in logged_in.ask("/qwen_ai/api/accounts").json()["accounts"] if not one["account"]
+    ]
+    assert account["usage"]["requests_today"] == second + 1
+
+
+def test_the_log_of_the_proxy_holds_no_key_of_the_page(proxy: Proxy) -> None:
+    assert proxy.ask("/qwen_ai/api/accounts").status_code == 200
+    assert proxy.key not in proxy.log
