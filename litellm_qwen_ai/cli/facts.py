@@ -10,12 +10,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from litellm_qwen_ai import meter
 from litellm_qwen_ai.oauth import Credentials, QwenAuthError
 from litellm_qwen_ai.oauth.windows import Due
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth import FileStore, StoredCredentials
     from litellm_qwen_ai.settings import Settings
+    from litellm_qwen_ai.tally import Usage
 
 # chat/ has the same, but importing it would import LiteLLM; a test compares the two.
 DEFAULT_API_BASE = "https://dashscope.aliyuncs.com/compatible-mode/v1"
@@ -43,6 +45,7 @@ class Facts:
         uses: What calls use now: `key`, `login`, or None.
         base_url: Where calls go now; None if they cannot go anywhere.
         problem: What keeps the login from being used, if something does.
+        usage: The requests that were counted here: see `tally.Usage`.
     """
 
     file: str
@@ -61,6 +64,7 @@ class Facts:
     uses: str | None
     base_url: str | None
     problem: str | None
+    usage: Usage
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -110,6 +114,7 @@ def gather(settings: Settings, account: str | None = None) -> Facts:
         uses=uses,
         base_url=base if uses else None,
         problem=problem or base_problem,
+        usage=meter.read(meter.meter_path(store.path)).usage(time.time()),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from litellm_qwen_ai.cli import exits
@@ -10,6 +12,10 @@ from litellm_qwen_ai.cli.options import account_option, json_option
 from litellm_qwen_ai.cli.screen import table
 from litellm_qwen_ai.oauth.errors import LOGIN_COMMAND
 from litellm_qwen_ai.settings import Settings
+from litellm_qwen_ai.tally import THROTTLED
+
+if TYPE_CHECKING:
+    from litellm_qwen_ai.tally import Usage
 
 _RENEWAL = {
     "not due": "not due",
@@ -43,9 +49,24 @@ def _lines(facts: Facts) -> list[tuple[str, str]]:
         lines.append(("Token", _token(facts)))
         if facts.can_renew:
             lines.append(("Renewal", _RENEWAL[facts.renewal or "not due"]))
+    lines += _counted(facts.usage)
     if facts.problem:
         lines.append(("Problem", facts.problem))
     lines.append(("qwen_ai/", _uses(facts)))
+    return lines
+
+
+def _counted(usage: Usage) -> list[tuple[str, str]]:
+    """What has been sent from here; nothing if nothing has. What the server counts is not known."""
+    lines = []
+    if usage.requests_today or usage.requests_today_utc:
+        refused = f"; {usage.refused_today} refused" if usage.refused_today else ""
+        days = f"{usage.requests_today} today in Beijing, {usage.requests_today_utc} in UTC"
+        lines.append(("Requests", f"{usage.requests_last_minute} in the last minute, {days}{refused}"))
+    if usage.limited and usage.limited_until:
+        what = "too many requests" if usage.limited_reason == THROTTLED else "the quota is spent"
+        said = "" if usage.limited_until_source == "server" else " (assumed: the server named no time)"
+        lines.append(("Limited", f"{what}, until {local(usage.limited_until)}{said}"))
     return lines
 
 

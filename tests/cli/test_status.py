@@ -3,12 +3,14 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from litellm_qwen_ai.chat.request import DEFAULT_API_BASE
 from litellm_qwen_ai.cli import facts
+from litellm_qwen_ai.meter import Meter, meter_path
 from litellm_qwen_ai.oauth.credentials import Credentials
 
 if TYPE_CHECKING:
@@ -217,3 +219,24 @@ def test_the_user_is_named_if_the_id_token_tells(
 )
 def test_a_span_is_told_as_people_do(seconds: float, text: str) -> None:
     assert facts.span(seconds) == text
+
+
+@pytest.mark.usefixtures("logged_in")
+def test_what_was_counted_is_shown_and_what_the_server_said_of_a_limit(run: Any, store: FileStore) -> None:
+    counter = Meter(meter_path(store.path))
+    for _ in range(3):
+        counter.sent()
+    counter.refused("quota_spent", None)
+    counter.turn()
+    shown = lines(run("status").out)
+    assert re.fullmatch(
+        r"3 in the last minute, \d today in Beijing, \d in UTC; \d refused", shown["Requests"]
+    )
+    assert shown["Limited"].startswith("the quota is spent, until 20")
+    assert shown["Limited"].endswith("(assumed: the server named no time)")
+    usage = json.loads(run("status", "--json").out)["usage"]
+    assert (usage["requests_last_minute"], usage["day_zone"]) == (3, "Asia/Shanghai")
+    assert (usage["limited"], usage["limited_reason"]) == (True, "quota_spent")
+    counter.accepted()
+    counter.turn()
+    assert "Limited" not in run("status").out
