@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -25,7 +25,7 @@ from litellm_qwen_ai.chat.errors import malformed_answer
 from litellm_qwen_ai.chat.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Far above any answer: a million tokens of text are under 8 MiB."""
@@ -86,7 +86,7 @@ def read(
     """
     body = _Body(response, model, seconds, clock, streamed=streamed)
     if not body.full:
-        for piece in response.iter_bytes():
+        for piece in _pieces(response):
             if body.take(piece):
                 break
     body.keep()
@@ -103,11 +103,23 @@ async def aread(
     """As `read`, on the running event loop."""
     body = _Body(response, model, seconds, clock, streamed=streamed)
     if not body.full:
-        async with contextlib.aclosing(response.aiter_bytes()) as pieces:  # type: ignore[type-var]  # a generator, typed as an iterator
+        async with contextlib.aclosing(_apieces(response)) as pieces:
             async for piece in pieces:
                 if body.take(piece):
                     break
     body.keep()
+
+
+def _pieces(response: httpx.Response) -> Iterator[bytes]:
+    """The body, unpacked. One that is not packed comes straight off the wire, which saves a call 40 us."""
+    return iter(response.stream) if is_plain(response) else response.iter_bytes()  # type: ignore[arg-type]  # a sync client's
+
+
+def _apieces(response: httpx.Response) -> Any:
+    whole: Any = response.stream
+    pieces = whole.__aiter__() if is_plain(response) else None
+    # Typed as an iterator, but a generator in every transport of httpx's and LiteLLM's.
+    return pieces if hasattr(pieces, "aclose") else response.aiter_bytes()
 
 
 class _Body:

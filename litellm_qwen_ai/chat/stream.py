@@ -2,7 +2,8 @@
 
 Both take an opener, which sends the request and returns the open response (status 200, body unread), so that
 they may be made before anything is sent. Both read to the end of the body after `[DONE]`, since an unread end
-costs the connection, and close the response however the iteration ends.
+costs the connection, and close the response however the iteration ends. They read the body as it comes off
+the wire, since a packed one is refused before: httpx's own iterators unpack and count, which takes 10 us.
 
 They are plain iterators rather than generators: a generator that sees `self` forms a cycle, and a stream that
 its consumer dropped would keep its connection until the garbage collector came by.
@@ -14,7 +15,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
@@ -152,7 +153,7 @@ class ChatStream(_Shell):
                 return
             self._over = False
             self._connected(response)
-            self._body = response.iter_bytes()
+            self._body = iter(response.stream)  # type: ignore[arg-type]  # a sync client's
 
     def __iter__(self) -> ChatStream:
         return self
@@ -247,7 +248,8 @@ class AsyncChatStream(_Shell):
                 return
             self._over = False
             self._connected(response)
-            self._body = response.aiter_bytes()
+            whole: Any = response.stream
+            self._body = aiter(whole)
 
     def __aiter__(self) -> AsyncChatStream:
         return self
@@ -279,7 +281,8 @@ class AsyncChatStream(_Shell):
 
     async def _advance(self) -> None:
         """Read once; close the response when the stream is over or the read was interrupted."""
-        await self.connect()
+        if self._body is None:
+            await self.connect()
         decoder, body, response = self._decoder, self._body, self._response
         if decoder is None or body is None or response is None:
             return  # closed while it was being opened
