@@ -10,7 +10,7 @@ from pathlib import Path
 
 from drills import frame
 
-ROOMS = ("races", "logins", "crashes", "endings", "stores", "clocks")  # in the order of the table
+ROOMS = ("races", "logins", "crashes", "endings", "stores", "clocks", "chatgpt")  # in the order of the table
 PAGE = Path(__file__).parents[2] / "docs" / "drills.md"
 HEAD = """\
 # Drills

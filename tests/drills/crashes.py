@@ -41,8 +41,8 @@ class Toll:
 class Victims:
     """Forks processes that refresh, and kills them."""
 
-    def __init__(self, folder: Path, url: str, memory: Path) -> None:
-        command = [sys.executable, str(VICTIM), str(folder), url, str(memory)]
+    def __init__(self, folder: Path, url: str, memory: Path, program: Path) -> None:
+        command = [sys.executable, str(program), str(folder), url, str(memory)]
         self._program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def start(self, rounds: int = -1) -> int:
@@ -65,8 +65,8 @@ class Victims:
 
 
 @contextlib.contextmanager
-def victims(folder: Path, url: str, memory: Path) -> Iterator[Victims]:
-    running = Victims(folder, url, memory)
+def victims(folder: Path, url: str, memory: Path, program: Path = VICTIM) -> Iterator[Victims]:
+    running = Victims(folder, url, memory, program)
     try:
         yield running
     finally:

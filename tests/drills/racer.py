@@ -65,19 +65,25 @@ def with_tasks(count: int, session: Session, rejected: str | None, gate: Callabl
     return asyncio.run(main())
 
 
-def child(job: dict[str, Any], ready: int, go: int, out: int) -> None:
+def ours(folder: Path, url: str) -> Session:
+    return Session(FileStore(folder), oauth_base_url=url)
+
+
+def child(
+    job: dict[str, Any], new_session: Callable[[Path, str], Any], ready: int, go: int, out: int
+) -> None:
     def gate() -> None:
         os.write(ready, b".")
         os.read(go, 1)  # returns when the parent closes its end
 
-    session = Session(FileStore(Path(job["folder"])), oauth_base_url=job["url"])
+    session = new_session(Path(job["folder"]), job["url"])
     calls = with_tasks if job["tasks"] else with_threads
     served = calls(job["callers"], session, job["rejected"], gate)
     with os.fdopen(out, "w") as pipe:
         json.dump(served, pipe)
 
 
-def main() -> None:
+def main(new_session: Callable[[Path, str], Any] = ours) -> None:
     job = json.loads(sys.argv[1])
     ready_in, ready_out = os.pipe()
     go_in, go_out = os.pipe()
@@ -88,7 +94,7 @@ def main() -> None:
             os.close(go_out)
             os.close(out_in)
             try:
-                child(job, ready_out, go_in, out_out)
+                child(job, new_session, ready_out, go_in, out_out)
             finally:
                 os._exit(0)
         os.close(out_out)

@@ -12,6 +12,8 @@ import mmap
 import os
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +63,7 @@ def watched(shared: memoryview) -> Any:
     return post
 
 
-def refresh_for_ever(folder: Path, url: str, post: Any, rounds: int) -> None:
+def refresh_for_ever(post: Any, folder: Path, url: str, rounds: int) -> None:
     """Each answer is taken for refused by the chat server, so that the next refresh begins at once."""
     session = Session(FileStore(folder), oauth_base_url=url, poster=post)
     token = None
@@ -70,14 +72,15 @@ def refresh_for_ever(folder: Path, url: str, post: Any, rounds: int) -> None:
         rounds -= 1
 
 
-def main() -> None:
+def main(refresh: Callable[[Path, str, int], None] | None = None) -> None:
     folder, url, memory = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
-    post = watched(marks(memory))
+    if refresh is None:
+        refresh = partial(refresh_for_ever, watched(marks(memory)))
     for line in sys.stdin:  # how many refreshes; -1 for ever
         child = os.fork()
         if child == 0:
             try:
-                refresh_for_ever(folder, url, post, json.loads(line))
+                refresh(folder, url, json.loads(line))
             finally:
                 os._exit(0)
         print(child, flush=True)
