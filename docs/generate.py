@@ -11,11 +11,19 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-sys.path.insert(0, str(Path(__file__).parents[1]))  # bench is no installed package
+# Neither bench nor what stands beside this file is installed.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parent))
 
-from bench import options, report, where
+import error_table
+import terminal
+import transcripts
+
+from bench import missed, options, report, where
+from litellm_qwen_ai import settings
+from litellm_qwen_ai.cli import app, exits
 from litellm_qwen_ai.models import CATALOGUE
-from litellm_qwen_ai.sandbox import Sandbox
+from litellm_qwen_ai.oauth import errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,6 +135,9 @@ PARTS: dict[str, Callable[[Path], str]] = {
     "error-tree": lambda _page: error_tree(),
     "speed": lambda _page: speed(),
     "targets": lambda _page: report.targets(report.last()),
+    "missed": lambda _page: missed.as_markdown(report.last(), report.stored("where")["places"]),
+    "where": lambda _page: where.as_markdown(report.stored("where")["places"]),
+    "options": lambda _page: options.as_markdown(report.stored("options")),
     "growth": lambda _page: report.growth(report.last()),
     "notes": lambda _page: "\n".join(f"- {note}" for note in report.notes(report.last())) + "\n",
 }

@@ -2,14 +2,14 @@
 
 | Variable | Meaning | Default |
 |---|---|---|
-| `QWEN_TOKEN_DIR` | credentials folder (`~` expands) | `litellm/qwen_ai` in the user's config folder |
-| `QWEN_AUTH_FILE` | file name of the default account in that folder | `oauth_creds.json` |
-| `QWEN_OAUTH_BASE_URL` | OAuth server: https, or http on loopback | `https://chat.qwen.ai` |
-| `QWEN_OAUTH_CLIENT_ID` | OAuth client id | Qwen's public device client |
-| `QWEN_API_BASE` | base URL of the chat endpoint | the login's own endpoint |
+| `QWEN_TOKEN_DIR` | folder of the logins (`~` expands) | `litellm/qwen_ai` in the user's config folder |
+| `QWEN_AUTH_FILE` | the default account's file in it: a name, no path | `oauth_creds.json` |
+| `QWEN_API_BASE` | base URL of the chat endpoint | the login's own |
 | `QWEN_API_KEY` | bearer to use instead of the login | none |
-| `QWEN_COALESCE` | `0` keeps apart the text deltas of a stream that came together | `1` |
-| `QWEN_HOST_ADAPTATIONS` | `0` turns off the adaptations of `host.py` | `1` |
+| `QWEN_OAUTH_BASE_URL` | OAuth server; https, or http on loopback | `https://chat.qwen.ai` |
+| `QWEN_OAUTH_CLIENT_ID` | OAuth client id | Qwen's public device client |
+| `QWEN_COALESCE` | `0` keeps text deltas apart ([more](docs/litellm.md#merged-deltas)) | `1` |
+| `QWEN_HOST_ADAPTATIONS` | `0` turns off the two adaptations of LiteLLM ([more](docs/litellm.md)) | `1` |
 
 A variable that is empty counts as not set.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,8 @@ def doctor(*, account: str | None, call: bool, as_json: bool) -> int:
     Looks at the installation, the login's file, and the servers in use. What it prints holds no secret and no
     name, so it can be pasted into a bug report. Exits with 1 if a line says FAIL.
     """
+    # What the library would log of a file, the lines below say better.
+    logging.getLogger("litellm_qwen_ai").addHandler(logging.NullHandler())
     found: list[Finding] = []
     for finding in _findings(account, call=call):
         clean = finding.without_home()

@@ -1,15 +1,14 @@
-"""README.md says what is true: each code block is run as it is written, each made part is fresh."""
+"""The pages say what is true: each code block is run as it is written, each made part is fresh."""
 
 from __future__ import annotations
 
 import gc
+import html
 import importlib.metadata
-import importlib.util
 import re
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import litellm
@@ -17,38 +16,32 @@ import pytest
 
 from litellm_qwen_ai.sandbox import Sandbox
 from litellm_qwen_ai.settings import Settings
+from tests.docs.pages import BLOCKS, PAGES, README, ROOT, Block, generator
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 pytestmark = [
     pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-PYTHON = [text for language, text in BLOCKS if language == "python"]
-COMMANDS = [
-    line
-    for language, text in BLOCKS
-    if language == "bash"
-    for line in text.replace("\\\n", " ").splitlines()
-    if line and not line.startswith("#")
-]
+PYTHON = [block for block in BLOCKS if block.language == "python"]
+COMMANDS = sorted({command for block in BLOCKS for command in block.commands})
 #: What stands for the reader's own things.
 KEY_PLACEHOLDERS = {"sk-...": "sk-sandbox"}
 
 
-def _generator() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def _title(code: str) -> str:
-    lines = [line for line in code.splitlines() if line and not line.startswith(("import", "from"))]
-    return lines[0][:60]
+_TRANSCRIPTS = {
+    "login.svg": "README.md",
+    "login-done.svg": "README.md",
+    "status.svg": "README.md",
+    "doctor.svg": "docs/accounts.md",
+}
+#: The beginning of a command that is run elsewhere -> the test, target or file that runs it.
+RUN_ELSEWHERE = {
+    "litellm --config": "tests/proxy/conftest.py",
+    "export LITELLM_MASTER_KEY=": "tests/proxy/conftest.py",
+    "curl ": "tests/proxy/test_readme.py",
+    "litellm-qwen-ai demo": "tests/test_demo.py",
+    "make ": "Makefile",
+}
 
 
 @pytest.fixture
@@ -57,45 +50,87 @@ def sandbox(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
         for name, value in running.environment(tmp_path / "tokens").items():
             monkeypatch.setenv(name, value)
         running.write_credentials(tmp_path / "tokens")
+        running.write_credentials(tmp_path / "tokens", "alice.json")
+        running.write_credentials(tmp_path / ".qwen")
+        monkeypatch.setenv("HOME", str(tmp_path))
         yield running
     # `asyncio.run` ends with LiteLLM's connections open, as in any program: collect them here.
     litellm.in_memory_llm_clients_cache.flush_cache()
     gc.collect()
 
 
-@pytest.mark.parametrize("code", [code for code in PYTHON if "openai" not in code], ids=_title)
-def test_a_python_block_runs(code: str, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("block", [block for block in PYTHON if "openai" not in block.text], ids=str)
+def test_a_python_block_runs(block: Block, sandbox: Sandbox, capsys: pytest.CaptureFixture[str]) -> None:
+    code = block.text
     for placeholder, value in KEY_PLACEHOLDERS.items():
         code = code.replace(placeholder, value)
     code = re.sub(r"https://dashscope[\w.-]+/compatible-mode/v1", sandbox.api_base, code)
-    exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})  # noqa: S102  # the README's own
+    exec(compile(code, block.page, "exec"), {"__name__": "__main__"})  # noqa: S102  # the page's own
     assert len(sandbox.requests_to("chat")) == 1
     assert capsys.readouterr().out.strip() or "print" not in code
 
 
 def test_every_kind_of_block_is_tested_here() -> None:
-    assert {language for language, _ in BLOCKS} == {"python", "bash", "console", "yaml", "json"}
-    assert len(PYTHON) >= 8
+    assert {block.language for block in BLOCKS} <= {"python", "bash", "console", "yaml", "json"}
+    assert len(PYTHON) >= 9
 
 
 def test_the_made_parts_are_fresh() -> None:
-    generator = _generator()
-    names = [match["name"] for match in generator.PART.finditer(README)]
-    assert sorted(names) == sorted(generator.PARTS), "a part is missing in README.md"
-    assert generator.made(README) == README, "run `make docs`"
+    pytest.importorskip("rich")
+    make = generator()
+    found = [match["name"] for page in make.pages() for match in make.PART.finditer(page.read_text("utf-8"))]
+    assert set(found) == set(make.PARTS), "a part stands nowhere, or nobody makes it"
+    for page in make.pages():
+        text = page.read_text(encoding="utf-8")
+        assert make.made(text, page) == text, f"{page.name}: run `make docs`"
 
 
-def test_the_made_parts_of_the_page_on_performance_are_fresh() -> None:
-    generator, page = _generator(), (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
-    names = [match["name"] for match in generator.PART.finditer(page)]
-    assert sorted(names) == sorted(generator.SPEED_PARTS), "a part is missing in docs/performance.md"
-    assert generator.made(page) == page, "run `make docs`"
+@pytest.mark.parametrize("name", ["login.svg", "login-done.svg", "status.svg", "doctor.svg"])
+def test_a_picture_of_a_terminal_shows_what_its_transcript_says(name: str) -> None:
+    drawn = (ROOT / "docs" / "images" / name).read_text(encoding="utf-8")
+    words = html.unescape(re.sub(r"<[^>]+>", " ", drawn[drawn.index("</defs>") :])).replace("\xa0", " ")
+    transcript = (ROOT / _TRANSCRIPTS[name]).read_text(encoding="utf-8")
+    block = re.search(
+        rf"^\$ litellm-qwen-ai {name.split('.', maxsplit=1)[0].split('-', maxsplit=1)[0]}\n(.*?)^```$",
+        transcript,
+        re.MULTILINE | re.DOTALL,
+    )
+    assert block
+    lines = [line.strip("│╭╮╰╯─ ") for line in block[1].splitlines()]
+    if name == "login.svg":
+        lines = [*lines[: lines.index("yourself.")], "14:59 left (Ctrl-C cancels)"]
+    assert not [line for line in lines if "".join(line.split()) not in "".join(words.split())]
+    assert "url(http" not in drawn  # a font, say
 
 
 def test_every_console_block_is_a_made_part() -> None:
-    made = "".join(match["text"] for match in _generator().PART.finditer(README))
-    assert made.count("```console") == sum(language == "console" for language, _ in BLOCKS)
-    assert made.count("```yaml") == sum(language == "yaml" for language, _ in BLOCKS)
+    made = generator().PART
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        parts = "".join(match["text"] for match in made.finditer(text))
+        assert parts.count("```console") == text.count("```console"), page.name
+    readme = README.read_text(encoding="utf-8")
+    assert "".join(match["text"] for match in made.finditer(readme)).count("```yaml") == readme.count(
+        "```yaml"
+    )
+
+
+def test_every_link_between_the_pages_leads_somewhere() -> None:
+    for page in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]:
+        text = page.read_text(encoding="utf-8")
+        for target in re.findall(r"\]\(([^)#]+)(?:#[\w-]+)?\)", text):
+            assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_command_is_run_somewhere() -> None:
+    for command in COMMANDS:
+        known = command.startswith(("litellm-qwen-ai ", "pip install "))
+        elsewhere = [where for begin, where in RUN_ELSEWHERE.items() if command.startswith(begin)]
+        assert known or elsewhere, f"{command}: which test runs it?"
+        assert all((ROOT / where).exists() for where in elsewhere)
+        if command.startswith("make "):
+            makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+            assert re.search(rf"^{command.split()[1]}:", makefile, re.MULTILINE), command
 
 
 def test_every_environment_variable_is_in_the_table_and_none_besides() -> None:
@@ -107,7 +142,7 @@ def test_every_environment_variable_is_in_the_table_and_none_besides() -> None:
             return default
 
     Settings.from_environment(Watched())
-    table = re.findall(r"^\| `(QWEN_\w+)` \|", README, re.MULTILINE)
+    table = re.findall(r"^\| `(QWEN_\w+)` \|", README.read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(table) == sorted(read)
 
 
@@ -123,7 +158,7 @@ def test_what_is_installed_by_pip_is_this_project_with_an_extra_it_has() -> None
 
 @pytest.mark.parametrize(
     "command",
-    sorted({line for line in COMMANDS if line.startswith("litellm-qwen-ai ") and "demo" not in line}),
+    [line for line in COMMANDS if line.startswith("litellm-qwen-ai ") and "demo" not in line],
 )
 def test_a_command_of_ours_runs(command: str, sandbox: Sandbox) -> None:
     assert sandbox.url
