@@ -10,7 +10,7 @@ TESTS ?= tests
 
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 
-.PHONY: help bench bench-quick bench-why demo test lint types unit wheel wheel-proxy docs test-all test-oldest test-newest test-clients drills format clean
+.PHONY: help bench bench-quick bench-why demo test lint types unit wheel wheel-proxy docs pictures test-all test-oldest test-newest test-clients drills format clean
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,6 +53,11 @@ wheel-proxy: wheel ## the demo, with its proxy, from the built wheel
 
 docs: $(READY) ## make the generated parts of README.md anew
 	$(BIN)/python docs/generate.py
+
+pictures: $(READY) ## make the pictures of the proxy's page anew, in Chromium
+	$(BIN)/pytest tests/proxy/test_browser.py
+	for state in signed-out waiting signed-in error; do for kind in desktop phone; do \
+	  cp .ci/out/page-$$state-$$kind-light.png docs/images/page-$$state-$$kind.png || exit 1; done; done
 
 format: $(READY) ## put the code in its standard form
 	$(BIN)/ruff check --fix

@@ -38,6 +38,8 @@ _TRANSCRIPTS = {
 RUN_ELSEWHERE = {
     "litellm --config": "tests/proxy/conftest.py",
     "export LITELLM_MASTER_KEY=": "tests/proxy/conftest.py",
+    "export LITELLM_WORKER_STARTUP_HOOKS=litellm_qwen_ai.proxy:startup": "tests/proxy/conftest.py",
+    "curl --silent http://localhost:4000/qwen_ai/": "tests/proxy/test_page.py",
     "curl ": "tests/proxy/test_readme.py",
     "litellm-qwen-ai demo": "tests/test_demo.py",
     "make ": "Makefile",

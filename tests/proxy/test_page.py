@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
@@ -12,6 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.proxy, pytest.mark.xdist_group("proxy")]
 
+ROOT = Path(__file__).parents[2]
 PATHS = [("GET", "accounts"), ("POST", "login"), ("POST", "poll"), ("POST", "cancel")]
 CALL = {"model": "coder-model", "messages": [{"role": "user", "content": "ping"}]}
 
@@ -57,6 +62,23 @@ def test_each_answer_of_the_proxy_says_what_was_counted(logged_in: Proxy) -> Non
         one for one in logged_in.ask("/qwen_ai/api/accounts").json()["accounts"] if not one["account"]
     ]
     assert account["usage"]["requests_today"] == second + 1
+
+
+def test_the_commands_of_the_operators_page_do_what_it_says(
+    logged_out: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LITELLM_MASTER_KEY", logged_out.key)
+    page = (ROOT / "docs" / "operators.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    commands = re.findall(r"^curl .*$", page, re.MULTILINE)
+    assert len(commands) == 4
+    answers = []
+    for command in commands:
+        ours = command.replace("http://localhost:4000", logged_out.url)
+        done = subprocess.run(["bash", "-c", ours], capture_output=True, text=True, check=True)
+        answers.append(json.loads(done.stdout))
+    assert answers[0]["accounts"][0]["account"] is None
+    assert [answer["account"] for answer in answers[1:]] == ["alice"] * 3
+    assert [(answer["login"] or {}).get("state") for answer in answers[1:]] == ["waiting", "waiting", None]
 
 
 def test_the_log_of_the_proxy_holds_no_key_of_the_page(proxy: Proxy) -> None:
