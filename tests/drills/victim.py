@@ -44,11 +44,14 @@ def watched(shared: memoryview) -> Any:
 
     def marking_read(self: Any, *arguments: Any, **named: Any) -> bytes:
         data: bytes = read(self, *arguments, **named)
-        shared[RECEIVED] = time.monotonic()
+        if data.endswith(b"}"):  # the end of the sandbox's answer, and of no part of it
+            shared[RECEIVED] = time.monotonic()
         return data
 
     def marking_catch(self: FileDraft, piece: bytes) -> None:
         catch(self, piece)
+        if not piece.endswith(b"}"):
+            return
         shared[CAUGHT] = time.monotonic()
         count = int(shared[COUNT])
         shared[FIRST_SAMPLE + count % SAMPLES] = shared[CAUGHT] - shared[RECEIVED]
