@@ -8,7 +8,8 @@ docs/litellm.md.
 
 1. *Eager async streams.* LiteLLM wraps a custom provider's async stream without connecting it, so that a
    refusal comes out of the first chunk instead of `acompletion()`. The adaptation connects our streams
-   before `acompletion()` returns, as LiteLLM does for its own providers.
+   before `acompletion()` returns, as LiteLLM does for its own providers. It also spares our chunks a
+   way through LiteLLM's wrapper that leads nowhere (`_shorten`).
 2. *Parameters.* LiteLLM gives every custom provider one fixed list of parameters. The adaptation adds a
    provider config of our own, so that `reasoning_effort`, `thinking` and `user` are accepted.
 """
@@ -19,6 +20,7 @@ import functools
 import inspect
 import logging
 import sys
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import litellm
@@ -178,6 +180,7 @@ def visible_headers(headers: httpx.Headers) -> dict[str, Any]:
 # Adaptation 1: eager async streams
 
 _DISPATCH = "_complete_custom_providers"
+_TESTED = 2  # the first chunk gives the wrapper its id and time
 
 
 def _adapt_streams() -> bool:
@@ -196,13 +199,50 @@ def _eager(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
         result = original(ctx)
         stream: Any = getattr(result, "completion_stream", None)
         # A mark, since the class itself is loaded at the first call only.
-        if getattr(stream, "qwen_ai_connects", False) and getattr(ctx, "acompletion", False):
-            # acompletion() awaits any coroutine that the dispatch hands it.
-            return _connected(result, stream)
-        return result
+        if not getattr(stream, "qwen_ai_stream", False):
+            return result
+        _shorten(result)
+        # acompletion() awaits any coroutine that the dispatch hands it.
+        return _connected(result, stream) if getattr(ctx, "acompletion", False) else result
 
     dispatch._qwen_ai_original = original  # type: ignore[attr-defined]  # noqa: SLF001  # how we know our own wrapper
     return dispatch
+
+
+def _shorten(wrapper: Any) -> None:
+    """Have the wrapper of one of our streams pass on a text chunk without making an empty one beside it.
+
+    For each chunk LiteLLM's `chunk_creator` builds a chunk of its own, then returns ours as it is: 40 us of
+    the 200 that an async chunk costs. The second chunk of every stream is the test: if the plain way returns
+    it untouched and leaves the wrapper as it was, those like it take the short way; others the plain one.
+    """
+    if not callable(getattr(wrapper, "chunk_creator", None)):
+        return
+    alive = weakref.ref(wrapper)  # no cycle: a stream that its consumer drops must end at once
+    seen, proved = 0, False
+
+    def create(chunk: Any) -> Any:
+        nonlocal seen, proved
+        own: Any = alive()
+        plain = type(own).chunk_creator
+        choices = chunk.choices
+        if (
+            own.received_finish_reason is not None
+            or len(choices) != 1
+            or choices[0].finish_reason is not None
+        ):
+            return plain(own, chunk)
+        if proved:
+            return chunk
+        seen += 1
+        if seen != _TESTED:
+            return plain(own, chunk)
+        state, copy = dict(vars(own)), chunk.model_copy(deep=True)
+        made = plain(own, chunk)
+        proved = made is chunk and chunk == copy and vars(own) == state
+        return made
+
+    wrapper.chunk_creator = create
 
 
 async def _connected(wrapper: CustomStreamWrapper, stream: AsyncChatStream) -> CustomStreamWrapper:

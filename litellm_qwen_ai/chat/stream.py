@@ -43,6 +43,8 @@ IDLE_READS = 8
 class _Shell:
     """What both shells share: the decoder, the chunks it has ready and how the stream ended."""
 
+    qwen_ai_stream = True  # how host.py knows a stream of ours among LiteLLM's others
+
     def __init__(
         self, *, model: str, with_login: bool, timeout: float | None, secrets: Iterable[str], merge: bool
     ) -> None:
@@ -215,10 +217,7 @@ class AsyncChatStream(_Shell):
 
     Attributes:
         headers: Response headers; empty before `connect`.
-        qwen_ai_connects: How host.py knows a stream of ours among LiteLLM's others.
     """
-
-    qwen_ai_connects = True
 
     def __init__(  # noqa: PLR0913 - all keyword, most optional
         self,
