@@ -19,6 +19,7 @@ from litellm_qwen_ai.chat.request import DEFAULT_API_BASE
 from litellm_qwen_ai.models import PROVIDER
 from litellm_qwen_ai.oauth.errors import (
     ConfigurationError,
+    LoginError,
     LoginExpiredError,
     NotLoggedInError,
     QwenAuthError,
@@ -218,6 +219,8 @@ def as_litellm_error(error: QwenAuthError, model: str) -> Exception:
     if isinstance(error, NotLoggedInError):
         if _page is not None:
             known["message"] += f" Or sign in on this proxy's page {_page}."
+        return exceptions.AuthenticationError(**known)
+    if isinstance(error, LoginError):  # in a script: a person was asked, and nothing came of it
         return exceptions.AuthenticationError(**known)
     if isinstance(error, ConfigurationError):
         return exceptions.BadRequestError(**known)
