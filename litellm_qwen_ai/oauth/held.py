@@ -60,3 +60,11 @@ class Trouble:
         if issubclass(self.kind, RefreshError):
             return self.kind(self.message, retry_after=max(0.0, self.until - now))
         return self.kind(self.message)
+
+
+def still_rejected(command: str) -> RefreshError:
+    """The error of a token that is refused and cannot be replaced; `command` logs in."""
+    return RefreshError(
+        "The chat server refuses the access token, and a refresh brought the same one. Try again later, "
+        f"or run `{command} --force`."
+    )

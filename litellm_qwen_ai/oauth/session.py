@@ -28,7 +28,7 @@ from litellm_qwen_ai.oauth.errors import (
     StoreError,
 )
 from litellm_qwen_ai.oauth.flight import SingleFlight, renew_in_child
-from litellm_qwen_ai.oauth.held import Held, Trouble
+from litellm_qwen_ai.oauth.held import Held, Trouble, still_rejected
 from litellm_qwen_ai.oauth.protocol import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL, Inconclusive, Refused
 from litellm_qwen_ai.oauth.refresh import Refresher, merged
 from litellm_qwen_ai.oauth.transport import httpx_poster
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.transport import Poster
 
 LOOK_INTERVAL = 1.0  # seconds between two looks at the store
+SAVE_INTERVAL = 60.0  # seconds between two tries to save what the store did not take
 LOCK_TIMEOUT = 30.0  # seconds
 LOCK_POLL = (0.02, 0.2)  # seconds between two tries for the lock: the first, and the most
 MAX_PAUSE = 30.0  # seconds between two tries when the server is in trouble
@@ -94,6 +95,7 @@ class Session:
         self._writes = 0  # counts what this process stored, so that an older reading does not undo it
         self._rejected: str | None = None
         self._spent: str | None = None  # a refresh token still in the store although it is used up
+        self._try_to_save = -math.inf
         self._trouble: Trouble | None = None
         self._failures = 0
         self._warned_unsaved = False
@@ -137,7 +139,7 @@ class Session:
                     credentials = flight.result()
             if credentials.access_token != rejected:
                 return credentials
-        raise _still_rejected(self._store.login_command)
+        raise still_rejected(self._store.login_command)
 
     async def aget(self, *, rejected: str | None = None) -> Credentials:
         """As `get`, for a coroutine: files and network are touched in another thread only.
@@ -164,7 +166,7 @@ class Session:
                     credentials = await asyncio.wrap_future(flight)
             if credentials.access_token != rejected:
                 return credentials
-        raise _still_rejected(self._store.login_command)
+        raise still_rejected(self._store.login_command)
 
     def peek(self) -> Credentials | None:
         """What is stored, as it is; no network, no renewal.
@@ -228,7 +230,7 @@ class Session:
         self._look_again = self._monotonic() + LOOK_INTERVAL
         try:
             if held is not None and self._store.version() == held.version:
-                return held
+                return held if self._spent is None else self._save_again(held)
             stored = self._store.load()
         except StoreError as error:
             if held is not None and self._clock() < held.dies_at:
@@ -243,6 +245,25 @@ class Session:
                 f"Run `{self._store.login_command}`."
             )
         return self._publish(stored, writes)
+
+    def _save_again(self, held: Held) -> Held:
+        """Write new tokens that could not be written when they came: they would end with this process."""
+        if self._monotonic() < self._try_to_save:
+            return held
+        self._try_to_save = self._monotonic() + SAVE_INTERVAL
+        try:
+            with self._store.lock(0), self._store.prepare(None) as draft:
+                written = draft.commit(held.credentials, held.version)
+        except StoreError:
+            return held
+        if written is None:
+            return held  # somebody logged in meanwhile: the next look finds it
+        with self._mutex:
+            if self._held is held:
+                self._spent, self._warned_unsaved = None, False
+                self._writes += 1
+                self._held = replace(held, version=written.version)
+            return self._held or held
 
     def _look_now(self) -> Held:
         self._look_again = -math.inf
@@ -355,7 +376,7 @@ class Session:
                 stored = replace(written, saved_at=now)
         self._publish(stored)
         if new.access_token == self._rejected:
-            raise _still_rejected(self._store.login_command)
+            raise still_rejected(self._store.login_command)
         self._trouble, self._failures = None, 0
         return new
 
@@ -377,10 +398,3 @@ class Session:
         if not self._warned_unsaved:
             self._warned_unsaved = True
             _log.warning("A renewed Qwen login is kept in memory only and ends with this process. %s", error)
-
-
-def _still_rejected(command: str) -> RefreshError:
-    return RefreshError(
-        "The chat server refuses the access token, and a refresh brought the same one. Try again later, "
-        f"or run `{command} --force`."
-    )

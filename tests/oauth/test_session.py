@@ -595,6 +595,48 @@ def test_a_touched_read_only_file_does_not_bring_back_the_spent_token(
     assert server.refreshes == 1
 
 
+def test_what_could_not_be_saved_is_saved_once_the_folder_takes_it(
+    new_session: Any, logins: Any, server: Any, store: FileStore, clock: Any
+) -> None:
+    logins.write(seconds_left=-1)
+    place = ReadOnlyStore(store.path.parent)
+    session = new_session(store=place)
+    renewed = session.get()
+    clock.pass_time(1)
+    assert session.get() == renewed
+    place.lock, place.prepare = store.lock, store.prepare  # somebody has mended the rights
+    clock.pass_time(59)
+    assert session.get() == renewed
+    assert on_disk(store) != renewed
+    clock.pass_time(1)
+    assert session.get() == renewed
+    assert on_disk(store) == renewed
+    # From here on it is as if it had been saved at once.
+    other = logins.write()
+    clock.pass_time(1)
+    assert session.get() == other
+    assert server.refreshes == 1
+
+
+def test_what_could_not_be_saved_yields_to_a_login_written_meanwhile(
+    new_session: Any, logins: Any, store: FileStore, clock: Any
+) -> None:
+    logins.write(seconds_left=-1)
+    place = ReadOnlyStore(store.path.parent)
+    session = new_session(store=place)
+    session.get()
+
+    def lock(timeout: float) -> Any:
+        logins.write()
+        return store.lock(timeout)
+
+    place.lock, place.prepare = lock, store.prepare
+    clock.pass_time(1)
+    session.get()
+    clock.pass_time(1)
+    assert session.get() == on_disk(store)
+
+
 def full(_fd: int, _data: bytes) -> None:
     raise OSError(28, "No space left on device")
 
