@@ -10,7 +10,6 @@ import click
 
 from litellm_qwen_ai._version import __version__
 from litellm_qwen_ai.cli import exits
-from litellm_qwen_ai.cli.checkup import files, hosts, plugin
 from litellm_qwen_ai.cli.checkup.finding import FAIL, OK, WARN, Finding
 from litellm_qwen_ai.cli.options import account_option
 from litellm_qwen_ai.cli.screen import coloured, columns, hanging
@@ -55,6 +54,9 @@ def doctor(*, account: str | None, call: bool, as_json: bool) -> int:
 
 
 def _findings(account: str | None, *, call: bool) -> Iterator[Finding]:
+    # What these bring along (ssl, subprocess) would slow down every other command.
+    from litellm_qwen_ai.cli.checkup import files, hosts, plugin  # noqa: PLC0415
+
     try:
         settings = Settings.from_environment()
         store = settings.store(account)

@@ -70,6 +70,27 @@ def test_all_is_well(examine: Any, run: Any, sandbox: Sandbox, token_dir: Path) 
     assert sandbox.counts.chat_requests == 0
 
 
+@pytest.mark.parametrize(("columns", "indent"), [("40", 6), ("80", 24)])
+def test_it_fits_the_terminal(  # noqa: PLR0913, PLR0917  # a table and its fixtures
+    examine: Any,
+    run: Any,
+    sandbox: Sandbox,
+    token_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    columns: str,
+    indent: int,
+) -> None:
+    assert examine
+    sandbox.write_credentials(token_dir).chmod(0o644)
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr("litellm_qwen_ai.cli.screen.is_terminal", lambda _stream: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    lines = run("doctor").out.splitlines()
+    assert f"{'':{indent}}Fix: chmod 600" in lines
+    broken = [line for line in lines if str(token_dir) not in line]  # a path stays whole
+    assert max(map(len, broken)) <= int(columns)
+
+
 def test_nothing_is_changed(examine: Any, sandbox: Sandbox, token_dir: Path, store: FileStore) -> None:
     examine()
     assert not token_dir.exists()

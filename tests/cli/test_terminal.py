@@ -195,18 +195,6 @@ def test_a_refused_token_after_a_login_is_said_and_the_login_is_kept(
     assert store.load() is not None
 
 
-def test_the_doctor_fits_a_narrow_terminal(
-    sandbox: Sandbox, environ: dict[str, str], token_dir: Path
-) -> None:
-    sandbox.write_credentials(token_dir)
-    terminal = InTerminal(["doctor"], environ, columns=40)
-    assert terminal.end() == 0
-    lines = plain(terminal.screen).replace("\r", "").splitlines()
-    words = [line for line in lines if " " in line.strip()]
-    assert max(map(len, words)) <= 40, lines
-    assert lines[-1] == "All is well."
-
-
 def test_ctrl_c_ends_a_login_with_2_and_leaves_nothing_behind(
     environ: dict[str, str], token_dir: Path
 ) -> None:
