@@ -72,12 +72,14 @@ def _compare(asked: argparse.Namespace, server: Upstream, folder: Path) -> dict[
     lanes = tuple(lane.name for lane in LANES) if full else scenarios.QUICK_LANES
     known = scenarios.FULL if full else scenarios.quick()
     jobs = [job for job in known if any(asked.only in row for row in job.rows.values())]
-    rounds = asked.rounds or (5 if full else 2)
+    # The rest of a full run takes three to five minutes.
+    least, most, seconds = (3, 5, 260) if full else (1, 2, 38)
+    rounds = range(asked.rounds or least, asked.rounds or most)
     results: dict[str, Any] = {}
     server.mode(chunks=16, pace=0)
     with workers(lanes, server.base_url, folder) as started:
         say(f"{len(started)} lanes ready")
-        figures, remarks = run_jobs(jobs, rounds, started, server)
+        figures, remarks = run_jobs(jobs, rounds, seconds, started, server)
         results["rounds"] = max(map(len, figures.values()), default=0)
         if everything:
             figures |= run_probes(started, server, pairs=60 if full else 20)

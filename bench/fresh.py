@@ -84,7 +84,10 @@ def memory(server: Upstream, folder: Path) -> tuple[Figures, list[str]]:
         if one["arrived"] != _CHUNKS
     ]
     before = ", ".join(f"{lane} {one['before'] / 1e6:.0f} MB" for lane, one in answers.items())
+    added = ", ".join(
+        f"{lane} {(one['bytes'] - one['before']) / 1e6:.0f} MB" for lane, one in answers.items()
+    )
     return (
         {"memory": [{lane: one["bytes"] for lane, one in answers.items()}]},
-        [*remarks, f"Memory before the streams: {before}"],
+        [*remarks, f"Memory before the streams: {before}; added by them: {added}"],
     )

@@ -78,7 +78,7 @@ class Job:
         chunks, pace: The upstream's streams; pace in microseconds.
         lanes: Which lanes take part.
         rounds: How many, at most.
-        alone: Whether every chunk must arrive by itself; a round in which some merged is not counted.
+        alone: Whether every chunk must arrive by itself; if some merged, it is measured once more.
     """
 
     what: str
