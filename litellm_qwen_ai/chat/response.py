@@ -6,13 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from litellm.types.utils import Usage
-
 from litellm_qwen_ai._litellm import need
 from litellm_qwen_ai.chat.errors import error_from_refusal, malformed_answer
 from litellm_qwen_ai.chat.refusal import is_error_object, refusal_from_object, refusal_from_text
 from litellm_qwen_ai.chat.text import html_summary, looks_like_html, without_surrogates
-from litellm_qwen_ai.chat.usage import read_usage
+from litellm_qwen_ai.chat.usage import usage_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -67,7 +65,7 @@ def parse_response(  # noqa: PLR0913 - all keyword, all needed
             **value,
             "choices": [_choice(choice) for choice in value["choices"]],
             # Without counts LiteLLM's own stay at 0 rather than at what a wrong type would make of them.
-            "usage": (read_usage(value.get("usage")) or Usage()).model_dump(exclude_none=True),
+            "usage": usage_fields(value.get("usage")) or {},
         }
         made = _to_model_response(
             response_object=answer, model_response_object=model_response, _response_headers=dict(headers)

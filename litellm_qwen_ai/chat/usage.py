@@ -12,7 +12,13 @@ _DETAILS = ("prompt_tokens_details", "completion_tokens_details")
 
 
 def read_usage(value: object) -> Usage | None:
-    """Build LiteLLM's Usage from the server's object; None if there is none.
+    """Build LiteLLM's Usage from the server's object; None if there is none."""
+    fields = usage_fields(value)
+    return None if fields is None else Usage(**fields)
+
+
+def usage_fields(value: object) -> dict[str, Any] | None:
+    """The fields of LiteLLM's Usage from the server's object; None if there is none.
 
     Counts that are no non-negative integers count as 0; a missing total is the sum. Of the details, integers
     are kept (`cached_tokens`, `reasoning_tokens`, ...).
@@ -28,7 +34,7 @@ def read_usage(value: object) -> Usage | None:
             kept = {str(key): count for key, count in details.items() if _is_count(count)}
             if kept:
                 fields[name] = kept
-    return Usage(**fields)
+    return fields
 
 
 def _is_count(value: object) -> bool:
