@@ -10,7 +10,7 @@ TESTS ?= tests
 
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 
-.PHONY: help bench bench-quick bench-why demo test lint types unit wheel wheel-proxy docs pictures test-all test-oldest test-newest test-clients drills format clean
+.PHONY: help bench bench-quick bench-why demo test lint types unit wheel wheel-proxy docs pictures test-all test-oldest test-newest test-clients drills fuzz soak format clean
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -95,6 +95,13 @@ test-clients: $(READY) ## real clients from PyPI against the sandbox; makes docs
 
 drills: $(READY) ## races, crashes, store faults, clocks and the like at full size; makes docs/drills.md
 	PYTHONPATH=tests $(BIN)/python -m drills --write
+
+fuzz: $(READY) ## look for bytes that break a decoder, FUZZ_SECONDS=60 for each of four targets (Python 3.11 to 3.13)
+	$(BIN)/python -m pip install --quiet --group fuzz
+	PYTHONPATH=tests $(BIN)/python -m fuzz
+
+soak: $(READY) ## ten minutes (SOAK_SECONDS=600) of mixed traffic, then 1,000 streams at once; makes docs/soak.md
+	PYTHONPATH=tests $(BIN)/python -W ignore -m drills.soak --write
 
 $(BENCH_READY): pyproject.toml
 	$(PYTHON) -m venv .venv-bench

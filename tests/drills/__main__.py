@@ -10,12 +10,21 @@ from pathlib import Path
 
 from drills import frame
 
-ROOMS = ("races", "logins", "crashes", "endings", "stores", "clocks", "chatgpt")  # in the order of the table
+# In the order of the table.
+ROOMS = ("races", "logins", "crashes", "endings", "stores", "clocks", "hostile", "chatgpt")
 PAGE = Path(__file__).parents[2] / "docs" / "drills.md"
 HEAD = """\
 # Drills
 
 <!-- Made by `make drills`; do not edit. -->
+
+What a login survives, at full size; `make drills` runs all of it again and fails if a row fails. A short
+form of each drill is in `make test`. The server is the sandbox, on the same machine; processes, files,
+signals and kills are real. *Worst* is the slowest try: for races, the time from the common start to the
+last token, less the time that the server took; else what the drill's name says. It must stay under the bar.
+*Lost on its way*: the server had changed the token, and the process was killed before the answer's last
+byte had reached it; *lost at its arrival*: in the moment between that and the disk ([design.md](design.md),
+"How a token is kept").
 """
 
 
