@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,13 +10,16 @@ import click
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.facts import gather, local
 from litellm_qwen_ai.cli.options import DEFAULT_ACCOUNT, json_option
+from litellm_qwen_ai.cli.screen import columns, wrapped
 from litellm_qwen_ai.oauth import QwenAuthError, pending_login
 from litellm_qwen_ai.oauth.pending import SUFFIX, WAITING
+from litellm_qwen_ai.oauth.prompt import is_terminal
 from litellm_qwen_ai.settings import Settings
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.cli.facts import Facts
 
+_NOTHING = "-"
 LOGGED_IN, EXPIRED, NOT_LOGGED_IN, UNUSABLE = "logged in", "expired", "not logged in", "unusable"
 
 
@@ -79,10 +83,14 @@ def _look_at(settings: Settings, account: str | None) -> dict[str, Any]:
 
 def _show(found: list[dict[str, Any]]) -> None:
     rows = [("ACCOUNT", "STATE", "USER", "TOKEN UNTIL"), *(_row(one) for one in found)]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for row in rows:
-        cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=False)]
-        click.echo("  ".join([*cells, row[3]]).rstrip())
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    if is_terminal(sys.stdout) and sum(widths) + 6 > columns():
+        for name, *cells in rows[1:]:
+            click.echo(wrapped(f"{name}: {'; '.join(cell for cell in cells if cell != _NOTHING)}"))
+    else:
+        for row in rows:
+            cells = [f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)]
+            click.echo("  ".join(cells).rstrip())
     for one in found:
         if one["problem"]:
             click.echo(f"\n{one['account'] or DEFAULT_ACCOUNT}: {one['problem']}", err=True)
@@ -90,10 +98,10 @@ def _show(found: list[dict[str, Any]]) -> None:
 
 def _row(one: dict[str, Any]) -> tuple[str, str, str, str]:
     state = one["state"] + (", waiting for approval" if one["waiting_for_approval"] else "")
-    until = local(one["expires_at"]) if one["expires_at"] else "-"
+    until = local(one["expires_at"]) if one["expires_at"] else _NOTHING
     return (
         one["account"] or DEFAULT_ACCOUNT,
         state,
-        one["user"] or "-",
+        one["user"] or _NOTHING,
         until + (", then renewed" if one["can_renew"] else ""),
     )

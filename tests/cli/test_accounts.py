@@ -77,6 +77,19 @@ def test_accounts_are_listed_with_their_state(run: Any, sandbox: Sandbox, token_
     assert max(map(len, rows)) <= 100
 
 
+def test_accounts_fit_a_narrow_terminal(
+    run: Any, sandbox: Sandbox, token_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.write_credentials(token_dir, "alice.json", id_token=id_token("me@example.com"))
+    monkeypatch.setenv("COLUMNS", "40")
+    for module in ("accounts", "screen"):
+        monkeypatch.setattr(f"litellm_qwen_ai.cli.{module}.is_terminal", lambda _stream: True)
+    lines = run("accounts").out.splitlines()
+    assert lines[0] == "(default): not logged in"
+    assert lines[1].startswith("alice: logged in; me@example.com;")
+    assert max(map(len, lines)) <= 40
+
+
 def test_accounts_as_json(run: Any, sandbox: Sandbox, token_dir: Path) -> None:
     path = sandbox.write_credentials(token_dir, "alice.json")
     listed = json.loads(run("accounts", "--json").out)

@@ -42,7 +42,16 @@ BLOCKS = [
 
 def generator() -> ModuleType:
     """docs/generate.py."""
-    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
+    return _loaded("generate")
+
+
+def error_table() -> ModuleType:
+    """docs/error_table.py."""
+    return _loaded("error_table")
+
+
+def _loaded(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

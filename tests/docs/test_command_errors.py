@@ -13,9 +13,9 @@ import pytest
 from litellm_qwen_ai.cli import login, main
 from litellm_qwen_ai.oauth import FileStore, device_login
 from litellm_qwen_ai.sandbox import Answer, Sandbox
-from tests.docs.pages import generator
+from tests.docs.pages import error_table
 
-TABLE: list[tuple[str, int, str]] = list(generator().error_table.COMMANDS)
+TABLE: list[tuple[str, int, str]] = list(error_table().COMMANDS)
 
 
 class Shell:
