@@ -216,7 +216,7 @@ def _inserted(pieces: list[bytes], fault: str | None) -> list[bytes]:
         error = CHAT_ERRORS[_SENDS_ERROR[fault]]
         head = f"id:1\nevent:error\n:HTTP_STATUS/{error.status}\ndata:".encode()
         return [*pieces, head + error.reply().body + b"\n\n"]
-    if fault in _BAD_LINES:
+    if fault is not None and fault in _BAD_LINES:
         half = len(pieces) // 2
         return [*pieces[:half], _BAD_LINES[fault](), *pieces[half:]]
     if fault == "many_pings":
