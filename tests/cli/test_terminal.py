@@ -31,6 +31,7 @@ IN_OWN_SESSION = (
 )
 
 
+COLOUR = re.compile(r"\x1b\[[0-9;]*3[0-9]")
 _OF_A_TERMINAL = {
     "COLUMNS",
     "LINES",
@@ -122,6 +123,7 @@ def test_a_login_shows_the_code_and_the_time_left_and_ends_well(
     terminal.read_until("Waiting for your approval ... 15:00 left (Ctrl-C cancels)")
     screen = log_in(sandbox, terminal)
     assert ("\u256d" in screen) is not without_rich
+    assert COLOUR.search(screen)
     told = plain(screen)
     assert f"{sandbox.url}/authorize?user_code=" in told
     assert "Approved." in told
@@ -142,11 +144,7 @@ def test_a_narrow_terminal_gets_the_address_in_one_piece(sandbox: Sandbox, envir
 
 
 def test_no_color_is_honoured(sandbox: Sandbox, environ: dict[str, str]) -> None:
-    with_colour = log_in(sandbox, InTerminal(["login", "--force"], environ))
-    without = log_in(sandbox, InTerminal(["login", "--force"], environ, NO_COLOR="1"))
-    coloured = re.compile(r"\x1b\[[0-9;]*3[0-9]")
-    assert coloured.search(with_colour)
-    assert not coloured.search(without)
+    assert not COLOUR.search(log_in(sandbox, InTerminal(["login", "--force"], environ, NO_COLOR="1")))
 
 
 def test_a_terminal_that_is_not_utf_8_gets_ascii(sandbox: Sandbox, environ: dict[str, str]) -> None:
