@@ -25,10 +25,18 @@ from litellm_qwen_ai.sandbox import Sandbox
 
 GROUP = "Crashes"
 VICTIM = Path(__file__).with_name("victim.py")
-LONGEST = 0.06  # seconds that a process lives at most
+LIVES = 3  # refreshes that a process lives to see at most
 # What a kill may leave. The last is the window that cannot be nothing; `window` holds it to its bar.
 GOOD = {"kept", "recovered", "lost on its way", "lost at its arrival"}
 WINDOW = 0.001  # seconds between the answer's last byte and its being on disk
+
+
+def pace(running: Victims) -> float:
+    """The seconds that one refresh takes here and now."""
+    begun = time.monotonic()
+    running.start(11)
+    running.wait()
+    return (time.monotonic() - begun) / 10
 
 
 @dataclass
@@ -81,10 +89,11 @@ def kills(folder: Path, rounds: int, seed: int) -> tuple[Toll, list[float]]:
     store, shared = FileStore(login), marks(memory)
     with Sandbox(keep_requests=10) as sandbox, victims(login, sandbox.url, memory) as running:
         sandbox.write_credentials(login)
+        longest = LIVES * pace(running)
         for _ in range(rounds):
             shared[SENT] = shared[RECEIVED] = shared[CAUGHT] = 0.0
             child = running.start()
-            threading.Event().wait(moments.uniform(0, LONGEST))
+            threading.Event().wait(moments.uniform(0, longest))
             os.kill(child, signal.SIGKILL)
             running.wait()
             toll.found[after(store, sandbox, shared, toll.waits)] += 1
@@ -161,5 +170,5 @@ def killed(folder: Path) -> Result:
 
 @drill(GROUP, "from the answer's last byte in the process to the disk; time: p99", bar=WINDOW)
 def window(folder: Path) -> Result:
-    times = windows(folder, 1001)
+    times = windows(folder, 501)
     return Result(len(times), 0, share(times, 0.99), in_words(times))
