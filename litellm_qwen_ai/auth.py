@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from litellm import exceptions
 
 from litellm_qwen_ai.chat.request import DEFAULT_API_BASE
+from litellm_qwen_ai.chat.text import Secret
 from litellm_qwen_ai.models import PROVIDER
 from litellm_qwen_ai.oauth.errors import (
     ConfigurationError,
@@ -127,7 +128,7 @@ class BearerSource:
         if self._base is not None:
             _warn_of_plain_http(self._base)
         base = self._base or own_base or DEFAULT_API_BASE
-        return Bearer(token, base, with_login=with_login, meter=meter)
+        return Bearer(Secret(token), base, with_login=with_login, meter=meter)
 
     def _session(self) -> Session:
         try:

@@ -125,7 +125,7 @@ def call_flow(
             wait = _wait_before_retry(response, error, retries, now)
         if wait is None or retries >= max_retries:
             _note_failure(meter, error)
-            raise error
+            raise error from None
         retries += 1
         _logger.debug("%s, retry %d of %d in %.1f s", type(error).__name__, retries, max_retries, wait)
         yield Wait(wait)
@@ -147,17 +147,19 @@ def run(
     """
     step = next(flow)
     while True:
+        value: Any = None
+        failed: Exception | None = None
         try:
             if isinstance(step, NeedBearer):
-                value: Any = source.get(step.rejected)
+                value = source.get(step.rejected)
             elif isinstance(step, Send):
                 value = send(step.request)
             else:
                 value = sleep(step.seconds)  # type: ignore[func-returns-value]  # None is the answer
         except Exception as error:  # noqa: BLE001  # the flow decides what becomes of it
-            answer = _advance(flow.throw, error)
-        else:
-            answer = _advance(flow.send, value)
+            failed = error
+        # Not inside `except`: the next error would carry this one, and with its frames the bearer.
+        answer = _advance(flow.send, value) if failed is None else _advance(flow.throw, failed)
         if isinstance(answer, _Done):
             return answer.value
         step = answer
@@ -172,17 +174,19 @@ async def arun(
     """Drive a flow on the running event loop; see `run`."""
     step = next(flow)
     while True:
+        value: Any = None
+        failed: Exception | None = None
         try:
             if isinstance(step, NeedBearer):
-                value: Any = await source.aget(step.rejected)
+                value = await source.aget(step.rejected)
             elif isinstance(step, Send):
                 value = await send(step.request)
             else:
                 value = await sleep(step.seconds)  # type: ignore[func-returns-value]  # the same
         except Exception as error:  # noqa: BLE001  # the flow decides what becomes of it
-            answer = _advance(flow.throw, error)
-        else:
-            answer = _advance(flow.send, value)
+            failed = error
+        # Not inside `except`: the next error would carry this one, and with its frames the bearer.
+        answer = _advance(flow.send, value) if failed is None else _advance(flow.throw, failed)
         if isinstance(answer, _Done):
             return answer.value
         step = answer

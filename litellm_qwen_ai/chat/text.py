@@ -29,6 +29,15 @@ _TAG = re.compile(r"<[^<>]{0,200}>")
 _MIN_SECRET = 4  # anything shorter would star out ordinary words
 
 
+class Secret(str):
+    """A text whose repr is masked: a traceback with locals shows the repr of every variable."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"'{_STARS}'"
+
+
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
     """Replace bearer tokens, keys, JWTs and each of `secrets` by stars."""
     for secret in secrets:

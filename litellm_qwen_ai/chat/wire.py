@@ -77,7 +77,8 @@ def chat_headers(
     Raises:
         litellm.BadRequestError: A header would break the request or smuggle another.
     """
-    headers = {
+    headers = _Headers()
+    headers |= {
         "Authorization": f"Bearer {token}",
         "Content-Type": "application/json",
         "Accept": "text/event-stream" if stream else "application/json",
@@ -99,6 +100,13 @@ def chat_headers(
     if extra_headers:
         _merge(headers, extra_headers, with_login=with_login, model=model)
     return headers
+
+
+class _Headers(dict[str, str]):
+    """Headers whose repr is masked, for the sake of tracebacks with locals."""
+
+    def __repr__(self) -> str:
+        return repr(masked(self))
 
 
 def masked(headers: Mapping[str, str]) -> dict[str, str]:

@@ -260,11 +260,12 @@ def read_poll_answer(answer: HttpAnswer, code: DeviceCode) -> TokenAnswer | Pend
         return waiting
     if answer.status == _HTTP_OK and body is not None and error is None:
         return _granted(body)
-    secret = (code.device_code, code.code_verifier)
+    # No name for the secrets: a traceback with locals would show them.
+    reason = _describe(answer, (code.device_code, code.code_verifier))
     ends_login = isinstance(error, str) and answer.status in {_HTTP_OK, 400, 403}
     if ends_login or answer.status == 401:  # noqa: PLR2004  # the protocol names the status
-        raise _login_ended(error, _describe(answer, secret))
-    return Inconclusive(_describe(answer, secret), values.retry_after(answer.headers))
+        raise _login_ended(error, reason)
+    return Inconclusive(reason, values.retry_after(answer.headers))
 
 
 def read_refresh_answer(answer: HttpAnswer, refresh_token: str) -> TokenAnswer | Refused | Inconclusive:

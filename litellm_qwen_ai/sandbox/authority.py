@@ -216,6 +216,11 @@ class Authority:
             known = self._access.get(access_token)
             return known is not None and not known.revoked and self.clock() < known.expires_at
 
+    def secrets_issued(self) -> set[str]:
+        """Every access token, refresh token and device code so far, dead ones included."""
+        with self._lock:
+            return {*self._access, *self._refresh, *self._by_device_code}
+
     def accepts_refresh(self, refresh_token: str) -> bool:
         """Say whether a refresh with this token would be answered."""
         with self._lock:

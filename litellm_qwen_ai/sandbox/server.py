@@ -233,6 +233,14 @@ class Sandbox:
         """Say whether a refresh with this refresh token would be granted."""
         return self._authority.accepts_refresh(refresh_token)
 
+    def secrets_issued(self) -> set[str]:
+        """Return every secret so far: tokens, device codes, and the PKCE verifiers that came in.
+
+        For tests that search logs, errors and files: none of these may be found there.
+        """
+        sent = (one.form.get("code_verifier") for one in self.requests)
+        return self._authority.secrets_issued() | {verifier for verifier in sent if verifier}
+
     def expire_access_tokens(self) -> int:
         """Let every access token expire now; refresh tokens live on. Returns how many were alive."""
         return self._authority.expire_access_tokens()
