@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from bench import fresh, growth, options, proxies, report, scenarios, upstream, where
 from bench.lanes import LANES, write_logins
 from bench.processes import workers
-from bench.run import run_jobs, run_probes, say
+from bench.run import Figures, run_jobs, run_probes, say
 
 if TYPE_CHECKING:
     from bench.upstream import Upstream
@@ -83,15 +83,23 @@ def _compare(asked: argparse.Namespace, server: Upstream, folder: Path) -> dict[
         results["rounds"] = max(map(len, figures.values()), default=0)
         if everything:
             figures |= run_probes(started, server, pairs=60 if full else 20)
+            _keep(results, figures)
         if full and asked.only in "growth":
             results["growth"] = growth.run(started, server, folder)
+            _keep(results, figures)
+    if full and asked.only in "proxy":
+        figures |= proxies.run(server, folder, asked.rounds or 3)
+        _keep(results, figures)
     if full and everything:
         for more, said in (fresh.imports(5, folder), fresh.memory(server, folder)):
             figures |= more
             remarks += said
-    if full and asked.only in "proxy":
-        figures |= proxies.run(server, folder, asked.rounds or 3)
     return {**results, "remarks": remarks, "rows": report.summary(figures)}
+
+
+def _keep(results: dict[str, Any], figures: Figures) -> None:
+    """What there is so far, for whoever ends a run early."""
+    _write("partial", {**results, "rows": report.summary(figures)})
 
 
 def _write(name: str, results: dict[str, Any]) -> None:
