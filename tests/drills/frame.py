@@ -17,7 +17,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -71,10 +71,14 @@ class Row:
     error: str = ""
 
     @property
+    def slow(self) -> bool:
+        """Whether the worst time is over the bar."""
+        return self.drill.bar is not None and (self.result.worst or 0.0) >= self.drill.bar
+
+    @property
     def failed(self) -> bool:
         """Whether this fails the run."""
-        slow = self.drill.bar is not None and (self.result.worst or 0.0) >= self.drill.bar
-        return self.drill.peer == OURS and bool(self.result.failures or self.error or slow)
+        return self.drill.peer == OURS and bool(self.result.failures or self.error or self.slow)
 
 
 def drill(
@@ -109,11 +113,11 @@ def run(chosen: list[Drill], tell: Callable[[str], None]) -> list[Row]:
     rows = []
     for one in chosen:
         begun = time.monotonic()
-        with tempfile.TemporaryDirectory(prefix="drill-", ignore_cleanup_errors=True) as folder:
-            try:
-                row = Row(one, one.run(Path(folder)))
-            except Exception:  # noqa: BLE001  # the other drills go on; the row says what happened
-                row = Row(one, Result(tries=0, failures=1, note="broke off"), traceback.format_exc())
+        row = _once(one)
+        if row.slow and not row.result.failures:  # the machine may have had something else to do
+            first, row = row, _once(one)
+            note = f"{row.result.note}; second run, the first took {milliseconds(first.result)}"
+            row = replace(row, result=replace(row.result, note=note))
         rows.append(row)
         mark = "FAILED" if row.failed else "ok"
         took = time.monotonic() - begun
@@ -121,6 +125,14 @@ def run(chosen: list[Drill], tell: Callable[[str], None]) -> list[Row]:
         if row.error:
             tell(row.error)
     return rows
+
+
+def _once(one: Drill) -> Row:
+    with tempfile.TemporaryDirectory(prefix="drill-", ignore_cleanup_errors=True) as folder:
+        try:
+            return Row(one, one.run(Path(folder)))
+        except Exception:  # noqa: BLE001  # the other drills go on; the row says what happened
+            return Row(one, Result(tries=0, failures=1, note="broke off"), traceback.format_exc())
 
 
 def summary(result: Result) -> str:

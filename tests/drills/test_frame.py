@@ -37,6 +37,19 @@ def test_a_drill_that_breaks_off_fails_and_the_others_go_on() -> None:
     assert "OSError: no drill-" in told[1]
 
 
+def test_a_drill_that_was_only_too_slow_is_run_once_more_and_says_so() -> None:
+    times = iter((2.0, 0.5, 3.0, 4.0))
+
+    def run(_folder: Path) -> Result:
+        return Result(tries=1, failures=0, worst=next(times), note="1 refresh")
+
+    once = Drill("A", "slow", run, bar=1.0)
+    first, second = frame.run([once, once], lambda _: None)
+    assert not first.failed
+    assert first.result.note == "1 refresh; second run, the first took 2000 ms"
+    assert second.failed
+
+
 def test_a_drill_gets_an_empty_folder_that_is_removed() -> None:
     seen: list[Path] = []
 
