@@ -108,14 +108,13 @@ def call_flow(
                 if meter is not None:
                     meter.accepted()
                 return response, bearer
-            body = response.content
-            if can_renew and rejected is None and is_token_rejection(response.status_code, body):
+            if can_renew and rejected is None and is_token_rejection(response.status_code, response.content):
                 rejected = bearer.token
                 continue
             error = error_from_response(
                 response.status_code,
                 response.headers,
-                body,
+                response.content,  # no name: a traceback with locals would show what it repeats
                 model=model,
                 with_login=bearer.with_login,
                 secrets=(bearer.token,),

@@ -344,7 +344,14 @@ def _json_object(answer: HttpAnswer) -> dict[str, Any] | None:
         value = json.loads(answer.body)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return _Body(value) if isinstance(value, dict) else None
+
+
+class _Body(dict[str, Any]):
+    """Its repr is masked, for the sake of tracebacks with locals."""
+
+    def __repr__(self) -> str:
+        return "{***}"
 
 
 def _describe(answer: HttpAnswer, secret: tuple[str, ...]) -> str:
