@@ -26,8 +26,6 @@ from litellm_qwen_ai.sandbox import Sandbox
 ROOT = Path(__file__).parents[1]
 DEMO = [
     sys.executable,
-    "-X",
-    "dev",
     "-c",
     "import sys; from litellm_qwen_ai.demo import main; sys.exit(main())",
 ]
