@@ -6,7 +6,12 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from litellm_qwen_ai.oauth.errors import QwenAuthError, RefreshError
+from litellm_qwen_ai.oauth.errors import (
+    LoginExpiredError,
+    NotLoggedInError,
+    QwenAuthError,
+    RefreshError,
+)
 from litellm_qwen_ai.oauth.windows import Due
 
 if TYPE_CHECKING:
@@ -60,6 +65,25 @@ class Trouble:
         if issubclass(self.kind, RefreshError):
             return self.kind(self.message, retry_after=max(0.0, self.until - now))
         return self.kind(self.message)
+
+
+def not_logged_in(where: str, command: str) -> NotLoggedInError:
+    """The error of a store that holds no login; `command` logs in."""
+    return NotLoggedInError(f"Not logged in to Qwen: there is no {where}. Run `{command}`.")
+
+
+def ended(where: str, reason: str, command: str) -> LoginExpiredError:
+    """The error of a login that can be renewed no more; `reason` is a sentence."""
+    return LoginExpiredError(
+        f"The login in {where} has ended: {reason} Run `{command}` to log in again; the old file is kept."
+    )
+
+
+def not_renewed(reason: str, retry_after: float | None = None) -> RefreshError:
+    """The error of a renewal that failed for now; `retry_after` is in seconds."""
+    return RefreshError(
+        f"The Qwen access token could not be renewed: {reason} The login is kept.", retry_after=retry_after
+    )
 
 
 def still_rejected(command: str) -> RefreshError:

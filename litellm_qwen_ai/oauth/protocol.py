@@ -180,6 +180,13 @@ class Inconclusive:
 
 
 @dataclass(frozen=True, slots=True)
+class Rotated:
+    """The old refresh token is spent and its successor came, but no access token that can be used."""
+
+    refresh_token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """The server takes this refresh token no more."""
 
@@ -233,7 +240,8 @@ def read_device_answer(answer: HttpAnswer, pkce: Pkce) -> DeviceCode:
             "The server's answer lacks a device code, a user code or the page's address. Try again later."
         )
     for address in filter(None, (page, link)):
-        _check_page(address)
+        # It is opened in a browser, so it has to be a web page; its query must stay untouched.
+        checked_url(address.partition("?")[0], "the approval page's address")
     return DeviceCode(
         user_code=user_code,
         verification_uri=page,
@@ -268,7 +276,9 @@ def read_poll_answer(answer: HttpAnswer, code: DeviceCode) -> TokenAnswer | Pend
     return Inconclusive(reason, values.retry_after(answer.headers))
 
 
-def read_refresh_answer(answer: HttpAnswer, refresh_token: str) -> TokenAnswer | Refused | Inconclusive:
+def read_refresh_answer(
+    answer: HttpAnswer, refresh_token: str
+) -> TokenAnswer | Rotated | Refused | Inconclusive:
     """Read the answer to `refresh_request`.
 
     Only 400 or 401 with an OAuth error code refuse the token; everything else passes.
@@ -280,8 +290,9 @@ def read_refresh_answer(answer: HttpAnswer, refresh_token: str) -> TokenAnswer |
     error = body.get("error")
     if isinstance(error, str) and error and answer.status in _REFUSALS and error not in _PASSING:
         return Refused(reason)
-    if answer.status == _HTTP_OK and error is None and body.get("access_token"):
-        return _tokens(body) or Inconclusive("its answer holds a token that cannot be used")
+    tokens = _tokens(body) or _rotated(body, refresh_token)
+    if tokens is not None and answer.status == _HTTP_OK and error is None:
+        return tokens
     return Inconclusive(reason, values.retry_after(answer.headers))
 
 
@@ -339,6 +350,11 @@ def _tokens(body: Mapping[str, Any]) -> TokenAnswer | None:
     )
 
 
+def _rotated(body: Mapping[str, Any], spent: str) -> Rotated | None:
+    successor = values.token(body, "refresh_token")
+    return None if successor in {None, spent} else Rotated(successor or "")
+
+
 def _json_object(answer: HttpAnswer) -> dict[str, Any] | None:
     try:
         value = json.loads(answer.body)
@@ -379,11 +395,6 @@ def _shown(value: object, secret: tuple[str, ...]) -> str:
     # Looked through as it would be shown: an invisible character inside must not hide a secret.
     visible = "".join(char for char in value[:_LOOKED_AT] if char.isprintable())
     return "" if any(one in visible for one in secret) else visible[:_SHOWN].strip().rstrip(".")
-
-
-def _check_page(address: str) -> None:
-    # The page's address is opened in a browser, so it has to be a web page; its query must stay untouched.
-    checked_url(address.partition("?")[0], "the approval page's address")
 
 
 def _base64url(data: bytes) -> str:

@@ -13,6 +13,7 @@ from litellm_qwen_ai.oauth.protocol import (
     HttpAnswer,
     Inconclusive,
     Refused,
+    Rotated,
     TokenAnswer,
     read_refresh_answer,
     refresh_request,
@@ -54,7 +55,7 @@ class Refresher:
 
     def ask(
         self, refresh_token: str, *, patient: bool, draft: Draft | None = None
-    ) -> TokenAnswer | Refused | Inconclusive:
+    ) -> TokenAnswer | Rotated | Refused | Inconclusive:
         """Send the refresh token.
 
         Sending it a second time does no harm: if the first time spent it, nothing else is left to try.
@@ -74,7 +75,9 @@ class Refresher:
             self.sleep(pause)
         return outcome
 
-    def _once(self, refresh_token: str, draft: Draft | None) -> TokenAnswer | Refused | Inconclusive:
+    def _once(
+        self, refresh_token: str, draft: Draft | None
+    ) -> TokenAnswer | Rotated | Refused | Inconclusive:
         request = refresh_request(self.base_url, self.client_id, refresh_token)
         if draft is not None:
             draft.expect()
@@ -88,7 +91,7 @@ class Refresher:
         return read_refresh_answer(answer, refresh_token)
 
 
-def merged(old: Credentials, tokens: TokenAnswer, now: float) -> Credentials:
+def merged(old: Credentials, tokens: TokenAnswer | Rotated, now: float) -> Credentials:
     """The login after a refresh; what the answer lacks stays as it was (RFC 6749 section 6).
 
     Args:
@@ -96,6 +99,8 @@ def merged(old: Credentials, tokens: TokenAnswer, now: float) -> Credentials:
         tokens: The answer.
         now: When it came, in epoch seconds.
     """
+    if isinstance(tokens, Rotated):  # the old access token lives as long as it does
+        return old.model_copy(update={"refresh_token": tokens.refresh_token})
     told = {
         "access_token": tokens.access_token,
         "token_type": tokens.token_type,
@@ -118,7 +123,7 @@ def merged_answer(old: Credentials, caught: bytes, at: float) -> Credentials | N
     """
     body = _body(caught) if caught.startswith(b"HTTP/") else caught
     outcome = read_refresh_answer(HttpAnswer(200, {}, body), old.refresh_token or "")
-    return merged(old, outcome, at) if isinstance(outcome, TokenAnswer) else None
+    return merged(old, outcome, at) if isinstance(outcome, (TokenAnswer, Rotated)) else None
 
 
 class _Caught:

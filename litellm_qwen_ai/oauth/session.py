@@ -21,15 +21,20 @@ from litellm_qwen_ai.oauth.ending import ends_after
 from litellm_qwen_ai.oauth.errors import (
     LockTimeoutError,
     LoginExpiredError,
-    NotLoggedInError,
     QwenAuthError,
     ReadOnlyStoreError,
     RefreshError,
     StoreError,
 )
 from litellm_qwen_ai.oauth.flight import SingleFlight, renew_in_child
-from litellm_qwen_ai.oauth.held import Held, Trouble, still_rejected
-from litellm_qwen_ai.oauth.protocol import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL, Inconclusive, Refused
+from litellm_qwen_ai.oauth.held import Held, Trouble, ended, not_logged_in, not_renewed, still_rejected
+from litellm_qwen_ai.oauth.protocol import (
+    DEFAULT_CLIENT_ID,
+    DEFAULT_OAUTH_BASE_URL,
+    Inconclusive,
+    Refused,
+    Rotated,
+)
 from litellm_qwen_ai.oauth.refresh import Refresher, merged
 from litellm_qwen_ai.oauth.transport import httpx_poster
 from litellm_qwen_ai.oauth.urls import checked_url
@@ -39,6 +44,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from litellm_qwen_ai.oauth.credentials import Credentials
+    from litellm_qwen_ai.oauth.protocol import TokenAnswer
     from litellm_qwen_ai.oauth.store import Draft, Store
     from litellm_qwen_ai.oauth.transport import Poster
 
@@ -212,10 +218,7 @@ class Session:
     def _trouble_with(self, held: Held) -> QwenAuthError | None:
         """Why no renewal is to be tried now, if there is a reason."""
         if held.credentials.refresh_token is None:
-            return LoginExpiredError(
-                f"The login in {self._store.location} came without a refresh token and has ended. "
-                f"Run `{self._store.login_command}` to log in again."
-            )
+            return ended(self._store.location, "it came without a refresh token.", self._store.login_command)
         trouble, now = self._trouble, self._monotonic()
         if trouble is not None and trouble.version == held.version and now < trouble.until:
             return trouble.error(now)
@@ -240,10 +243,7 @@ class Session:
         if stored is None:
             with self._mutex:
                 self._held = None
-            raise NotLoggedInError(
-                f"Not logged in to Qwen: there is no {self._store.location}. "
-                f"Run `{self._store.login_command}`."
-            )
+            raise not_logged_in(self._store.location, self._store.login_command)
         return self._publish(stored, writes)
 
     def _save_again(self, held: Held) -> Held:
@@ -352,15 +352,13 @@ class Session:
         if isinstance(outcome, Refused):
             return self._after_refusal(token, outcome.reason)
         if isinstance(outcome, Inconclusive):
-            raise RefreshError(
-                f"The Qwen access token could not be renewed: {outcome.reason} The login is kept.",
-                retry_after=outcome.retry_after,
-            )
-        return self._keep(held, merged(held.credentials, outcome, self._clock()), draft)
+            raise not_renewed(outcome.reason, outcome.retry_after)
+        return self._keep(held, outcome, draft)
 
-    def _keep(self, held: Held, new: Credentials, draft: Draft | None) -> Credentials:
+    def _keep(self, held: Held, answer: TokenAnswer | Rotated, draft: Draft | None) -> Credentials:
         """Write and publish new tokens. The old refresh token is dead by now: nothing may lose them."""
         now = self._clock()
+        new = merged(held.credentials, answer, now)
         rotated = new.refresh_token != held.credentials.refresh_token
         self._spent = held.credentials.refresh_token if rotated else None
         stored = StoredCredentials(new, held.version, now)
@@ -375,6 +373,8 @@ class Session:
                     return self._live(self._look_now())
                 stored = replace(written, saved_at=now)
         self._publish(stored)
+        if isinstance(answer, Rotated):
+            raise not_renewed("the server sent one that cannot be used.")
         if new.access_token == self._rejected:
             raise still_rejected(self._store.login_command)
         self._trouble, self._failures = None, 0
@@ -389,10 +389,7 @@ class Session:
         """Read again before the login is declared dead: a program without our lock may have renewed it."""
         if self._look_now().credentials.refresh_token != token:
             return self._renew_locked()
-        raise LoginExpiredError(
-            f"The login in {self._store.location} has ended: {reason} "
-            f"Run `{self._store.login_command}` to log in again; the old file is kept."
-        )
+        raise ended(self._store.location, reason, self._store.login_command)
 
     def _warn_unsaved(self, error: StoreError) -> None:
         if not self._warned_unsaved:

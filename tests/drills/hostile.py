@@ -1,7 +1,7 @@
 """Hostile and broken answers: each of them on each endpoint, through the real client and the real sandbox.
 
-`MATRIX` says how each ends. An outcome is the name of an error's class, or what was achieved in spite of it;
-`!` marks the few that end the login, since the server itself had spent its refresh token.
+`OAUTH` and `CHAT` say how each ends. An outcome is the name of an error's class, or what was achieved in
+spite of it; `!` marks an end of the login, which none of them may bring.
 """
 
 from __future__ import annotations
@@ -51,8 +51,7 @@ OAUTH: Mapping[str, Mapping[str, str]] = {
         **dict.fromkeys(_NOWHERE, "logged in, no chat"),
     },
     "refresh": {
-        **dict.fromkeys((*_ANYWHERE, "error_in_200"), "RefreshError"),
-        **dict.fromkeys(_UNUSABLE, "LoginExpiredError!"),
+        **dict.fromkeys((*_ANYWHERE, *_UNUSABLE, "error_in_200"), "RefreshError"),
         **dict.fromkeys((*_ABSURD, "string_lifetime", "without_lifetime", *_NOWHERE), "renewed"),
     },
 }

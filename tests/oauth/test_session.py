@@ -479,6 +479,66 @@ def test_a_server_that_stumbles_twice_costs_no_call(
     assert clock.naps == [0.1, 0.3]
 
 
+UNUSABLE: dict[str, Any] = {
+    "line end": "a\r\nX-Injected: 1",
+    "NUL": "a\x00b",
+    "not ASCII": "a\u2028\u00e9",
+    "a list": ["a"],
+    "null": None,
+}
+
+
+@pytest.mark.parametrize("kind", UNUSABLE)
+def test_an_unusable_access_token_does_not_cost_the_new_refresh_token(  # noqa: PLR0913, PLR0917  # a test's fixtures
+    session: Session, logins: Any, server: Any, clock: Any, store: FileStore, kind: str
+) -> None:
+    login = logins.write(seconds_left=-1)
+    successor = server.tokens()["refresh_token"]
+    server.answer_next(200, {"access_token": UNUSABLE[kind], "refresh_token": successor, "expires_in": 60})
+    with pytest.raises(RefreshError, match=r"one that cannot be used\. The login is kept"):
+        session.get()
+    assert on_disk(store) == login.model_copy(update={"refresh_token": successor})
+    clock.pass_time(1)
+    assert session.get() == on_disk(store)
+    assert [form["refresh_token"] for form in server.refresh_forms()] == [login.refresh_token, successor]
+
+
+def test_an_unusable_access_token_leaves_the_old_one_its_life(
+    session: Session, logins: Any, server: Any, store: FileStore
+) -> None:
+    login = logins.write(seconds_left=100)
+    server.answer_next(200, {"access_token": "a\r\nb", "refresh_token": "successor"})
+    session.get()
+    settle()
+    assert session.get().access_token == login.access_token
+    assert on_disk(store).refresh_token == "successor"
+
+
+def test_an_unusable_answer_after_a_rejection_keeps_the_new_refresh_token(
+    session: Session, logins: Any, server: Any, clock: Any
+) -> None:
+    login = logins.write()
+    session.get()
+    successor = server.tokens()["refresh_token"]
+    server.answer_next(200, {"access_token": "a\x00b", "refresh_token": successor})
+    with pytest.raises(RefreshError, match="cannot be used"):
+        session.get(rejected=login.access_token)
+    clock.pass_time(1)
+    assert session.get(rejected=login.access_token).access_token != login.access_token
+    assert server.reused == 0
+
+
+def test_two_unusable_tokens_leave_the_login_as_it_was(
+    session: Session, logins: Any, server: Any, store: FileStore
+) -> None:
+    login = logins.write(seconds_left=-1)
+    for _ in range(3):
+        server.answer_next(200, {"access_token": "a\nb", "refresh_token": "c\nd"})
+    with pytest.raises(RefreshError):
+        session.get()
+    assert on_disk(store) == login
+
+
 def test_a_server_that_is_down_is_named(new_session: Any, logins: Any) -> None:
     logins.write(seconds_left=-1)
     with pytest.raises(RefreshError, match=r"no answer from 127\.0\.0\.1:9 \("):
