@@ -103,8 +103,8 @@ _PACE = 1000
 STREAM = 2000
 
 FULL = (
-    Job("sync_calls", {"cpu": "sync-call"}, {"count": 40}, lanes=_SYNC),
-    Job("async_calls", {"cpu": "async-call"}, {"count": 40}),
+    Job("sync_calls", {"cpu": "sync-call"}, {"count": 120}, lanes=_SYNC),
+    Job("async_calls", {"cpu": "async-call"}, {"count": 120}),
     Job("concurrent_calls", {"calls_per_second": "calls-32", "p99": "p99-32"}, {"width": 32, "count": 320}),
     Job(
         "concurrent_calls", {"calls_per_second": "calls-128", "p99": "p99-128"}, {"width": 128, "count": 640}
