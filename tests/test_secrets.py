@@ -37,7 +37,7 @@ BROKEN = (
 
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    with Sandbox(interval=0, auto_approve=True, device_lifetime=20) as running:
+    with Sandbox(interval=0.1, auto_approve=True, device_lifetime=20) as running:
         for name, value in running.environment().items():
             monkeypatch.setenv(name, value)
         yield running
