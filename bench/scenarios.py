@@ -60,6 +60,7 @@ ROWS = (
     Row("oauth-key", "OAuth over static key, CPU", 1.01, 1.005, "x", 1, absolute=True),
     Row("import", "import on top of `import litellm`, CPU", 20, 8, "ms", MILLI, absolute=True),
     Row("memory", "memory peak, 16 streams of 2,000 chunks", 0.72, 0.66, "MB", 1e-6),
+    Row("memory-slow", "the same, so slow that next to nothing merges", None, None, "MB", 1e-6),
     Row("proxy-cpu", "proxy, 16 streams: CPU", 0.62, 0.52, "ms", MILLI),
     Row("proxy-rate", "proxy, 16 streams: streams/s", 1.6, 1.9, "/s", 1, more_is_better=True),
     Row("proxy-first-byte", "proxy, 16 streams: time to first byte", 0.70, 0.60, "ms", MILLI),

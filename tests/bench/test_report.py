@@ -55,7 +55,7 @@ def test_a_lane_without_a_figure_leaves_its_cell_empty() -> None:
 
 def test_every_row_is_measured_by_something() -> None:
     jobs = {row for job in FULL for row in job.rows.values()}
-    probes = {"token", "opens", "oauth-key", "import", "memory"}
+    probes = {"token", "opens", "oauth-key", "import", "memory", "memory-slow"}
     proxies = {"proxy-cpu", "proxy-rate", "proxy-first-byte", "proxy-call"}
     assert jobs | probes | proxies == set(BY_KEY)
 
