@@ -61,10 +61,13 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
         callbacks[:] = [item for item in callbacks if item is not recorder]
 
 
-def _secrets(sandbox: Sandbox, login: Path) -> list[str]:
+def _secrets(sandbox: Sandbox, login: Path) -> set[str]:
+    """All that were ever issued, those that this login has had among them."""
     kept = json.loads(login.read_text())
-    sent = [request.headers["authorization"].split()[-1] for request in sandbox.requests_to("chat")]
-    return [*sent, kept["access_token"], kept["refresh_token"]]
+    sent = {request.headers["authorization"].split()[-1] for request in sandbox.requests_to("chat")}
+    issued = sandbox.secrets_issued()
+    assert issued >= {*sent, kept["access_token"], kept["refresh_token"]}
+    return issued
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["call", "stream"])

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from litellm_qwen_ai.sandbox import Answer
+
 if TYPE_CHECKING:
     from tests.proxy.conftest import Proxy
 
@@ -88,6 +90,36 @@ def test_a_refused_stream_has_the_status_of_the_refusal(
     answer = logged_in.ask(door, _body(door, stream=True, num_retries=0))
     assert answer.status_code == status
     assert "Qwen" in answer.text
+
+
+REFUSALS = (
+    "echo",  # of the token of the call before
+    *("cut", "html_502", "token_expired", "quota_spent", "too_long", "redirect", "empty_200", "error_event"),
+    *("not_json_200", "error_finish", "stream_cut", "huge_503", "wrong_types_200", "throttled"),
+)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["call", "stream"])
+def test_no_error_body_header_or_line_of_the_log_shows_a_secret(
+    logged_in: Proxy, door: str, stream: bool
+) -> None:
+    sandbox = logged_in.sandbox
+    sandbox.expire_access_tokens()  # or the proxy might still use that of the last test for a moment
+    sandbox.write_credentials(logged_in.token_dir)
+    assert logged_in.ask(door, _body(door)).status_code == 200
+    for name in REFUSALS:
+        answer: str | Answer = name
+        if name == "echo":  # a server that repeats what it was sent
+            token = sandbox.requests_to("chat")[-1].bearer
+            error = {"error": {"message": f"bad {token}"}}
+            answer = Answer(status=400, body=error, headers={"x-echo": token or ""})
+        sandbox.answer_next("chat", answer)
+        told = logged_in.ask(door, _body(door, stream=stream, num_retries=0))
+        shown = f"{told.headers} {told.text} {logged_in.log}"
+        issued = sandbox.secrets_issued()
+        assert issued
+        assert not {secret for secret in issued if secret in shown}, name
+        sandbox.clear()
 
 
 def test_a_client_that_leaves_a_stream_ends_the_request_upstream(logged_in: Proxy, door: str) -> None:
