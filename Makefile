@@ -97,7 +97,8 @@ drills: $(READY) ## races, crashes, store faults, clocks and the like at full si
 	PYTHONPATH=tests $(BIN)/python -m drills --write
 
 fuzz: $(READY) ## look for bytes that break a decoder, FUZZ_SECONDS=60 for each of four targets (Python 3.11 to 3.13)
-	$(BIN)/python -m pip install --quiet --group fuzz
+	$(BIN)/python -m pip install --quiet --only-binary atheris --group fuzz || \
+	  { echo "atheris has no wheel for this Python: try make clean fuzz PYTHON=python3.12" >&2; exit 1; }
 	PYTHONPATH=tests $(BIN)/python -m fuzz
 
 soak: $(READY) ## ten minutes (SOAK_SECONDS=600) of mixed traffic, then 1,000 streams at once; makes docs/soak.md
