@@ -20,7 +20,7 @@ from litellm_qwen_ai.chat import body
 from litellm_qwen_ai.chat.request import ChatRequest, build_request
 from litellm_qwen_ai.chat.response import parse_response
 from litellm_qwen_ai.chat.stream import AsyncChatStream, ChatStream
-from litellm_qwen_ai.flow import arun, call_flow, run
+from litellm_qwen_ai.flow import arun, call_flow, count_late, run
 from litellm_qwen_ai.models import PROVIDER
 
 if TYPE_CHECKING:
@@ -115,18 +115,24 @@ class Call:
 
     def open_stream(self) -> ChatStream:
         """The chunks of the answer; not connected yet."""
+        # No closure may hold the stream, which holds them: dropped, it closes its connection at once.
         secrets: list[str] = []
+        used: list[Bearer] = []
 
         def opener() -> httpx.Response:
             response, bearer = self._run()
             secrets.append(bearer.token)
+            used.append(bearer)
             return response
 
-        return ChatStream(opener, secrets=secrets, **self._of_stream())
+        stream = ChatStream(opener, secrets=secrets, **self._of_stream())
+        stream.on_failure = functools.partial(_count_in_stream, used)
+        return stream
 
     def open_astream(self) -> AsyncChatStream:
         """The same for an event loop; needs none before it is connected."""
         secrets: list[str] = []
+        used: list[Bearer] = []
         shown: dict[str, str] = {}
 
         async def opener() -> httpx.Response:
@@ -137,12 +143,14 @@ class Call:
                     _raise_for_fallback(error, self.model)
                 raise
             secrets.append(bearer.token)
+            used.append(bearer)
             if bearer.meter is not None:
                 shown.update(bearer.meter.headers())
             return response
 
         stream = AsyncChatStream(opener, secrets=secrets, **self._of_stream())
         stream.shown = shown
+        stream.on_failure = functools.partial(_count_in_stream, used)
         return stream
 
     def _run(self) -> tuple[httpx.Response, Bearer]:
@@ -160,14 +168,18 @@ class Call:
     ) -> ModelResponse:
         # Not `response.text`: JSON is UTF-8, and httpx would take 50 us to find that out.
         self._log_answer(response.content.decode("utf-8", "replace"))
-        made = parse_response(
-            response.content,
-            model=self.model,
-            model_response=model_response,
-            headers=response.headers,
-            with_login=bearer.with_login,
-            secrets=(bearer.token,),
-        )
+        try:
+            made = parse_response(
+                response.content,
+                model=self.model,
+                model_response=model_response,
+                headers=response.headers,
+                with_login=bearer.with_login,
+                secrets=(bearer.token,),
+            )
+        except Exception as error:
+            count_late(bearer.meter, error)
+            raise
         if bearer.meter is not None:
             host.show_headers(made, bearer.meter.headers())
         return made
@@ -249,6 +261,11 @@ class Call:
     def _seconds(self) -> float | None:
         """The call's timeout, if it is a number of seconds."""
         return self.timeout if isinstance(self.timeout, (int, float)) else None
+
+
+def _count_in_stream(used: list[Bearer], error: Exception) -> None:
+    for bearer in used:
+        count_late(bearer.meter, error)
 
 
 def _asks_for_one(params: dict[str, Any]) -> bool:

@@ -214,6 +214,13 @@ def _count_refusal(meter: Meter | None, response: httpx.Response, error: Excepti
         meter.refused(getattr(error, "qwen_reason", None), named)
 
 
+def count_late(meter: Meter | None, error: Exception) -> None:
+    """Count an error that came inside an answer with status 200, where no header names a time to wait."""
+    if meter is not None:
+        meter.refused(getattr(error, "qwen_reason", None), None)
+        _note_failure(meter, error)
+
+
 def _note_failure(meter: Meter | None, error: Exception) -> None:
     if meter is not None and getattr(error, "qwen_reason", None) not in _OF_THE_REQUEST:
         meter.failed(error)

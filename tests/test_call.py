@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -35,3 +37,16 @@ def test_deltas_are_merged_where_one_answer_is_asked_for(params: dict[str, Any],
 def test_a_variable_keeps_deltas_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QWEN_COALESCE", "0")
     assert not _merges()
+
+
+@pytest.mark.parametrize("kind", ["open_stream", "open_astream"])
+def test_a_stream_is_in_no_cycle_so_that_it_closes_as_soon_as_it_is_dropped(kind: str) -> None:
+    call = Call.of(litellm_qwen_ai.handler, CALL, stream=True)
+    gc.disable()
+    try:
+        stream = getattr(call, kind)()
+        gone = weakref.ref(stream)
+        del stream
+        assert gone() is None
+    finally:
+        gc.enable()

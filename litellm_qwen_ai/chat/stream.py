@@ -50,6 +50,7 @@ class _Shell:
     ) -> None:
         self.headers: Mapping[str, str] = httpx.Headers()
         self.shown: Mapping[str, str] = {}  # headers of our own, for whoever shows the server's
+        self.on_failure: Callable[[Exception], None] | None = None  # told of what ends the stream early
         self._model = model
         self._with_login = with_login
         self._timeout = timeout
@@ -113,6 +114,8 @@ class _Shell:
     def _ended(self) -> Exception | None:
         """The failure to raise now, once; None for a plain end."""
         failure, self._failure = self._failure, None
+        if failure is not None and self.on_failure is not None:
+            self.on_failure(failure)
         return failure
 
 

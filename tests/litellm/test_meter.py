@@ -10,7 +10,7 @@ import litellm
 import pytest
 
 from litellm_qwen_ai.meter import meter_for
-from litellm_qwen_ai.sandbox import Sandbox
+from litellm_qwen_ai.sandbox import Answer, Sandbox
 
 MESSAGES = [{"role": "user", "content": "ping"}]
 OURS = "llm_provider-x-qwen-ratelimit-"
@@ -24,6 +24,10 @@ def _shown(answer: Any) -> dict[str, str]:
 
 def _call(**more: Any) -> Any:
     return litellm.completion("qwen_ai/coder-model", messages=MESSAGES, **more)
+
+
+async def _acall(**more: Any) -> Any:
+    return await litellm.acompletion("qwen_ai/coder-model", messages=MESSAGES, **more)
 
 
 def test_an_answer_says_how_many_requests_were_sent(login: Path) -> None:
@@ -70,6 +74,49 @@ def test_a_spent_quota_is_known_until_a_request_is_accepted(sandbox: Sandbox, lo
     assert "Free allocated quota exceeded" in failure.text
     _call()
     assert not meter.usage().limited
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("error_first", "throttled"), ("error_event", "throttled"), ("error_event_quota", "quota_spent")],
+)
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_a_refusal_inside_a_stream_counts_once(
+    sandbox: Sandbox, login: Path, name: str, reason: str, asynchronous: bool
+) -> None:
+    async def read() -> None:
+        try:
+            [chunk async for chunk in await _acall(stream=True, max_retries=0)]
+        finally:
+            await litellm.close_litellm_async_clients()
+
+    sandbox.answer_next("chat", name)
+    with pytest.raises(litellm.exceptions.openai.OpenAIError):
+        asyncio.run(read()) if asynchronous else list(_call(stream=True, max_retries=0))
+    usage = meter_for(login).usage()
+    assert (usage.requests_today, usage.refused_today) == (1, 1)
+    assert (usage.limited, usage.limited_reason) == (True, reason)
+    failure = meter_for(login).last_failure()
+    assert failure is not None
+    assert failure.text
+    list(_call(stream=True))
+    assert not meter_for(login).usage().limited
+
+
+def test_a_refusal_in_an_answer_with_status_200_counts(sandbox: Sandbox, login: Path) -> None:
+    error = {"error": {"code": "Throttling", "message": "Requests throttling triggered", "type": "x"}}
+    sandbox.answer_next("chat", Answer(body=error))
+    with pytest.raises(litellm.RateLimitError):
+        _call(max_retries=0)
+    assert meter_for(login).usage().refused_today == 1
+
+
+def test_a_stream_that_only_breaks_is_no_refusal(sandbox: Sandbox, login: Path) -> None:
+    sandbox.answer_next("chat", "stream_cut")
+    with pytest.raises(litellm.exceptions.openai.OpenAIError):
+        list(_call(stream=True, max_retries=0))
+    assert meter_for(login).usage().refused_today == 0
+    assert meter_for(login).last_failure() is not None
 
 
 def test_each_account_is_counted_for_itself(accounts: Any, sandbox: Sandbox, token_dir: Path) -> None:
