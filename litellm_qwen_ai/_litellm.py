@@ -21,6 +21,7 @@ NAMES: Final[dict[str, str]] = {
     _HTTP + "AsyncHTTPHandler": _NO_ROUTE,
     _HTTP + "_get_httpx_client": _NO_ROUTE,
     _HTTP + "get_async_httpx_client": _NO_ROUTE,
+    _HTTP + "AsyncHTTPHandler.create_client": "no async call after close_litellm_async_clients() in 1.91",
     _CONVERT + "convert_to_model_response_object": _NO_ROUTE,
     "litellm.utils.custom_llm_setup": "get_llm_provider() knows the route only after the first call",
     "litellm.models_by_provider": "get_valid_models() and wildcards do not list the catalogue",

@@ -45,6 +45,7 @@ HTTPHandler = need(_HTTP + "HTTPHandler")
 AsyncHTTPHandler = need(_HTTP + "AsyncHTTPHandler")
 _get_httpx_client = need(_HTTP + "_get_httpx_client")
 get_async_httpx_client = need(_HTTP + "get_async_httpx_client")
+_create_client = look_up(_HTTP + "AsyncHTTPHandler.create_client")
 
 LlmProviders = look_up("litellm.types.utils.LlmProviders")
 LlmProvidersSet = look_up("litellm.types.utils.LlmProvidersSet")
@@ -156,6 +157,9 @@ def async_http(client: Any) -> tuple[httpx.AsyncClient, Any]:
         return client.client, client
     # Some versions annotate an enum here; it becomes part of a cache key.
     owner = get_async_httpx_client(llm_provider=PROVIDER)
+    if owner.client.is_closed and _create_client is not None:
+        # By litellm.close_litellm_async_clients(): later versions open it again themselves, 1.91 does not.
+        owner.client = _create_client(owner, timeout=owner.timeout, event_hooks=owner.event_hooks)
     return owner.client, owner
 
 

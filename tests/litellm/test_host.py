@@ -32,6 +32,14 @@ async def _closed(stream: Any) -> str:
     return text
 
 
+async def test_a_loop_whose_clients_were_closed_can_call_again(sandbox: Sandbox) -> None:
+    for _ in range(2):
+        answer = await litellm.acompletion("qwen_ai/coder-model", messages=MESSAGES)
+        assert "ping" in answer.choices[0].message.content
+        await litellm.close_litellm_async_clients()
+    assert len(sandbox.requests_to("chat")) == 2
+
+
 async def test_a_refused_async_stream_raises_from_acompletion(sandbox: Sandbox) -> None:
     sandbox.answer_next("chat", "throttled")
     with pytest.raises(litellm.RateLimitError):
