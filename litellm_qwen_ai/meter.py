@@ -126,7 +126,7 @@ class Meter:
             return self._known().failure
 
     def headers(self) -> dict[str, str]:
-        """The counts as response headers, at most one turn old where other processes are concerned."""
+        """The counts as response headers; what other processes have sent is in them as of the last turn."""
         new = len(self._pending)
         return {
             _HEADER + "used-requests-minute": str(self._minute + new),
@@ -202,6 +202,7 @@ class Meter:
             if last is not None:
                 self._unsaved.refusal = replace(last, over=True)
         self._unsaved.prune(self._clock())
+        self._sum_up()  # the headers add these sums to what is pending, which is nothing now
 
     def _read_if_changed(self) -> None:
         try:
@@ -210,6 +211,7 @@ class Meter:
             return
         if version != self._version:
             self._saved, self._version = read(self._path), version
+            self._sum_up()
 
     def _save(self) -> None:
         folder = self._path.parent

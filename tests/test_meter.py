@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import filelock
@@ -77,6 +78,19 @@ def test_the_headers_count_what_is_known_at_once(meter: Meter, path: Path, clock
         "llm_provider-x-qwen-ratelimit-used-requests-minute": "3",
         "llm_provider-x-qwen-ratelimit-used-requests-day": "3",
     }
+
+
+@pytest.mark.parametrize("look", [Meter.usage, Meter.last_failure])
+def test_looking_at_the_counts_takes_nothing_from_the_headers(
+    meter: Meter, path: Path, clock: Clock, look: Callable[[Meter], object]
+) -> None:
+    other = Meter(path, clock=clock)
+    other.sent()
+    other.turn()
+    meter.sent()
+    look(meter)
+    meter.sent()
+    assert meter.headers()["llm_provider-x-qwen-ratelimit-used-requests-day"] == "3"
 
 
 def test_the_headers_of_the_first_call_after_a_pause_do_not_show_the_last_minute_before_it(
