@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
     from litellm_qwen_ai.sandbox.wire import RecordedRequest
 
-_A_WHILE = 3600.0  # seconds; a plain sleep is what Ctrl-C interrupts on every system
+#: Seconds. Ctrl-C interrupts a plain sleep on every system; what comes just before it is seen after it.
+_A_WHILE = 0.5
 
 
 def serve(host: str, port: int, *, auto_approve: bool) -> None:

@@ -101,8 +101,12 @@ def _fifo(place: Place) -> None:
 
 def _socket(place: Place) -> None:
     place.file.unlink()
-    with socket.socket(socket.AF_UNIX) as bound, contextlib.chdir(place.folder):
-        bound.bind(place.file.name)
+    here = os.open(place.folder, os.O_RDONLY)  # a socket's path has to be short, and the folder's may not be
+    try:
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(f"/proc/self/fd/{here}/{place.file.name}")
+    finally:
+        os.close(here)
 
 
 def _folder_instead(place: Place) -> None:
