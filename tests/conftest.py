@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
@@ -57,3 +59,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _OneWor
 def pytest_collection_finish() -> None:
     """Leave what the imports made, LiteLLM's above all, to no collection: walking it takes 0.3 s."""
     gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Close LiteLLM's synchronous clients: each, collected at exit, is a warning that nobody can heed."""
+    litellm = sys.modules.get("litellm")
+    cached = [] if litellm is None else list(litellm.in_memory_llm_clients_cache.cache_dict.values())
+    for handler in cached:
+        if isinstance(getattr(handler, "client", None), httpx.Client):
+            handler.client.close()
