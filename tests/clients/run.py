@@ -12,8 +12,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import venv
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +30,7 @@ ROOT = HERE.parents[1]
 TABLE = ROOT / "docs" / "clients.md"
 PROXY_KEY = "sk-made-up-for-the-clients"
 DEADLINE = 240.0  # seconds for one client
+PACE = 0.02  # seconds between two chunks of a stream
 THIS = "-e ."  # this checkout, instead of a package
 
 # LiteLLM 1.106 cannot make a call with tools beside mcp 1, whichever the provider.
@@ -156,6 +159,7 @@ def run(clients: list[Client], *, verbose: bool) -> list[Row]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         ground = Ground(stack.enter_context(Sandbox(interval=0)), folder)
         ground.sandbox.write_credentials(folder / "tokens")
+        stack.enter_context(one_chunk_at_a_time(ground.sandbox))
         for name in dict.fromkeys(client.environment for client in clients):
             trouble = install(name)
             if trouble:
@@ -167,6 +171,28 @@ def run(clients: list[Client], *, verbose: bool) -> list[Row]:
             print(f"{client.name} ...", flush=True)
             rows.append(ask(client, ground, verbose=verbose))
     return rows
+
+
+@contextmanager
+def one_chunk_at_a_time(sandbox: Sandbox) -> Iterator[None]:
+    """Have streams come at a model's pace: what comes at once may rightly reach the client in one piece."""
+    ended = threading.Event()
+
+    def pace() -> None:
+        while not ended.is_set():
+            with suppress(TimeoutError):
+                sandbox.wait_for_held("chat", at="chunk", timeout=1)
+                ended.wait(PACE)
+                sandbox.let_through("chat", at="chunk")
+
+    with sandbox.holding("chat", at="chunk"):
+        pacing = threading.Thread(target=pace)
+        pacing.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            pacing.join()
 
 
 def install(name: str) -> str:
