@@ -7,12 +7,14 @@ threads and in tasks): the clock stops when the process has come to rest.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
+import importlib
 import time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from bench.clients import Client, Messages
 
@@ -92,17 +94,38 @@ async def _acpu(action: Callable[[], Awaitable[None]]) -> float:
     return time.process_time() - before
 
 
-def sync_calls(client: Client, count: int) -> dict[str, float]:
-    """CPU seconds of a short synchronous call."""
+@contextlib.contextmanager
+def _callback(*, wanted: bool) -> Iterator[None]:
+    """Have a callback that does nothing; a program that logs its calls has one that does something."""
+    if not wanted:
+        yield
+        return
+    litellm = importlib.import_module("litellm")
+    callback = importlib.import_module("litellm.integrations.custom_logger").CustomLogger()
+    kinds = ("success", "failure", "input", "_async_success", "_async_failure", "_async_input")
+    lists = [litellm.callbacks, *(getattr(litellm, f"{kind}_callback") for kind in kinds)]
+    litellm.callbacks.append(callback)
+    try:
+        yield
+    finally:
+        for one in lists:
+            one[:] = [kept for kept in one if kept is not callback]
+
+
+def sync_calls(client: Client, count: int, *, heard: bool = False) -> dict[str, float]:
+    """CPU seconds of a short synchronous call; `heard` by a callback or not."""
 
     def calls() -> None:
         for _ in range(count):
             client.call(SHORT)
 
-    return {"cpu": _cpu(calls) / count}
+    with _callback(wanted=heard):
+        return {"cpu": _cpu(calls) / count}
 
 
-async def async_calls(client: Client, count: int, size: int = 0, with_tools: int = 0) -> dict[str, float]:
+async def async_calls(
+    client: Client, count: int, size: int = 0, with_tools: int = 0, *, heard: bool = False
+) -> dict[str, float]:
     """CPU seconds of an asynchronous call, one at a time; `size` in bytes, 0 for a short one."""
     base = conversation(size) if size else SHORT
     # Objects that no cache has seen, as those of a program that keeps its conversation on disk.
@@ -113,7 +136,8 @@ async def async_calls(client: Client, count: int, size: int = 0, with_tools: int
         for messages in asked:
             await client.acall(messages, **more)
 
-    return {"cpu": await _acpu(calls) / count}
+    with _callback(wanted=heard):
+        return {"cpu": await _acpu(calls) / count}
 
 
 async def concurrent_calls(client: Client, width: int, count: int) -> dict[str, float]:
@@ -135,7 +159,7 @@ async def concurrent_calls(client: Client, width: int, count: int) -> dict[str, 
     return {"calls_per_second": count / took, "p99": times[int(len(times) * 0.99)]}
 
 
-def sync_stream(client: Client, chunks: int, pace: float) -> dict[str, float]:
+def sync_stream(client: Client, chunks: int, pace: float, *, heard: bool = False) -> dict[str, float]:
     """CPU seconds per content chunk sent, and how many arrived as chunks of their own."""
     client.prepare(1, chunks, pace)
     arrived: list[str] = []
@@ -143,7 +167,8 @@ def sync_stream(client: Client, chunks: int, pace: float) -> dict[str, float]:
     def read() -> None:
         arrived.extend(filter(None, map(client.text, client.stream(SHORT))))
 
-    cpu = _cpu(read)
+    with _callback(wanted=heard):
+        cpu = _cpu(read)
     return {"cpu": cpu / chunks, "arrived": _checked(arrived, chunks)}
 
 

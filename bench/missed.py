@@ -40,10 +40,7 @@ _SLOWEST = "The slowest call of a hundred waits for LiteLLM's logging of others,
 _MORE = {
     "p99-32": _SLOWEST,
     "p99-128": _SLOWEST,
-    "sync-stream": (
-        "LiteLLM hands every chunk to a thread for its callbacks (`other threads`), and httpcore waits and "
-        "reads for each: `litellm.disable_streaming_logging` removes the first."
-    ),
+    "sync-stream": "httpcore waits and reads for each chunk.",
     "memory": (
         "LiteLLM's import is the greatest part of the peak, and its stream wrapper keeps every chunk until "
         "the stream ends, to log one answer."

@@ -45,6 +45,8 @@ class Row:
 ROWS = (
     Row("sync-call", "call, sync CPU", 0.55, 0.45),
     Row("async-call", "call, async CPU, one at a time", 0.50, 0.40),
+    Row("sync-call-heard", "call, sync CPU, with a callback", None, None),
+    Row("async-call-heard", "call, async CPU, with a callback", None, None),
     Row("calls-32", "32 concurrent: calls/s", 1.8, 2.2, "/s", 1, more_is_better=True),
     Row("p99-32", "32 concurrent: p99", 0.6, 0.5, "ms", MILLI),
     Row("calls-128", "128 concurrent: calls/s", 1.8, 2.2, "/s", 1, more_is_better=True),
@@ -52,6 +54,7 @@ ROWS = (
     Row("conversation", "230 kB conversation, CPU", 0.15, 0.11),
     Row("async-stream", "async stream, CPU per chunk", 0.36, 0.30),
     Row("sync-stream", "sync stream, CPU per chunk", 0.62, 0.58),
+    Row("sync-stream-heard", "sync stream, CPU per chunk, with a callback", None, None),
     Row("first-content", "time to first content, alone", 0.75, 0.66, "ms", MILLI),
     Row("first-content-32", "time to first content, 32 streams", 0.45, 0.30, "ms", MILLI),
     Row("burst-stream", "burst stream, async CPU per token", 0.15, 0.07),
@@ -102,10 +105,14 @@ _SYNC = tuple(lane.name for lane in LANES if lane.sync)
 #: Microseconds: slow enough that the slowest lane has read one chunk before the next is sent.
 _PACE = 1000
 STREAM = 2000
+#: For the rows with a callback, which few need to see.
+_HEARD = (BASE, OURS, FLOOR)
 
 FULL = (
     Job("sync_calls", {"cpu": "sync-call"}, {"count": 120}, lanes=_SYNC),
     Job("async_calls", {"cpu": "async-call"}, {"count": 120}),
+    Job("sync_calls", {"cpu": "sync-call-heard"}, {"count": 60, "heard": True}, lanes=_HEARD),
+    Job("async_calls", {"cpu": "async-call-heard"}, {"count": 60, "heard": True}, lanes=_HEARD),
     Job("concurrent_calls", {"calls_per_second": "calls-32", "p99": "p99-32"}, {"width": 32, "count": 320}),
     Job(
         "concurrent_calls", {"calls_per_second": "calls-128", "p99": "p99-128"}, {"width": 128, "count": 640}
@@ -136,6 +143,16 @@ FULL = (
         chunks=STREAM,
         pace=_PACE,
         lanes=_SYNC,
+        rounds=3,
+        alone=True,
+    ),
+    Job(
+        "sync_stream",
+        {"cpu": "sync-stream-heard"},
+        {"heard": True},
+        chunks=STREAM,
+        pace=_PACE,
+        lanes=_HEARD,
         rounds=3,
         alone=True,
     ),

@@ -12,6 +12,7 @@ from typing import Any, Final
 _NO_ROUTE = "the route does not work"
 _NO_EAGER_STREAMS = "a refused async stream raises at its first chunk (docs/litellm.md)"
 _NO_PARAMETERS = "reasoning_effort, thinking and user are not accepted (docs/litellm.md)"
+_LOGS = "a record of each call is made for nobody: slower, no less correct"
 _HTTP = "litellm.llms.custom_httpx.http_handler."
 _CONVERT = "litellm.litellm_core_utils.llm_response_utils.convert_dict_to_response."
 
@@ -34,8 +35,15 @@ NAMES: Final[dict[str, str]] = {
     "litellm.utils.ProviderConfigManager": _NO_PARAMETERS,
     "litellm.utils.ProviderConfigManager._PROVIDER_CONFIG_MAP": _NO_PARAMETERS,
     "litellm.utils.ProviderConfigManager._build_provider_config_map": _NO_PARAMETERS,
+    "litellm.success_callback": _LOGS,
+    "litellm._async_success_callback": _LOGS,
+    "litellm.max_budget": _LOGS,
+    "litellm.CustomStreamWrapper.run_success_logging_and_cache_storage": _LOGS,
+    "litellm.litellm_core_utils.litellm_logging.Logging.has_run_logging": _LOGS,
 }
 
+#: A method of LiteLLM's logging objects that 1.91 does not have: whoever calls it first logs an async answer.
+CLAIM_LOG: Final = "claim_async_success_log"
 #: Looked for in `sys.modules`, never imported: whoever has it runs LiteLLM's proxy.
 PROXY_SERVER: Final = "litellm.proxy.proxy_server"
 #: What the page of proxy/ needs of it; without one of them there is no page. `master_key`, `llm_router`,

@@ -182,6 +182,7 @@ class Call:
             raise
         if bearer.meter is not None:
             host.show_headers(made, bearer.meter.headers())
+        host.spare_log(self.logging_obj)
         return made
 
     def _of_stream(self) -> dict[str, Any]:

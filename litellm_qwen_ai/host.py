@@ -1,9 +1,9 @@
-"""LiteLLM's side: registration, its HTTP clients, and two adaptations.
+"""LiteLLM's side: registration, its HTTP clients, and three adaptations.
 
 This is the only module that changes anything in LiteLLM; `_litellm.py` lists the names it needs. `install`
 registers the handler and the catalogue by LiteLLM's documented means, then applies the adaptations below.
 Each acts only on calls to `qwen_ai/`, looks first whether LiteLLM has what it needs, and logs one debug line
-when it has not. `QWEN_HOST_ADAPTATIONS=0` in the environment turns both off. What a user then sees is in
+when it has not. `QWEN_HOST_ADAPTATIONS=0` in the environment turns them off. What a user then sees is in
 docs/litellm.md.
 
 1. *Eager async streams.* LiteLLM wraps a custom provider's async stream without connecting it, so that a
@@ -19,6 +19,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import os
 import sys
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import litellm
 import litellm.main
 
-from litellm_qwen_ai._litellm import PROXY_SERVER, has, installed_version, look_up, need
+from litellm_qwen_ai._litellm import CLAIM_LOG, PROXY_SERVER, has, installed_version, look_up, need
 from litellm_qwen_ai.models import PROVIDER, register_with_litellm
 from litellm_qwen_ai.switches import is_on
 
@@ -96,14 +97,16 @@ def install(module: Any, handler: Any) -> None:
 
 
 def apply_adaptations() -> None:
-    """Apply both adaptations, each only if this LiteLLM has what it needs; idempotent."""
-    for name, adapt in (("eager async streams", _adapt_streams), ("parameters", _adapt_parameters)):
+    """Apply the adaptations, each only if this LiteLLM has what it needs; idempotent."""
+    for name, adapt in zip(active_adaptations(), _ADAPTERS, strict=True):
         if not adapt():
             _logger.debug("LiteLLM adaptation %r does not apply to LiteLLM %s", name, installed_version())
 
 
 def remove_adaptations() -> None:
     """Put LiteLLM back as it was before `apply_adaptations`; idempotent."""
+    global _spares_logs  # noqa: PLW0603  # on or off in the whole process
+    _spares_logs = False
     original = getattr(getattr(litellm.main, _DISPATCH, None), "_qwen_ai_original", None)
     if original is not None:
         setattr(litellm.main, _DISPATCH, original)
@@ -121,6 +124,7 @@ def active_adaptations() -> dict[str, bool]:
     return {
         "eager async streams": streams_are_eager(),
         "parameters": _our_member() is not None,
+        "logs for nobody": _spares_logs,
     }
 
 
@@ -206,8 +210,11 @@ def _eager(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
         if not getattr(stream, "qwen_ai_stream", False):
             return result
         _shorten(result)
-        # acompletion() awaits any coroutine that the dispatch hands it.
-        return _connected(result, stream) if getattr(ctx, "acompletion", False) else result
+        if getattr(ctx, "acompletion", False):
+            return _connected(result, stream)  # acompletion() awaits any coroutine that the dispatch hands it
+        if _nobody_listens(getattr(result, "logging_obj", None)):
+            setattr(result, _LOG_CHUNK, _log_nothing)
+        return result
 
     dispatch._qwen_ai_original = original  # type: ignore[attr-defined]  # noqa: SLF001  # how we know our own wrapper
     return dispatch
@@ -311,3 +318,58 @@ def _adapt_parameters() -> bool:
     config = QwenChatConfig()
     configs[member] = (lambda: config, False)
     return True
+
+
+# Adaptation 3: logs for nobody
+
+_LOG_CHUNK = "run_success_logging_and_cache_storage"
+_LISTENERS_OF_THE_CALL = ("dynamic_success_callbacks", "dynamic_async_success_callbacks")
+_LOGGING_NEEDS = (
+    "litellm.success_callback",
+    "litellm._async_success_callback",
+    "litellm.max_budget",
+    "litellm.CustomStreamWrapper.run_success_logging_and_cache_storage",
+    "litellm.litellm_core_utils.litellm_logging.Logging.has_run_logging",
+)
+_litellm_logger = logging.getLogger("LiteLLM")
+_spares_logs = False
+
+
+def _adapt_logging() -> bool:
+    global _spares_logs  # noqa: PLW0603  # on or off in the whole process
+    _spares_logs = all(map(has, _LOGGING_NEEDS))
+    return _spares_logs
+
+
+def spare_log(logging_obj: Any) -> None:
+    """Tell LiteLLM that a whole answer has been logged, if nobody would receive what it makes of it.
+
+    Args:
+        logging_obj: LiteLLM's, of a call that has been answered.
+    """
+    if not _nobody_listens(logging_obj):
+        return
+    for event in ("sync_success", "async_success"):
+        logging_obj.has_run_logging(event_type=event)
+    claim = getattr(logging_obj, CLAIM_LOG, None)
+    if callable(claim):
+        claim()
+
+
+def _nobody_listens(logging_obj: Any) -> bool:
+    """Whether what LiteLLM does after a success leads nowhere: no callback, no sum for a budget, no print."""
+    return _spares_logs and not (
+        litellm.success_callback
+        or litellm._async_success_callback  # noqa: SLF001  # LiteLLM moves `litellm.callbacks` to these two
+        or any(getattr(logging_obj, name, True) for name in _LISTENERS_OF_THE_CALL)
+        or litellm.max_budget
+        or _litellm_logger.isEnabledFor(logging.DEBUG)
+        or os.environ.get("LITELLM_PRINT_STANDARD_LOGGING_PAYLOAD")
+    )
+
+
+def _log_nothing(*_: Any) -> None:
+    """Stands for what takes a chunk and a flag."""
+
+
+_ADAPTERS = (_adapt_streams, _adapt_parameters, _adapt_logging)

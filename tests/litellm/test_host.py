@@ -13,6 +13,7 @@ import litellm
 import litellm.main
 import pytest
 from litellm import Router
+from litellm.litellm_core_utils.litellm_logging import Logging
 from litellm.types.utils import LlmProviders, LlmProvidersSet
 
 from litellm_qwen_ai import host
@@ -178,16 +179,17 @@ def test_an_adaptation_that_does_not_apply_says_so_at_debug_level(
     try:
         monkeypatch.setattr(litellm.main, "_complete_custom_providers", lambda ctx, more: None)
         monkeypatch.delattr(host.ProviderConfigManager, "_PROVIDER_CONFIG_MAP")
+        monkeypatch.delattr(Logging, "has_run_logging")
         with caplog.at_level(logging.DEBUG, "litellm_qwen_ai"):
             host.apply_adaptations()
         assert not any(host.active_adaptations().values())
-        assert [record.levelno for record in caplog.records] == [logging.DEBUG, logging.DEBUG]
+        assert [record.levelno for record in caplog.records] == [logging.DEBUG] * 3
     finally:
         monkeypatch.undo()
         host.apply_adaptations()
 
 
-def test_one_variable_switches_both_off() -> None:
+def test_one_variable_switches_all_off() -> None:
     code = (
         "import litellm_qwen_ai, litellm; from litellm_qwen_ai import host;"
         "print(any(host.active_adaptations().values()))"

@@ -66,7 +66,8 @@ def test_without_all_optional_names_the_route_answers_all_the_same(
     host.remove_adaptations()
     try:
         host.install(litellm, litellm_qwen_ai.handler)
-        assert host.active_adaptations() == {"eager async streams": False, "parameters": False}
+        assert len(host.active_adaptations()) == 3
+        assert not any(host.active_adaptations().values())
         answer = litellm.completion("qwen_ai/coder-model", messages=[{"role": "user", "content": "ping"}])
         assert "ping" in answer.choices[0].message.content
     finally:
