@@ -92,11 +92,10 @@ def fail(stream: bool, asynchronous: bool) -> BaseException:
 def test_no_error_of_a_call_shows_or_pickles_a_secret(
     sandbox: Sandbox,
     caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
     stream: bool,
     asynchronous: bool,
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("LiteLLM"), "level", logging.DEBUG)
+    caplog.set_level(logging.DEBUG, "LiteLLM")
     with caplog.at_level(logging.DEBUG):
         for name in BROKEN:
             answer: str | Answer = name

@@ -142,10 +142,8 @@ def test_a_failure_is_told_without_a_secret(sandbox: Sandbox, login: Path, recor
         assert secret not in repr(kwargs)
 
 
-def test_debug_logs_hold_no_secret(
-    sandbox: Sandbox, login: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logging.getLogger("LiteLLM"), "level", logging.DEBUG)
+def test_debug_logs_hold_no_secret(sandbox: Sandbox, login: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "LiteLLM")
     with caplog.at_level(logging.DEBUG):
         litellm.completion("qwen_ai/coder-model", messages=MESSAGES)
         sandbox.expire_access_tokens()
