@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from bench.lanes import BASE, FLOOR, OURS
@@ -73,6 +74,8 @@ def _why(row: Row, places: Mapping[str, Any]) -> str:
     lanes = places[title]
     mine = lanes[OURS]
     parts = [f"{place} {mine[place] * 1e6:,.0f}" for place in COLUMNS if mine.get(place)]
-    totals = ", ".join(f"{lane} {sum(lanes[lane].values()) * 1e6:,.0f}" for lane in (BASE, FLOOR))
-    profile = f"Profile ({title}, us): {', '.join(parts)}; in all {sum(mine.values()) * 1e6:,.0f}, {totals}."
+    totals = ", ".join(f"{lane} {math.fsum(lanes[lane].values()) * 1e6:,.0f}" for lane in (BASE, FLOOR))
+    profile = (
+        f"Profile ({title}, us): {', '.join(parts)}; in all {math.fsum(mine.values()) * 1e6:,.0f}, {totals}."
+    )
     return f"{profile} {_MORE.get(row.key, '')}".rstrip()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import signal
 import time
 from collections import Counter
@@ -145,5 +146,5 @@ def as_markdown(found: dict[str, Any]) -> str:
     for title, lanes in found.items():
         for lane, places in lanes.items():
             cells = [f"{places[place] * 1e6:,.0f}" if place in places else "" for place in COLUMNS]
-            lines.append([title, lane, *cells, f"{sum(places.values()) * 1e6:,.0f}"])
+            lines.append([title, lane, *cells, f"{math.fsum(places.values()) * 1e6:,.0f}"])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
