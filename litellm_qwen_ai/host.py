@@ -98,7 +98,7 @@ def install(module: Any, handler: Any) -> None:
 
 def apply_adaptations() -> None:
     """Apply the adaptations, each only if this LiteLLM has what it needs; idempotent."""
-    for name, adapt in zip(active_adaptations(), _ADAPTERS, strict=True):
+    for name, adapt in _ADAPTERS.items():
         if not adapt():
             _logger.debug("LiteLLM adaptation %r does not apply to LiteLLM %s", name, installed_version())
 
@@ -372,4 +372,9 @@ def _log_nothing(*_: Any) -> None:
     """Stands for what takes a chunk and a flag."""
 
 
-_ADAPTERS = (_adapt_streams, _adapt_parameters, _adapt_logging)
+#: By the names of `active_adaptations`.
+_ADAPTERS = {
+    "eager async streams": _adapt_streams,
+    "parameters": _adapt_parameters,
+    "logs for nobody": _adapt_logging,
+}

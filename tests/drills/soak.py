@@ -76,7 +76,9 @@ class Upstream:
     def start(self) -> None:
         """Start it, on the port that it had before; returns when it serves."""
         command = [sys.executable, str(UPSTREAM), str(self._port), str(self.state), str(LIFETIME)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # our own program
+        self._process = subprocess.Popen(  # our own program
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         assert self._process.stdout is not None
         self.url = self._process.stdout.readline().strip()
         if not self.url:
@@ -89,6 +91,16 @@ class Upstream:
         self._process.kill()
         self._process.communicate()
         self.kills += 1
+
+    def wait_for_held(self, count: int) -> None:
+        """Return when so many streams wait for their first chunk."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{count}\n")
+        self._process.stdin.flush()
+        if self._process.stdout.readline() != "held\n":
+            raise RuntimeError(f"the upstream has not seen {count} streams at once")
 
     def steer(self, command: str, **body: Any) -> None:
         """One of the sandbox's own commands."""
@@ -196,15 +208,17 @@ class Soak:
         self._random = random.Random(4)  # noqa: S311  # no secret
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="soak")
         self._until = 0.0
+        self._over = threading.Event()
 
     async def run(self, seconds: float) -> None:
         """Mixed traffic for so long."""
         self._until = time.monotonic() + seconds
         killer = asyncio.create_task(asyncio.to_thread(self._kill_now_and_then, time.monotonic()))
-        watcher = asyncio.create_task(self._watch())
+        watcher = asyncio.create_task(asyncio.to_thread(self._watch, time.monotonic()))
         await asyncio.gather(
             *(self._work() for _ in range(WORKERS)), *(self._in_threads() for _ in range(THREADS))
         )
+        self._over.set()
         await killer
         await watcher
         self._pool.shutdown()
@@ -220,12 +234,13 @@ class Soak:
 
     async def _cancel(self, call: Callable[[], Awaitable[None]]) -> None:
         task = asyncio.ensure_future(self._books.account("too late to cancel", call))
-        await asyncio.sleep(self._random.random() * 0.05)
-        task.cancel()
+        end = asyncio.get_running_loop().call_later(self._random.random() * 0.05, task.cancel)
         try:
             await task
         except asyncio.CancelledError:
             self._books.cancelled += 1
+        finally:
+            end.cancel()
 
     async def _in_threads(self) -> None:
         loop = asyncio.get_running_loop()
@@ -240,16 +255,15 @@ class Soak:
 
     def _kill_now_and_then(self, begun: float) -> None:
         while (next_kill := begun + KILL_EVERY * (self._upstream.kills + 0.5)) < self._until - 3 * DOWN:
-            time.sleep(max(0.0, next_kill - time.monotonic()))
+            if self._over.wait(max(0.0, next_kill - time.monotonic())):
+                return
             self._upstream.kill()
-            time.sleep(DOWN)
+            self._over.wait(DOWN)
             self._upstream.start()
 
-    async def _watch(self) -> None:
-        begun = time.monotonic()
-        while time.monotonic() < self._until:
+    def _watch(self, begun: float) -> None:
+        while not self._over.wait(1):
             self._books.memory.append((time.monotonic() - begun, memory()))
-            await asyncio.sleep(1)
 
 
 def open_files() -> int:
@@ -264,37 +278,20 @@ def memory() -> float:
 
 
 async def crowd(upstream: Upstream, books: Books, count: int) -> tuple[int, float]:
-    """So many streams at once: all are open before the first of them goes on.
+    """So many streams at once: all wait at the server before the first of them goes on.
 
     Returns:
-        The connections that were open together, and the seconds from the release to the last end.
+        The streams that were open together, and the seconds from the release to the last end.
     """
     await litellm.close_litellm_async_clients()  # each stream opens a connection of its own
-    before = open_files()
     upstream.steer("hold", endpoint="chat", at="chunk")
-    opened = asyncio.Semaphore(0)
 
     async def one() -> None:
         stream = await litellm.acompletion(**_ask(stream=True, timeout=120))
-        opened.release()
         assert [chunk async for chunk in stream]
 
     tasks = [asyncio.create_task(books.account("one of a crowd", one)) for _ in range(count)]
-    for _ in range(600):  # until all have a connection, and their requests have had the time to arrive
-        await asyncio.sleep(0.1)
-        if open_files() - before >= count:
-            break
-    await asyncio.sleep(1)
-    going = 0
-    while going < count and not all(task.done() for task in tasks):
-        # aiohttp sends a stream's headers with its first chunk: that one is let through for each.
-        await asyncio.to_thread(
-            upstream.steer, "let_through", endpoint="chat", count=count - going, at="chunk"
-        )
-        await asyncio.sleep(1)
-        while not opened.locked():
-            await opened.acquire()
-            going += 1
+    await asyncio.to_thread(upstream.wait_for_held, count)
     together = sum(not task.done() for task in tasks)
     begun = time.monotonic()
     await asyncio.to_thread(upstream.steer, "release", endpoint="chat", at="chunk")
@@ -318,15 +315,13 @@ async def _soak(seconds: float, streams: int, folder: Path) -> tuple[dict[str, s
     try:
         await Soak(upstream, Books()).run(5)  # so that pools of threads have their size
         await litellm.close_litellm_async_clients()
-        before, begun = Open.now(), time.time()
+        before, known, begun = Open.now(), asyncio.all_tasks(), time.time()
         await Soak(upstream, books).run(seconds)
         together, took = await crowd(upstream, books, streams)
         elapsed = time.time() - begun
         await litellm.close_litellm_async_clients()
-        for _ in range(100):  # what was closed needs a moment to be gone
-            await asyncio.sleep(0.05)
-            if Open.now().tasks <= before.tasks and Open.now().files <= before.files:
-                break
+        if ending := asyncio.all_tasks() - known:  # what was closed needs a moment to be gone
+            await asyncio.wait(ending, timeout=5)
         after = Open.now()
     finally:
         upstream.kill()

@@ -1,13 +1,13 @@
 """A sandbox in a process of its own that may be killed at any time: what it has issued survives in a file.
 
-Prints its URL when it serves. `upstream.py PORT STATE_FILE TOKEN_LIFETIME`
+Prints its URL when it serves. Told a number on stdin, it prints `held` as soon as so many streams wait for
+their first chunk (`hold` must be on). Ends with its stdin. `upstream.py PORT STATE_FILE TOKEN_LIFETIME`
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -67,10 +67,11 @@ def main() -> None:
             sandbox.write_credentials(state.parent / "tokens")
             authority.write()
         print(sandbox.url, flush=True)
-        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+        for line in sys.stdin:
+            sandbox.wait_for_held("chat", int(line), at="chunk", timeout=120)
+            print("held", flush=True)
 
 
 if __name__ == "__main__":
     logging.disable(logging.ERROR)  # clients that hang up are what this is for
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     main()
