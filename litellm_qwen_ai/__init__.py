@@ -16,8 +16,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from litellm_qwen_ai import _registration
 from litellm_qwen_ai._version import __version__
+from litellm_qwen_ai.route import registration as _registration
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth import (
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         StoreError,
         device_login,
     )
-    from litellm_qwen_ai.provider import QwenAI, handler
+    from litellm_qwen_ai.route.provider import QwenAI, handler
 
 __all__ = [
     "ConfigurationError",
@@ -83,7 +83,7 @@ def register() -> None:
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "provider" if name in _PROVIDER_NAMES else "oauth"
+    home = "route.provider" if name in _PROVIDER_NAMES else "oauth"
     value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
     globals()[name] = value
     return value

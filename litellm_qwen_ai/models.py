@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-PROVIDER = "qwen_ai"
+from litellm_qwen_ai.names import PROVIDER
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,17 +22,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from litellm_qwen_ai.oauth.errors import LOGIN_COMMAND, ConfigurationError
-from litellm_qwen_ai.oauth.protocol import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL
-from litellm_qwen_ai.switches import is_on
+from litellm_qwen_ai.names import DEFAULT_AUTH_FILE, DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL, login_command
+from litellm_qwen_ai.oauth.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from litellm_qwen_ai.oauth.store import FileStore
+    from litellm_qwen_ai.stores.files.login import FileStore
 
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-DEFAULT_AUTH_FILE = "oauth_creds.json"
+_OFF = frozenset({"0", "false", "no", "off"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +84,7 @@ class Settings:
         Raises:
             ConfigurationError: The file name or the account's name is not allowed.
         """
-        from litellm_qwen_ai.oauth.store import FileStore  # noqa: PLC0415  # programs with a key need none
+        from litellm_qwen_ai.stores.files.login import FileStore  # noqa: PLC0415  # programs with a key need none
 
         if account is None:
             return FileStore(self.token_dir, self.auth_file)
@@ -94,9 +93,7 @@ class Settings:
                 f"{account!r} is no account name: use letters, digits, '.', '_' and '-', "
                 "starting with a letter or digit. An account is a name, never a path."
             )
-        return FileStore(
-            self.token_dir, f"{account}.json", login_command=f"{LOGIN_COMMAND} --account {account}"
-        )
+        return FileStore(self.token_dir, f"{account}.json", login_command=login_command(account))
 
 
 #: All that the settings depend on: ours, and those that say where a user's folders are.
@@ -138,3 +135,14 @@ def _folder(configured: str | None) -> Path:
             f"QWEN_TOKEN_DIR={configured!r} starts with a home folder that does not exist here; "
             "write the folder's full path."
         ) from error
+
+
+def is_on(name: str, environ: Mapping[str, str] | None = None) -> bool:
+    """Whether a switch is on, as all of ours are by default.
+
+    Args:
+        name: The variable.
+        environ: The variables to read; `os.environ` by default.
+    """
+    source = os.environ if environ is None else environ
+    return source.get(name, "").strip().lower() not in _OFF

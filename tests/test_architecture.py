@@ -1,4 +1,4 @@
-"""The house plan of docs/design.md, held to be true."""
+"""The floors of docs/design.md, held to be true."""
 
 from __future__ import annotations
 
@@ -12,66 +12,89 @@ import pytest
 import litellm_qwen_ai
 
 PACKAGE = Path(litellm_qwen_ai.__file__).parent
-MODULES = sorted(PACKAGE.rglob("*.py"))
-WINGS = ("oauth", "chat", "sandbox")
-LONGEST_MODULE = 430  # lines
+#: From the top down. What stands on a floor may import what stands below it, and itself; nothing else.
+FLOORS = (
+    ("cli",),
+    ("demo",),
+    ("proxy",),
+    ("route",),
+    ("accounts",),
+    ("stores",),
+    ("settings", "quota"),
+    ("chat", "oauth"),
+    ("models", "names", "_version"),
+)
+#: Beside the house: what users may import, and the server that tests and the demo run on.
+ABOVE_ALL = frozenset({"", "testing"})
+SANDBOX = "sandbox"
+LEVEL = {room: len(FLOORS) - number for number, floor in enumerate(FLOORS) for room in floor}
+LEVEL[SANDBOX] = 1
 
 
-def _imports(path: Path, *, top_level: bool = False) -> set[str]:
-    """Every module that a file imports, with what it imports from it, as dotted names."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    nodes = tree.body if top_level else list(ast.walk(tree))
+def _room(module: str) -> str:
+    """The folder or flat module that a dotted name belongs to; empty for the package itself."""
+    return [*module.split("."), ""][1]
+
+
+def _imports(path: Path) -> set[str]:
+    """Every module of ours that a file imports, for types too."""
     found: set[str] = set()
-    for node in nodes:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "litellm_qwen_ai":
+            found |= {f"litellm_qwen_ai.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.update({node.module, *(f"{node.module}.{alias.name}" for alias in node.names)})
-    return found
+            found.add(node.module)
+    return {name for name in found if name.split(".")[0] == "litellm_qwen_ai"}
 
 
-def _name(path: Path) -> str:
-    return path.relative_to(PACKAGE).as_posix()
+def test_imports_run_down_the_floors_only() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        here = path.relative_to(PACKAGE).parts[0].removesuffix(".py").replace("__init__", "")
+        if here in ABOVE_ALL:
+            continue
+        for module in _imports(path):
+            there = _room(module)
+            if there in ABOVE_ALL or there == here:
+                continue
+            allowed = LEVEL[there] < LEVEL[here]
+            assert allowed, f"{path.relative_to(PACKAGE)} imports {module}, which is not on a lower floor"
 
 
-@pytest.mark.parametrize("wing", WINGS)
-def test_a_wing_imports_neither_another_wing_nor_the_hall(wing: str) -> None:
-    allowed = {"litellm_qwen_ai", "litellm_qwen_ai._version"}
-    if wing == "chat":
-        allowed |= {"litellm_qwen_ai._litellm", "litellm_qwen_ai._litellm.need"}  # a list, no room
-    for path in (PACKAGE / wing).rglob("*.py"):
-        foreign = {
-            name
-            for name in _imports(path)
-            if name.startswith("litellm_qwen_ai.")
-            and not name.startswith((f"litellm_qwen_ai.{wing}", "litellm_qwen_ai._version"))
-        }
-        assert foreign <= allowed, f"{_name(path)} imports {sorted(foreign)}"
+def _modules() -> dict[str, set[str]]:
+    """Each module of the package, and the modules of the package that it imports."""
+    files = {}
+    for path in PACKAGE.rglob("*.py"):
+        parts = ("litellm_qwen_ai", *path.relative_to(PACKAGE).with_suffix("").parts)
+        files[".".join(part for part in parts if part != "__init__")] = path
+    graph: dict[str, set[str]] = {}
+    for name, path in files.items():
+        graph[name] = set()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                graph[name] |= {alias.name for alias in node.names if alias.name in files}
+            elif isinstance(node, ast.ImportFrom) and node.module in files:
+                inner = {f"{node.module}.{alias.name}" for alias in node.names} & files.keys()
+                graph[name] |= inner or {node.module}
+    return graph
 
 
-@pytest.mark.parametrize("room", ["oauth", "cli", "sandbox"])
-def test_login_command_line_and_sandbox_do_not_import_litellm(room: str) -> None:
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    graph = _modules()
+    while graph:
+        leaves = {name for name, needs in graph.items() if not needs & graph.keys()}
+        assert leaves, f"these import each other: {sorted(graph)}"
+        graph = {name: needs for name, needs in graph.items() if name not in leaves}
+
+
+@pytest.mark.parametrize("room", ["oauth", "stores", "quota", "cli", SANDBOX])
+def test_what_works_without_litellm_does_not_import_it(room: str) -> None:
     for path in (PACKAGE / room).rglob("*.py"):
-        assert not {name for name in _imports(path) if name.split(".")[0] == "litellm"}, _name(path)
-
-
-@pytest.mark.parametrize("path", MODULES, ids=_name)
-def test_a_module_is_short_enough_to_read(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LONGEST_MODULE
-
-
-def test_only_documented_names_of_litellm_are_used_by_their_name() -> None:
-    documented = {"litellm", "litellm.exceptions", "litellm.llms.custom_llm", "litellm.types.utils"}
-    for path in MODULES:
-        allowed = documented | ({"litellm.main"} if path.name == "host.py" else set())
-        modules = {
-            node.module or ""
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-            if isinstance(node, ast.ImportFrom)
-        }
-        modules |= {name for name in _imports(path) if f"import {name}\n" in path.read_text(encoding="utf-8")}
-        used = {name for name in modules if name.split(".")[0] == "litellm"}
-        assert used <= allowed, f"{_name(path)}: look {sorted(used - allowed)} up with _litellm.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert "litellm" not in {name.split(".")[0] for name in names}, path
 
 
 def test_importing_the_package_imports_neither_litellm_nor_anything_heavy() -> None:
@@ -81,14 +104,17 @@ def test_importing_the_package_imports_neither_litellm_nor_anything_heavy() -> N
     assert out.stdout.strip() == "[]"
 
 
-def test_registering_loads_the_front_of_the_house_only_and_no_package_besides_litellms() -> None:
+def test_registering_loads_neither_the_login_nor_the_translation_nor_a_package_besides_litellms() -> None:
     code = (
         "import sys, litellm; before = set(sys.modules); import litellm_qwen_ai;"
         "print(*sorted(name for name in set(sys.modules) - before if not name.startswith('litellm.')))"
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    ours = ["_litellm", "_registration", "_version", "host", "models", "provider", "switches"]
-    assert out.stdout.split() == ["litellm_qwen_ai", *(f"litellm_qwen_ai.{name}" for name in ours)]
+    loaded = out.stdout.split()
+    waits_for_a_call = {"accounts", "chat", "stores", "quota"}
+    assert not waits_for_a_call & {_room(name) for name in loaded}
+    assert "litellm_qwen_ai.oauth.session" not in loaded
+    assert {name.split(".")[0] for name in loaded} == {"litellm_qwen_ai"}
 
 
 def test_the_public_names_are_these() -> None:

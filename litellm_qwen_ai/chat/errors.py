@@ -38,11 +38,11 @@ import litellm
 from litellm_qwen_ai.chat.notices import hint_for
 from litellm_qwen_ai.chat.refusal import Reason, Refusal, read_refusal, reason_of
 from litellm_qwen_ai.chat.text import presentable
+from litellm_qwen_ai.names import PROVIDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-PROVIDER = "qwen_ai"
 
 _CLASSES: dict[Reason, str] = {
     Reason.TOKEN_REJECTED: "AuthenticationError",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from litellm_qwen_ai.chat.refusal import Reason, Refusal
+from litellm_qwen_ai.names import LOGIN_COMMAND
 
-LOGIN_COMMAND = "litellm-qwen-ai login"
 TIER_NOTICE = (
     "Qwen announced the end of its free tier for logins on 2026-04-15 (QwenLM/qwen-code issue #3203); since "
     "then logins have been reported to meet this answer."

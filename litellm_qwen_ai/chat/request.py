@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 from litellm_qwen_ai.chat.errors import bad_request
 from litellm_qwen_ai.chat.messages import has_image, prepare_messages
 from litellm_qwen_ai.chat.params import body_parameters
-from litellm_qwen_ai.chat.wire import DEFAULT_API_BASE, chat_headers, chat_url, masked
+from litellm_qwen_ai.chat.wire import chat_headers, chat_url, masked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["DEFAULT_API_BASE", "ChatRequest", "build_request"]
+__all__ = ["ChatRequest", "build_request"]
 
 
 @dataclass(frozen=True, slots=True)

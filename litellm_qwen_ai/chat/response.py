@@ -6,11 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from litellm_qwen_ai._litellm import need
 from litellm_qwen_ai.chat.errors import error_from_refusal, malformed_answer
 from litellm_qwen_ai.chat.refusal import is_error_object, refusal_from_object, refusal_from_text
 from litellm_qwen_ai.chat.text import html_summary, looks_like_html, without_surrogates
 from litellm_qwen_ai.chat.usage import usage_fields
+from litellm_qwen_ai.route.litellm_names import need
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

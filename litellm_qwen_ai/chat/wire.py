@@ -10,11 +10,11 @@ from urllib.parse import urlsplit, urlunsplit
 from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.chat.body import ACCEPTED_ENCODINGS
 from litellm_qwen_ai.chat.errors import bad_request
+from litellm_qwen_ai.names import DEFAULT_API_BASE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DEFAULT_API_BASE = "https://dashscope.aliyuncs.com/compatible-mode/v1"
 
 _PATH = "/chat/completions"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")

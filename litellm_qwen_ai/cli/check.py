@@ -13,7 +13,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from litellm_qwen_ai._version import USER_AGENT
-from litellm_qwen_ai.oauth.errors import SERVICE_NOTICE, ConfigurationError
+from litellm_qwen_ai.names import SERVICE_NOTICE
+from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.oauth.urls import checked_url, is_loopback
 
 TIMEOUT = 10.0  # seconds

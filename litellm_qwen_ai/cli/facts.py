@@ -10,17 +10,16 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from litellm_qwen_ai import meter
+from litellm_qwen_ai.names import DEFAULT_API_BASE
 from litellm_qwen_ai.oauth import Credentials, QwenAuthError
-from litellm_qwen_ai.oauth.windows import Due
+from litellm_qwen_ai.oauth.due import Due
+from litellm_qwen_ai.quota import meter
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth import FileStore, StoredCredentials
+    from litellm_qwen_ai.quota.tally import Usage
     from litellm_qwen_ai.settings import Settings
-    from litellm_qwen_ai.tally import Usage
 
-# chat/ has the same, but importing it would import LiteLLM; a test compares the two.
-DEFAULT_API_BASE = "https://dashscope.aliyuncs.com/compatible-mode/v1"
 _SHOWN = 100  # characters of a text that the server chose
 
 

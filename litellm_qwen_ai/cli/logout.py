@@ -10,9 +10,9 @@ import click
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.options import account_option
 from litellm_qwen_ai.oauth import CorruptCredentialsError, cancel_login
-from litellm_qwen_ai.oauth.files import store_errors, target_of
 from litellm_qwen_ai.oauth.prompt import is_terminal
 from litellm_qwen_ai.settings import Settings
+from litellm_qwen_ai.stores.files.disk import store_errors, target_of
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth import FileStore

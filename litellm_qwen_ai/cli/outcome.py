@@ -14,9 +14,9 @@ from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.check import Verdict, check_token
 from litellm_qwen_ai.cli.facts import Facts, gather, local, span
 from litellm_qwen_ai.cli.screen import coloured, wrapped
+from litellm_qwen_ai.names import login_command
 from litellm_qwen_ai.oauth import CorruptCredentialsError
-from litellm_qwen_ai.oauth.errors import LOGIN_COMMAND
-from litellm_qwen_ai.oauth.files import FILE_MODE, store_errors
+from litellm_qwen_ai.stores.files.disk import FILE_MODE, store_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +43,7 @@ class Report:
     @property
     def command(self) -> str:
         """The command that logs in here."""
-        return f"{LOGIN_COMMAND} --account {self.account}" if self.account else LOGIN_COMMAND
+        return login_command(self.account)
 
     def unchanged(self) -> int:
         """There was a login already."""

@@ -10,12 +10,12 @@ from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.facts import Facts, gather, local, span
 from litellm_qwen_ai.cli.options import account_option, json_option
 from litellm_qwen_ai.cli.screen import table
-from litellm_qwen_ai.oauth.errors import LOGIN_COMMAND
+from litellm_qwen_ai.names import login_command
+from litellm_qwen_ai.quota.tally import THROTTLED
 from litellm_qwen_ai.settings import Settings
-from litellm_qwen_ai.tally import THROTTLED
 
 if TYPE_CHECKING:
-    from litellm_qwen_ai.tally import Usage
+    from litellm_qwen_ai.quota.tally import Usage
 
 _RENEWAL = {
     "not due": "not due",
@@ -76,7 +76,7 @@ def _token(facts: Facts) -> str:
     if left > 0:
         ending = "" if facts.can_renew else "; without a refresh token, the login ends then"
         return f"valid until {when}, {span(left)} from now{ending}"
-    return f"expired {when}" + ("" if facts.can_renew else f"; log in again: {_command(facts)}")
+    return f"expired {when}" + ("" if facts.can_renew else f"; log in again: {login_command(facts.account)}")
 
 
 def _uses(facts: Facts) -> str:
@@ -87,8 +87,4 @@ def _uses(facts: Facts) -> str:
         return (
             f"uses this login, at {facts.base_url}" if facts.base_url else "cannot use this login, see above"
         )
-    return f"not logged in; run: {_command(facts)}"
-
-
-def _command(facts: Facts) -> str:
-    return f"{LOGIN_COMMAND} --account {facts.account}" if facts.account else LOGIN_COMMAND
+    return f"not logged in; run: {login_command(facts.account)}"

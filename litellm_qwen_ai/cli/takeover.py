@@ -11,20 +11,20 @@ import click
 
 from litellm_qwen_ai.cli.outcome import is_logged_in, unreadable_file_kept
 from litellm_qwen_ai.cli.screen import wrapped
+from litellm_qwen_ai.names import DEFAULT_AUTH_FILE
 from litellm_qwen_ai.oauth import (
     ConfigurationError,
     CorruptCredentialsError,
     Credentials,
     NotLoggedInError,
     cancel_login,
-    files,
 )
+from litellm_qwen_ai.stores.files import disk as files
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.cli.outcome import Report
     from litellm_qwen_ai.oauth import FileStore
 
-_USUAL_NAME = "oauth_creds.json"
 _LOCK_TIMEOUT = 30.0  # seconds
 
 
@@ -73,7 +73,7 @@ def _found(source: str) -> Path:
     except RuntimeError:
         raise ConfigurationError(f"{source!r} starts with a home folder that does not exist here.") from None
     if path.is_dir():
-        path /= _USUAL_NAME
+        path /= DEFAULT_AUTH_FILE
     if not path.exists():
         raise ConfigurationError(
             f"There is no file {path}. Qwen Code keeps its login in ~/.qwen/oauth_creds.json."

@@ -13,7 +13,7 @@ def demo() -> int:
 
     Login, chat, stream, tools, an image, a renewal and a proxy, on the sandbox.
     """
-    from litellm_qwen_ai.demo import main  # noqa: PLC0415  # it imports LiteLLM, which takes seconds
+    from litellm_qwen_ai.demo.tour import main  # noqa: PLC0415  # it imports LiteLLM, which takes seconds
 
     return main()
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.credentials import Credentials
-    from litellm_qwen_ai.oauth.draft import StoredCredentials
     from litellm_qwen_ai.oauth.errors import (
         ConfigurationError,
         CorruptCredentialsError,
@@ -44,9 +43,10 @@ if TYPE_CHECKING:
         may_open_browser,
         open_browser,
     )
-    from litellm_qwen_ai.oauth.protocol import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL, DeviceCode
+    from litellm_qwen_ai.oauth.protocol import DeviceCode
     from litellm_qwen_ai.oauth.session import Session
-    from litellm_qwen_ai.oauth.store import FileStore, Store
+    from litellm_qwen_ai.stores.files.draft import StoredCredentials
+    from litellm_qwen_ai.stores.files.login import FileStore, Store
 
 __all__ = [
     "DEFAULT_CLIENT_ID",
@@ -86,14 +86,22 @@ __all__ = [
 ]
 
 _HOMES = {
-    "credentials": ("Credentials",),
-    "login": ("device_login", "may_prompt"),
-    "pending": ("PendingLogin", "cancel_login", "pending_login", "poll_login", "start_login"),
-    "prompt": ("LoginPrompt", "TerminalPrompt", "may_open_browser", "open_browser"),
-    "protocol": ("DEFAULT_CLIENT_ID", "DEFAULT_OAUTH_BASE_URL", "DeviceCode"),
-    "session": ("Session",),
-    "draft": ("StoredCredentials",),
-    "store": ("FileStore", "Store"),
+    "litellm_qwen_ai.names": ("DEFAULT_CLIENT_ID", "DEFAULT_OAUTH_BASE_URL"),
+    "litellm_qwen_ai.oauth.credentials": ("Credentials",),
+    "litellm_qwen_ai.oauth.login": ("device_login", "may_prompt"),
+    "litellm_qwen_ai.oauth.pending": (
+        "PendingLogin",
+        "cancel_login",
+        "pending_login",
+        "poll_login",
+        "start_login",
+    ),
+    "litellm_qwen_ai.oauth.prompt": ("LoginPrompt", "TerminalPrompt", "may_open_browser", "open_browser"),
+    "litellm_qwen_ai.oauth.protocol": ("DeviceCode",),
+    "litellm_qwen_ai.oauth.session": ("Session",),
+    "litellm_qwen_ai.stores.files.draft": ("StoredCredentials",),
+    # By name alone: a place imports what it keeps, not the other way round.
+    "litellm_qwen_ai.stores.files.login": ("FileStore", "Store"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -101,6 +109,6 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"{__name__}.{_HOME_OF.get(name, 'errors')}"), name)
+    value = getattr(importlib.import_module(_HOME_OF.get(name, "litellm_qwen_ai.oauth.errors")), name)
     globals()[name] = value
     return value

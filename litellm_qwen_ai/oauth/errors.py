@@ -22,13 +22,6 @@ Each error can be pickled.
 
 from __future__ import annotations
 
-LOGIN_COMMAND = "litellm-qwen-ai login"
-SERVICE_NOTICE = (
-    "Qwen announced the end of its free tier for logins for 2026-04-15. What works without a login: "
-    "QWEN_API_KEY with QWEN_API_BASE of Alibaba Cloud Model Studio, or LiteLLM's own dashscope/ and "
-    "qwencloud/ routes."
-)
-
 
 class QwenAuthError(Exception):
     """The root of all errors of this wing."""

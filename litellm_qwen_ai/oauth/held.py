@@ -6,17 +6,17 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from litellm_qwen_ai.oauth.due import Due
 from litellm_qwen_ai.oauth.errors import (
     LoginExpiredError,
     NotLoggedInError,
     QwenAuthError,
     RefreshError,
 )
-from litellm_qwen_ai.oauth.windows import Due
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.credentials import Credentials
-    from litellm_qwen_ai.oauth.draft import StoredCredentials
+    from litellm_qwen_ai.stores.files.draft import StoredCredentials
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from litellm_qwen_ai.names import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL, SERVICE_NOTICE
 from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.errors import (
-    SERVICE_NOTICE,
     LockTimeoutError,
     LoginCancelledError,
     LoginError,
@@ -21,8 +21,6 @@ from litellm_qwen_ai.oauth.errors import (
 )
 from litellm_qwen_ai.oauth.prompt import TerminalPrompt, is_terminal
 from litellm_qwen_ai.oauth.protocol import (
-    DEFAULT_CLIENT_ID,
-    DEFAULT_OAUTH_BASE_URL,
     MAX_INTERVAL,
     SLOW_DOWN,
     DeviceCode,
@@ -43,8 +41,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from litellm_qwen_ai.oauth.prompt import LoginPrompt
-    from litellm_qwen_ai.oauth.store import Store
     from litellm_qwen_ai.oauth.transport import Poster
+    from litellm_qwen_ai.stores.files.login import Store
 
 TIMEOUT = 30.0  # seconds for one answer
 LOCK_TIMEOUT = 30.0  # seconds

@@ -14,7 +14,7 @@ import time
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from litellm_qwen_ai.oauth import files
+from litellm_qwen_ai.names import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL
 from litellm_qwen_ai.oauth.errors import (
     CorruptCredentialsError,
     LoginCancelledError,
@@ -35,8 +35,6 @@ from litellm_qwen_ai.oauth.login import (
     told_last,
 )
 from litellm_qwen_ai.oauth.protocol import (
-    DEFAULT_CLIENT_ID,
-    DEFAULT_OAUTH_BASE_URL,
     MAX_INTERVAL,
     SLOW_DOWN,
     DeviceCode,
@@ -46,6 +44,7 @@ from litellm_qwen_ai.oauth.protocol import (
 )
 from litellm_qwen_ai.oauth.transport import httpx_poster
 from litellm_qwen_ai.oauth.urls import checked_url
+from litellm_qwen_ai.stores.files import disk as files
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,8 +52,8 @@ if TYPE_CHECKING:
 
     from litellm_qwen_ai.oauth.credentials import Credentials
     from litellm_qwen_ai.oauth.protocol import Pending
-    from litellm_qwen_ai.oauth.store import FileStore
     from litellm_qwen_ai.oauth.transport import Poster
+    from litellm_qwen_ai.stores.files.login import FileStore
 
 WAITING = "waiting"
 SUFFIX = ".pending"

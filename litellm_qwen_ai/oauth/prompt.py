@@ -9,7 +9,7 @@ import threading
 import webbrowser
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from litellm_qwen_ai.oauth.errors import SERVICE_NOTICE
+from litellm_qwen_ai.names import SERVICE_NOTICE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

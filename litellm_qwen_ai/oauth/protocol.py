@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from litellm_qwen_ai._version import USER_AGENT
+from litellm_qwen_ai.names import SERVICE_NOTICE
 from litellm_qwen_ai.oauth import values
 from litellm_qwen_ai.oauth.errors import (
-    SERVICE_NOTICE,
     LoginDeniedError,
     LoginError,
     LoginRefusedError,
@@ -29,8 +29,6 @@ from litellm_qwen_ai.oauth.urls import checked_url
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DEFAULT_OAUTH_BASE_URL = "https://chat.qwen.ai"
-DEFAULT_CLIENT_ID = "f0304373b74a44d2b584a3fb70ca9e56"  # public: a device client has no secret
 SCOPE = "openid profile email model.completion"
 DEVICE_PATH = "/api/v1/oauth2/device/code"
 TOKEN_PATH = "/api/v1/oauth2/token"  # noqa: S105  # a path, not a secret

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from litellm_qwen_ai.oauth.credentials import Credentials
-    from litellm_qwen_ai.oauth.store import Draft
     from litellm_qwen_ai.oauth.transport import Poster
+    from litellm_qwen_ai.stores.files.login import Draft
 
 TIMEOUT = 30.0  # seconds for one answer
 RETRY_PAUSES = (0.1, 0.3)  # seconds before the second and the third try

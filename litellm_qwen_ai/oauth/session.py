@@ -16,7 +16,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from litellm_qwen_ai.oauth.draft import StoredCredentials
+from litellm_qwen_ai.names import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL
 from litellm_qwen_ai.oauth.ending import ends_after
 from litellm_qwen_ai.oauth.errors import (
     LockTimeoutError,
@@ -29,8 +29,6 @@ from litellm_qwen_ai.oauth.errors import (
 from litellm_qwen_ai.oauth.flight import SingleFlight, renew_in_child
 from litellm_qwen_ai.oauth.held import Held, Trouble, ended, not_logged_in, not_renewed, still_rejected
 from litellm_qwen_ai.oauth.protocol import (
-    DEFAULT_CLIENT_ID,
-    DEFAULT_OAUTH_BASE_URL,
     Inconclusive,
     Refused,
     Rotated,
@@ -38,6 +36,7 @@ from litellm_qwen_ai.oauth.protocol import (
 from litellm_qwen_ai.oauth.refresh import Refresher, merged
 from litellm_qwen_ai.oauth.transport import httpx_poster
 from litellm_qwen_ai.oauth.urls import checked_url
+from litellm_qwen_ai.stores.files.draft import StoredCredentials
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,8 +44,8 @@ if TYPE_CHECKING:
 
     from litellm_qwen_ai.oauth.credentials import Credentials
     from litellm_qwen_ai.oauth.protocol import TokenAnswer
-    from litellm_qwen_ai.oauth.store import Draft, Store
     from litellm_qwen_ai.oauth.transport import Poster
+    from litellm_qwen_ai.stores.files.login import Draft, Store
 
 LOOK_INTERVAL = 1.0  # seconds between two looks at the store
 SAVE_INTERVAL = 60.0  # seconds between two tries to save what the store did not take

@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 import sys
 
-from litellm_qwen_ai import auth
-from litellm_qwen_ai._litellm import PROXY_NAMES, PROXY_SERVER, installed_version
+from litellm_qwen_ai.route import bearer as auth
+from litellm_qwen_ai.route.litellm_names import PROXY_NAMES, PROXY_SERVER, installed_version
 
 PAGE = "/qwen_ai"
 _MARK = "litellm_qwen_ai_page"

@@ -7,18 +7,18 @@ import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from litellm_qwen_ai.meter import meter_for
-from litellm_qwen_ai.models import PROVIDER
+from litellm_qwen_ai.names import PROVIDER
 from litellm_qwen_ai.oauth.errors import ConfigurationError, QwenAuthError
 from litellm_qwen_ai.oauth.pending import SUFFIX, WAITING, PendingLogin, pending_login
+from litellm_qwen_ai.quota.meter import meter_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from litellm_qwen_ai.oauth import FileStore, StoredCredentials
+    from litellm_qwen_ai.quota.tally import Failure
     from litellm_qwen_ai.settings import Settings
-    from litellm_qwen_ai.tally import Failure
 
 SIGNED_IN, SIGNED_OUT, ENDED, UNUSABLE = "signed_in", "signed_out", "ended", "unusable"
 LONGEST_NAME = 64  # characters

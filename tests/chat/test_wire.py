@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellm_qwen_ai import __version__
-from litellm_qwen_ai.chat.wire import DEFAULT_API_BASE, chat_headers, chat_url, masked
+from litellm_qwen_ai.chat.wire import chat_headers, chat_url, masked
+from litellm_qwen_ai.names import DEFAULT_API_BASE
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_models_as_json(run: Any) -> None:
 
 @pytest.mark.parametrize("code", [0, 1])
 def test_the_demos_outcome_is_the_exit_code(run: Any, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-    monkeypatch.setattr("litellm_qwen_ai.demo.main", lambda: code)
+    monkeypatch.setattr("litellm_qwen_ai.demo.tour.main", lambda: code)
     assert run("demo").code == code
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from litellm_qwen_ai import _probe
 from litellm_qwen_ai.cli.checkup import hosts, plugin
+from litellm_qwen_ai.route import probe as _probe
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth import FileStore
@@ -202,7 +202,7 @@ def test_a_folder_without_space_fails(
     def full(*_: Any) -> Any:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("litellm_qwen_ai.oauth.files.open_draft", full)
+    monkeypatch.setattr("litellm_qwen_ai.stores.files.disk.open_draft", full)
     found = examine()["Renewal"]
     assert found["state"] == "fail"
     assert "No space left" in found["text"]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from litellm_qwen_ai.chat.request import DEFAULT_API_BASE
 from litellm_qwen_ai.cli import facts
-from litellm_qwen_ai.meter import Meter, meter_path
+from litellm_qwen_ai.names import DEFAULT_API_BASE
 from litellm_qwen_ai.oauth.credentials import Credentials
+from litellm_qwen_ai.quota.meter import Meter, meter_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,10 +31,6 @@ def logged_in(sandbox: Sandbox, token_dir: Path, store: FileStore) -> Credential
     found = store.load()
     assert found is not None
     return found.credentials
-
-
-def test_the_default_base_url_is_that_of_a_call() -> None:
-    assert facts.DEFAULT_API_BASE == DEFAULT_API_BASE
 
 
 def test_a_login_is_shown_with_file_mode_and_what_is_used(

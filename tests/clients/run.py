@@ -22,7 +22,7 @@ from pathlib import Path
 from kit_names import CAPABILITIES
 from table import Row, page, plain
 
-from litellm_qwen_ai.demo_proxy import proxy_config, running_proxy
+from litellm_qwen_ai.demo.proxy import proxy_config, running_proxy
 from litellm_qwen_ai.sandbox import Sandbox
 
 HERE = Path(__file__).parent

@@ -14,7 +14,7 @@ from pathlib import Path
 from drills.frame import Result, drill
 
 from litellm_qwen_ai.oauth import FileStore, Session
-from litellm_qwen_ai.oauth.windows import ADVISORY
+from litellm_qwen_ai.oauth.due import ADVISORY
 from litellm_qwen_ai.sandbox import Sandbox
 
 GROUP = "Clocks"

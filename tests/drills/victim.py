@@ -21,8 +21,8 @@ import httpcore
 import httpx  # noqa: F401  # the session imports it at its first refresh
 
 from litellm_qwen_ai.oauth import FileStore, Session
-from litellm_qwen_ai.oauth.draft import FileDraft
 from litellm_qwen_ai.oauth.transport import httpx_poster
+from litellm_qwen_ai.stores.files.draft import FileDraft
 
 SAMPLES = 20_000
 SENT, RECEIVED, CAUGHT, COUNT, FIRST_SAMPLE = range(5)

@@ -14,7 +14,7 @@ import pytest
 from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
 import litellm_qwen_ai
-from litellm_qwen_ai import host
+from litellm_qwen_ai.route import host
 from litellm_qwen_ai.sandbox import Sandbox
 
 Ask = Callable[..., Any]

@@ -9,7 +9,7 @@ from typing import Any
 import litellm
 import pytest
 
-from litellm_qwen_ai import auth
+from litellm_qwen_ai.route import bearer as auth
 from litellm_qwen_ai.sandbox import Sandbox
 
 

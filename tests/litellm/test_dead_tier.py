@@ -10,8 +10,8 @@ from typing import Any
 import litellm
 import pytest
 
-from litellm_qwen_ai import auth
 from litellm_qwen_ai.oauth import FileStore, device_login
+from litellm_qwen_ai.route import bearer as auth
 from litellm_qwen_ai.sandbox import Answer, Sandbox
 
 TOLD = ("2026-04-15", "dashscope/", "qwencloud/", "QWEN_API_KEY")

@@ -16,7 +16,7 @@ from litellm import Router
 from litellm.litellm_core_utils.litellm_logging import Logging
 from litellm.types.utils import LlmProviders, LlmProvidersSet
 
-from litellm_qwen_ai import host
+from litellm_qwen_ai.route import host
 from litellm_qwen_ai.sandbox import Sandbox
 
 MESSAGES = [{"role": "user", "content": "ping"}]
@@ -191,7 +191,7 @@ def test_an_adaptation_that_does_not_apply_says_so_at_debug_level(
 
 def test_one_variable_switches_all_off() -> None:
     code = (
-        "import litellm_qwen_ai, litellm; from litellm_qwen_ai import host;"
+        "import litellm_qwen_ai, litellm; from litellm_qwen_ai.route import host;"
         "print(any(host.active_adaptations().values()))"
     )
     environment = {**os.environ, "QWEN_HOST_ADAPTATIONS": "0"}

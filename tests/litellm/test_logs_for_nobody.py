@@ -14,7 +14,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils import litellm_logging
 from litellm.litellm_core_utils.litellm_logging import Logging
 
-from litellm_qwen_ai import host
+from litellm_qwen_ai.route import host
 from litellm_qwen_ai.sandbox import Sandbox
 
 pytestmark = pytest.mark.usefixtures("login")

@@ -9,7 +9,7 @@ from typing import Any
 import litellm
 import pytest
 
-from litellm_qwen_ai.meter import meter_for
+from litellm_qwen_ai.quota.meter import meter_for
 from litellm_qwen_ai.sandbox import Answer, Sandbox
 
 MESSAGES = [{"role": "user", "content": "ping"}]

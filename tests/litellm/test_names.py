@@ -10,7 +10,8 @@ import litellm
 import pytest
 
 import litellm_qwen_ai
-from litellm_qwen_ai import _litellm, host
+from litellm_qwen_ai.route import host
+from litellm_qwen_ai.route import litellm_names as _litellm
 from litellm_qwen_ai.sandbox import Sandbox
 
 PACKAGE = Path(litellm_qwen_ai.__file__).parent
@@ -35,7 +36,7 @@ def test_what_the_adaptations_hook_into_has_the_shape_they_look_for() -> None:
 
 def test_every_name_that_is_looked_up_is_listed_and_the_other_way_round() -> None:
     source = "".join(
-        path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py") if path.name != "_litellm.py"
+        path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py") if path.name != "litellm_names.py"
     )
     source = source.replace('_HTTP + "', '"litellm.llms.custom_httpx.http_handler.')
     listed = set(_litellm.NAMES) - {"litellm.models_by_provider"}  # an attribute of what models.py is given

@@ -11,7 +11,7 @@ from typing import Any
 import litellm
 import pytest
 
-from litellm_qwen_ai import call
+from litellm_qwen_ai.route import call
 from litellm_qwen_ai.sandbox import Sandbox
 
 MESSAGES = [{"role": "user", "content": "ping"}]

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from litellm_qwen_ai.oauth.credentials import Credentials
-    from litellm_qwen_ai.oauth.store import FileStore
+    from litellm_qwen_ai.stores.files.login import FileStore
 
 
 @dataclass

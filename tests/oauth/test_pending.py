@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from litellm_qwen_ai.oauth import files
 from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.errors import (
     ConfigurationError,
@@ -31,11 +30,12 @@ from litellm_qwen_ai.oauth.pending import (
 )
 from litellm_qwen_ai.oauth.transport import httpx_poster
 from litellm_qwen_ai.sandbox import Sandbox
+from litellm_qwen_ai.stores.files import disk as files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from litellm_qwen_ai.oauth.store import FileStore
+    from litellm_qwen_ai.stores.files.login import FileStore
 
 HERE = Path(__file__).parent
 

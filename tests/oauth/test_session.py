@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from litellm_qwen_ai.oauth import files
 from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.errors import (
     ConfigurationError,
@@ -26,7 +25,8 @@ from litellm_qwen_ai.oauth.errors import (
     StoreError,
 )
 from litellm_qwen_ai.oauth.session import MAX_PAUSE, Session
-from litellm_qwen_ai.oauth.store import FileStore
+from litellm_qwen_ai.stores.files import disk as files
+from litellm_qwen_ai.stores.files.login import FileStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

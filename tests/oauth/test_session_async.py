@@ -10,7 +10,7 @@ from litellm_qwen_ai.oauth.errors import LoginExpiredError, NotLoggedInError, Re
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.session import Session
-    from litellm_qwen_ai.oauth.store import FileStore
+    from litellm_qwen_ai.stores.files.login import FileStore
 
 
 def threads() -> set[str]:

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from litellm_qwen_ai import names
 from litellm_qwen_ai.oauth import protocol
 from litellm_qwen_ai.sandbox import Sandbox, authority, oauth
 from litellm_qwen_ai.sandbox.authority import Authority, OAuthRefusal, Rules
@@ -19,7 +20,7 @@ def _error(response: httpx.Response) -> tuple[int, str]:
 
 
 def test_both_wings_speak_of_the_same_server() -> None:
-    assert authority.CLIENT_ID == protocol.DEFAULT_CLIENT_ID
+    assert authority.CLIENT_ID == names.DEFAULT_CLIENT_ID
     assert authority.SCOPE == protocol.SCOPE
     assert authority.DEVICE_GRANT == protocol.DEVICE_GRANT
     assert (oauth.DEVICE_PATH, oauth.TOKEN_PATH) == (protocol.DEVICE_PATH, protocol.TOKEN_PATH)

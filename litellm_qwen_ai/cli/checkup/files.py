@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from litellm_qwen_ai.cli.checkup.finding import FAIL, OK, WARN, Finding
 from litellm_qwen_ai.cli.facts import span
 from litellm_qwen_ai.oauth import LockTimeoutError, QwenAuthError, pending_login
-from litellm_qwen_ai.oauth.files import POSIX, target_of
 from litellm_qwen_ai.oauth.pending import WAITING
+from litellm_qwen_ai.stores.files.disk import POSIX, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

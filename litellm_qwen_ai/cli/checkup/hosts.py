@@ -14,7 +14,8 @@ from urllib.request import getproxies, proxy_bypass
 from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.cli.check import check_token
 from litellm_qwen_ai.cli.checkup.finding import FAIL, OK, WARN, Finding
-from litellm_qwen_ai.cli.facts import DEFAULT_API_BASE, span
+from litellm_qwen_ai.cli.facts import span
+from litellm_qwen_ai.names import DEFAULT_API_BASE
 from litellm_qwen_ai.oauth import QwenAuthError
 from litellm_qwen_ai.oauth.urls import checked_url, is_loopback
 

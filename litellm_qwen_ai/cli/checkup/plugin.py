@@ -37,7 +37,7 @@ class Probe:
         arguments = ["call", *([account] if account else [])] if call else []
         self._call = call
         self._process = subprocess.Popen(  # noqa: S603  # our own module
-            [sys.executable, "-m", "litellm_qwen_ai._probe", *arguments],
+            [sys.executable, "-m", "litellm_qwen_ai.route.probe", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from litellm_qwen_ai.tally import QUOTA_SPENT, THROTTLED, Failure, Refusal, Tally
+from litellm_qwen_ai.quota.tally import QUOTA_SPENT, THROTTLED, Failure, Refusal, Tally
 
 #: Thursday, 23:59:30 in UTC; in Beijing it is Friday already, 07:59:30.
 NOW = datetime(2026, 1, 1, 23, 59, 30, tzinfo=timezone.utc).timestamp()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from litellm_qwen_ai import notice
+from litellm_qwen_ai.route import notice
 from litellm_qwen_ai.sandbox import Sandbox
 
 COMMAND = "litellm-qwen-ai login"

@@ -79,7 +79,7 @@ def test_the_handler_that_a_proxy_names_is_the_registered_one() -> None:
 
 def test_an_import_of_litellm_survives_a_registration_that_fails() -> None:
     code = (
-        "import litellm_qwen_ai, litellm_qwen_ai._registration as r\n"
+        "import litellm_qwen_ai, litellm_qwen_ai.route.registration as r\n"
         "def broken(): raise RuntimeError('boom')\n"
         "r.register = broken\n"
         "import litellm\n"

@@ -14,7 +14,7 @@ from pathlib import Path
 import filelock
 import pytest
 
-from litellm_qwen_ai.meter import Keeper, Meter, meter_for, meter_path, read
+from litellm_qwen_ai.quota.meter import Keeper, Meter, meter_for, meter_path, read
 
 NOW = 1_800_000_000.0
 
@@ -186,7 +186,7 @@ def test_without_a_place_to_write_the_process_counts_for_itself(tmp_path: Path, 
 def test_a_lock_that_is_held_delays_the_writing_and_not_the_counting(
     meter: Meter, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("litellm_qwen_ai.meter.LOCK_TIMEOUT", 0.0)
+    monkeypatch.setattr("litellm_qwen_ai.quota.meter.LOCK_TIMEOUT", 0.0)
     path.parent.mkdir()
     with filelock.FileLock(f"{path}.lock"):
         meter.sent()
@@ -256,7 +256,7 @@ def test_the_keepers_thread_ends_when_nothing_is_left_to_do_and_comes_back(path:
 SCRIPT = """
 import sys
 from pathlib import Path
-from litellm_qwen_ai.meter import meter_for
+from litellm_qwen_ai.quota.meter import meter_for
 meter = meter_for(Path(sys.argv[1]))
 for _ in range(int(sys.argv[2])):
     meter.sent()
@@ -291,6 +291,6 @@ def test_a_forked_child_counts_its_own_and_not_its_parents(tmp_path: Path) -> No
 
 def test_the_meter_needs_nothing_heavy() -> None:
     heavy = ("litellm", "httpx", "pydantic", "click")
-    code = f"import sys, litellm_qwen_ai.meter; print([m for m in {heavy!r} if m in sys.modules])"
+    code = f"import sys, litellm_qwen_ai.quota.meter; print([m for m in {heavy!r} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"

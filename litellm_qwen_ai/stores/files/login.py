@@ -18,17 +18,17 @@ from typing import TYPE_CHECKING, Protocol
 
 import filelock
 
-from litellm_qwen_ai.oauth import files
+from litellm_qwen_ai.names import DEFAULT_AUTH_FILE, LOGIN_COMMAND
 from litellm_qwen_ai.oauth.credentials import Credentials
-from litellm_qwen_ai.oauth.draft import FileDraft, StoredCredentials
 from litellm_qwen_ai.oauth.errors import (
-    LOGIN_COMMAND,
     ConfigurationError,
     CorruptCredentialsError,
     LockTimeoutError,
     StoreError,
 )
 from litellm_qwen_ai.oauth.protocol import Catcher
+from litellm_qwen_ai.stores.files import disk as files
+from litellm_qwen_ai.stores.files.draft import FileDraft, StoredCredentials
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from typing_extensions import Self
-
-DEFAULT_FILE_NAME = "oauth_creds.json"
 
 
 class Draft(Catcher, Protocol):
@@ -121,7 +119,7 @@ class FileStore:
     """
 
     def __init__(
-        self, directory: Path, file_name: str = DEFAULT_FILE_NAME, *, login_command: str = LOGIN_COMMAND
+        self, directory: Path, file_name: str = DEFAULT_AUTH_FILE, *, login_command: str = LOGIN_COMMAND
     ) -> None:
         fault = _name_fault(file_name)
         if fault:

@@ -21,9 +21,9 @@ from litellm_qwen_ai.chat.errors import error_from_response, error_from_transpor
 from litellm_qwen_ai.chat.refusal import Reason
 
 if TYPE_CHECKING:
-    from litellm_qwen_ai.auth import Bearer, BearerSource
     from litellm_qwen_ai.chat.request import ChatRequest
-    from litellm_qwen_ai.meter import Meter
+    from litellm_qwen_ai.quota.meter import Meter
+    from litellm_qwen_ai.route.bearer import Bearer, BearerSource
 
 _logger = logging.getLogger("litellm_qwen_ai")
 

@@ -1,8 +1,8 @@
 """LiteLLM's side: registration, its HTTP clients, and three adaptations.
 
-This is the only module that changes anything in LiteLLM; `_litellm.py` lists the names it needs. `install`
-registers the handler and the catalogue by LiteLLM's documented means, then applies the adaptations below.
-Each acts only on calls to `qwen_ai/`, looks first whether LiteLLM has what it needs, and logs one debug line
+This is the only module that changes anything in LiteLLM; `litellm_names.py` lists the names it needs.
+`install` registers the handler and the catalogue by LiteLLM's documented means, then applies the adaptations
+below. Each acts only on calls to `qwen_ai/`, looks first whether LiteLLM has what it needs, and logs one debug line
 when it has not. `QWEN_HOST_ADAPTATIONS=0` in the environment turns them off. What a user then sees is in
 docs/litellm.md.
 
@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING, Any
 import litellm
 import litellm.main
 
-from litellm_qwen_ai._litellm import CLAIM_LOG, PROXY_SERVER, has, installed_version, look_up, need
-from litellm_qwen_ai.models import PROVIDER, register_with_litellm
-from litellm_qwen_ai.switches import is_on
+from litellm_qwen_ai.models import register_with_litellm
+from litellm_qwen_ai.names import PROVIDER
+from litellm_qwen_ai.route.litellm_names import CLAIM_LOG, PROXY_SERVER, has, installed_version, look_up, need
+from litellm_qwen_ai.settings import is_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -91,7 +92,7 @@ def install(module: Any, handler: Any) -> None:
     else:
         remove_adaptations()
     if PROXY_SERVER in sys.modules:
-        from litellm_qwen_ai.notice import say_if_not_logged_in  # noqa: PLC0415  # a proxy's only
+        from litellm_qwen_ai.route.notice import say_if_not_logged_in  # noqa: PLC0415  # a proxy's only
 
         say_if_not_logged_in()
 

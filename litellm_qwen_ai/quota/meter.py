@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING
 
 import filelock
 
-from litellm_qwen_ai.oauth.files import FILE_MODE, FOLDER_MODE, POSIX, identity
 from litellm_qwen_ai.oauth.flight import renew_in_child
-from litellm_qwen_ai.tally import LONGEST_TEXT, QUOTA_SPENT, THROTTLED, Failure, Refusal, Tally, Usage
+from litellm_qwen_ai.quota.tally import LONGEST_TEXT, QUOTA_SPENT, THROTTLED, Failure, Refusal, Tally, Usage
+from litellm_qwen_ai.stores.files.disk import FILE_MODE, FOLDER_MODE, POSIX, identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,9 +9,17 @@ import httpx
 import litellm
 import pytest
 
-from litellm_qwen_ai.auth import Bearer
 from litellm_qwen_ai.chat.request import ChatRequest
-from litellm_qwen_ai.flow import LONGEST_WAIT, Flow, NeedBearer, Send, Wait, call_flow, retry_after_seconds
+from litellm_qwen_ai.route.bearer import Bearer
+from litellm_qwen_ai.route.flow import (
+    LONGEST_WAIT,
+    Flow,
+    NeedBearer,
+    Send,
+    Wait,
+    call_flow,
+    retry_after_seconds,
+)
 
 NOW = 1_800_000_000.0
 TOKEN_REFUSED = {"error": {"code": "invalid_api_key", "message": "invalid access token or token expired"}}

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from litellm_qwen_ai import demo, demo_proxy
-from litellm_qwen_ai.demo_proxy import (
+from litellm_qwen_ai.demo import proxy as demo_proxy
+from litellm_qwen_ai.demo import tour as demo
+from litellm_qwen_ai.demo.proxy import (
     ProxyFailedError,
     ProxyMissingError,
     _signals_deferred,
@@ -27,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 DEMO = [
     sys.executable,
     "-c",
-    "import sys; from litellm_qwen_ai.demo import main; sys.exit(main())",
+    "import sys; from litellm_qwen_ai.demo.tour import main; sys.exit(main())",
 ]
 STEPS = [title for title, _ in demo.Tour(None, Path()).steps]  # type: ignore[arg-type]  # only the titles
 

@@ -40,7 +40,7 @@ class ProxyFailedError(Exception):
 
 def proxy_config() -> Path:
     """Return the example configuration: a checkout's own, else the copy in the package."""
-    here = Path(__file__).parent
+    here = Path(__file__).parent.parent
     checkout = here.parent / "examples" / "config.yaml"
     return checkout if checkout.is_file() else here / "example_config.yaml"
 

@@ -14,8 +14,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from litellm_qwen_ai.auth import session_for
 from litellm_qwen_ai.oauth.errors import NotLoggedInError, QwenAuthError
+from litellm_qwen_ai.route.bearer import session_for
 from litellm_qwen_ai.settings import Settings
 
 _logger = logging.getLogger("litellm_qwen_ai")

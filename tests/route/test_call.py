@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import litellm_qwen_ai
-from litellm_qwen_ai.call import Call
+from litellm_qwen_ai.route.call import Call
 
 CALL: dict[str, Any] = {"model": "coder-model", "messages": [], "api_key": "sk-key"}
 

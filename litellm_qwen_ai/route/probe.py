@@ -1,6 +1,6 @@
 """What `litellm-qwen-ai doctor` cannot see without LiteLLM. In a process of its own; prints one JSON object.
 
-python -m litellm_qwen_ai._probe [call [account]]
+python -m litellm_qwen_ai.route.probe [call [account]]
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ def look() -> dict[str, Any]:
         import litellm  # noqa: PLC0415  # the point of this process
 
         import litellm_qwen_ai  # noqa: PLC0415
-        from litellm_qwen_ai._litellm import installed_version  # noqa: PLC0415
-        from litellm_qwen_ai.host import active_adaptations  # noqa: PLC0415
-        from litellm_qwen_ai.models import PROVIDER  # noqa: PLC0415
-        from litellm_qwen_ai.switches import is_on  # noqa: PLC0415
+        from litellm_qwen_ai.names import PROVIDER  # noqa: PLC0415
+        from litellm_qwen_ai.route.host import active_adaptations  # noqa: PLC0415
+        from litellm_qwen_ai.route.litellm_names import installed_version  # noqa: PLC0415
+        from litellm_qwen_ai.settings import is_on  # noqa: PLC0415
     except Exception as error:  # noqa: BLE001  # whatever a broken installation brings
         return {"litellm": None, "fault": _told(error)}
     entries = [entry for entry in litellm.custom_provider_map if entry["provider"] == PROVIDER]

@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import litellm
 
-from litellm_qwen_ai import host, post
-from litellm_qwen_ai._litellm import look_up
-from litellm_qwen_ai.auth import Bearer, BearerSource
 from litellm_qwen_ai.chat import body
 from litellm_qwen_ai.chat.request import ChatRequest, build_request
 from litellm_qwen_ai.chat.response import parse_response
 from litellm_qwen_ai.chat.stream import AsyncChatStream, ChatStream
-from litellm_qwen_ai.flow import arun, call_flow, count_late, run
-from litellm_qwen_ai.models import PROVIDER
+from litellm_qwen_ai.names import PROVIDER
+from litellm_qwen_ai.route import host, post
+from litellm_qwen_ai.route.bearer import Bearer, BearerSource
+from litellm_qwen_ai.route.flow import arun, call_flow, count_late, run
+from litellm_qwen_ai.route.litellm_names import look_up
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import httpx
     from litellm import ModelResponse
 
-    from litellm_qwen_ai.provider import QwenAI
+    from litellm_qwen_ai.route.provider import QwenAI
 
 _logger = logging.getLogger("litellm_qwen_ai")
 

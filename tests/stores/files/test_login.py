@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from litellm_qwen_ai.oauth import files
 from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.errors import (
     ConfigurationError,
@@ -21,7 +20,8 @@ from litellm_qwen_ai.oauth.errors import (
     ReadOnlyStoreError,
     StoreError,
 )
-from litellm_qwen_ai.oauth.store import FileStore
+from litellm_qwen_ai.stores.files import disk as files
+from litellm_qwen_ai.stores.files.login import FileStore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,9 +15,8 @@ from urllib.parse import urlsplit
 
 from litellm import exceptions
 
-from litellm_qwen_ai.chat.request import DEFAULT_API_BASE
 from litellm_qwen_ai.chat.text import Secret
-from litellm_qwen_ai.models import PROVIDER
+from litellm_qwen_ai.names import DEFAULT_API_BASE, PROVIDER
 from litellm_qwen_ai.oauth.errors import (
     ConfigurationError,
     LoginError,
@@ -31,9 +30,9 @@ from litellm_qwen_ai.oauth.urls import is_loopback
 from litellm_qwen_ai.settings import Settings
 
 if TYPE_CHECKING:
-    from litellm_qwen_ai.meter import Meter
     from litellm_qwen_ai.oauth.credentials import Credentials
     from litellm_qwen_ai.oauth.session import Session
+    from litellm_qwen_ai.quota.meter import Meter
 
 _logger = logging.getLogger("litellm_qwen_ai")
 
@@ -186,8 +185,8 @@ def session_for(settings: Settings, account: str | None = None) -> Session:
     key = (str(store.path), settings.oauth_base_url, settings.oauth_client_id)
     session = _sessions.get(key)
     if session is None:
-        from litellm_qwen_ai.meter import meter_for  # noqa: PLC0415  # as below
         from litellm_qwen_ai.oauth.session import Session  # noqa: PLC0415  # programs with a key need none
+        from litellm_qwen_ai.quota.meter import meter_for  # noqa: PLC0415  # as below
 
         with _sessions_lock:
             session = _sessions.get(key)

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from litellm import exceptions
 from litellm.llms.custom_llm import CustomLLM
 
-from litellm_qwen_ai.models import PROVIDER
+from litellm_qwen_ai.names import PROVIDER
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from litellm import ModelResponse
 
-    from litellm_qwen_ai.call import Call
     from litellm_qwen_ai.chat.stream import AsyncChatStream, ChatStream
+    from litellm_qwen_ai.route.call import Call
 
 
 def _call_class() -> type[Call]:
-    from litellm_qwen_ai.call import Call  # noqa: PLC0415  # see the module's docstring
+    from litellm_qwen_ai.route.call import Call  # noqa: PLC0415  # see the module's docstring
 
     return Call
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import httpx
 
-from litellm_qwen_ai.demo_proxy import ProxyMissingError, proxy_config, running_proxy
+from litellm_qwen_ai.demo.proxy import ProxyMissingError, proxy_config, running_proxy
 from litellm_qwen_ai.oauth import FileStore, device_login
 from litellm_qwen_ai.sandbox import Sandbox
 from litellm_qwen_ai.sandbox.serve import ended_by_sigterm

@@ -7,8 +7,8 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from litellm_qwen_ai.oauth import files
 from litellm_qwen_ai.oauth.errors import StoreError
+from litellm_qwen_ai.stores.files import disk as files
 
 if TYPE_CHECKING:
     from pathlib import Path

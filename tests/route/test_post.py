@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from litellm_qwen_ai import post
+from litellm_qwen_ai.route import post
 
 URL = "https://api.example/v1/chat/completions?x=1"
 HEADERS = {"Authorization": "Bearer t", "User-Agent": "ours/1", "Content-Type": "application/json"}

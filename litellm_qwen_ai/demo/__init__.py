@@ -1,0 +1,1 @@
+"""The tour that `litellm-qwen-ai demo` gives, on the sandbox."""

@@ -1,0 +1,32 @@
+"""Constants that several parts of the package use. Imports nothing."""
+
+from __future__ import annotations
+
+PROVIDER = "qwen_ai"
+"""The route's name in LiteLLM: `qwen_ai/coder-model`."""
+
+LOGGER = "litellm_qwen_ai"
+
+DEFAULT_API_BASE = "https://dashscope.aliyuncs.com/compatible-mode/v1"
+"""Where chat goes if neither the user nor the login names an address."""
+
+DEFAULT_OAUTH_BASE_URL = "https://chat.qwen.ai"
+DEFAULT_CLIENT_ID = "f0304373b74a44d2b584a3fb70ca9e56"  # Qwen's public device client; it has no secret
+
+DEFAULT_AUTH_FILE = "oauth_creds.json"
+"""The default account's file."""
+
+LOGIN_COMMAND = "litellm-qwen-ai login"
+
+
+def login_command(account: str | None) -> str:
+    """What a person runs to log in to an account; None is the default one."""
+    return LOGIN_COMMAND if account is None else f"{LOGIN_COMMAND} --account {account}"
+
+
+SERVICE_NOTICE = (
+    "Qwen announced the end of its free tier for logins for 2026-04-15. What works without a login: "
+    "QWEN_API_KEY with QWEN_API_BASE of Alibaba Cloud Model Studio, or LiteLLM's own dashscope/ and "
+    "qwencloud/ routes."
+)
+"""The state of the service (QwenLM/qwen-code issue #3203), for whoever may be meeting it."""

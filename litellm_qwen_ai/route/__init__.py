@@ -1,0 +1,1 @@
+"""The route `qwen_ai/` as LiteLLM sees it: one call from `provider.py` to the wire and back."""

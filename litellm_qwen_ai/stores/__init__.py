@@ -1,0 +1,1 @@
+"""The places that can keep a login."""

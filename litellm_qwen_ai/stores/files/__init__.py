@@ -1,0 +1,1 @@
+"""Logins in files of one machine: a JSON file for each account, in one folder."""
