@@ -74,7 +74,7 @@ def _whole(answer: ModelResponse) -> ModelResponse:
     answer.choices = [
         Choices(message=Message(content="Hello! How can I help you today?"), finish_reason="stop")
     ]
-    answer.usage = Usage(prompt_tokens=12, completion_tokens=9, total_tokens=21)  # type: ignore[attr-defined]
+    answer.usage = Usage(prompt_tokens=12, completion_tokens=9, total_tokens=21)  # type: ignore[attr-defined]  # as LiteLLM does it
     answer._hidden_params["response_cost"] = 0.0  # noqa: SLF001  # no attribute: LiteLLM's providers do so too
     return answer
 
@@ -96,7 +96,7 @@ handler = FloorHandler()
 def install() -> FloorHandler:
     """Register the handler with LiteLLM, with a price of zero, since a missing price costs time."""
     litellm.custom_provider_map = [{"provider": PROVIDER, "custom_handler": handler}]
-    litellm.utils.custom_llm_setup()  # type: ignore[no-untyped-call]
+    litellm.utils.custom_llm_setup()  # type: ignore[no-untyped-call]  # LiteLLM's
     prices = dict.fromkeys(
         (
             "input_cost_per_token",

@@ -117,7 +117,7 @@ def reframed(screen: str, columns: int) -> str:
 def picture(screen: str, path: Path, *, title: str, columns: int) -> None:
     """Draw a screen as SVG."""
     from rich.console import Console  # noqa: PLC0415  # only to draw
-    from rich.text import Text  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415  # loaded only where a screen is drawn
 
     console = Console(record=True, width=columns, file=io.StringIO())
     console.print(Text.from_ansi(screen.rstrip("\n")))

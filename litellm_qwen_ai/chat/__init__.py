@@ -2,4 +2,4 @@
 
 # First of all: importing litellm registers our route, which imports this wing's modules; none of them may be
 # half-way through its own import then.
-import litellm  # noqa: F401 - imported for its effect
+import litellm  # noqa: F401  # imported for its effect

@@ -54,7 +54,7 @@ def copies_are_whole() -> bool:
     """Whether a copied chunk is what the constructors would have made, and shares nothing that changes."""
     try:
         whole = all(_copy_is_whole(kind) for kind in KINDS)
-    except Exception as error:  # noqa: BLE001 - whatever a later pydantic or LiteLLM makes of it
+    except Exception as error:  # noqa: BLE001  # whatever a later pydantic or LiteLLM makes of it
         _logger.debug("text chunks cannot be copied: %r", error)
         return False
     if not whole:
@@ -68,9 +68,9 @@ def _copy_is_whole(kind: Kind) -> bool:
 
     template, expected = plain("one"), plain("two")
     made: Any = _copied(template, kind, "two")
-    made._hidden_params["mark"] = made.choices[0].delta["mark"] = made.choices[0]["mark"] = 1  # noqa: SLF001 - LiteLLM writes there
-    untouched = template == plain("one") and not template._hidden_params  # noqa: SLF001 - as above
-    del made._hidden_params["mark"], made.choices[0].delta.mark, made.choices[0].mark  # noqa: SLF001 - as above
+    made._hidden_params["mark"] = made.choices[0].delta["mark"] = made.choices[0]["mark"] = 1  # noqa: SLF001  # LiteLLM writes there
+    untouched = template == plain("one") and not template._hidden_params  # noqa: SLF001  # as above
+    del made._hidden_params["mark"], made.choices[0].delta.mark, made.choices[0].mark  # noqa: SLF001  # as above
     return bool(
         untouched
         and made == expected
@@ -95,6 +95,6 @@ def _copied(template: Any, kind: Kind, text: str) -> ModelResponseStream:
         delta.__dict__[kind] = text
     choice.model_extra["delta"] = delta
     chunk.__dict__["choices"] = [choice]
-    chunk._hidden_params = {}  # noqa: SLF001 - LiteLLM's, and its own for each chunk
+    chunk._hidden_params = {}  # noqa: SLF001  # LiteLLM's, and its own for each chunk
     made: ModelResponseStream = chunk
     return made

@@ -84,7 +84,7 @@ class StreamDecoder:
         finished: True once `[DONE]` was read: what follows is ignored.
     """
 
-    def __init__(  # noqa: PLR0913 - all keyword, most optional
+    def __init__(  # noqa: PLR0913  # all keyword, most optional
         self,
         *,
         model: str,

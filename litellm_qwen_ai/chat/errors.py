@@ -84,7 +84,7 @@ _SPENT = frozenset({Reason.QUOTA_SPENT, Reason.PAYMENT_REQUIRED})
 _DROPPED_HEADERS = {"content-encoding", "content-length", "transfer-encoding", "set-cookie", "connection"}
 
 
-def error_from_response(  # noqa: PLR0913 - all keyword, all needed
+def error_from_response(  # noqa: PLR0913  # all keyword, all needed
     status: int,
     headers: Mapping[str, str],
     body: bytes,

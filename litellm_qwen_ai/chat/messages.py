@@ -179,7 +179,7 @@ def _system_parts(message: Message) -> list[Any]:
     parts = []
     for part in content:
         if isinstance(part, str):
-            part = {"type": "text", "text": part}  # noqa: PLW2901 - the part in array form
+            part = {"type": "text", "text": part}  # noqa: PLW2901  # the part in array form
         if isinstance(part, dict) and (part.get("type") != "text" or part.get("text")):
             parts.append(part)
     mark = message.get("cache_control")

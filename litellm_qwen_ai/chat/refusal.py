@@ -22,7 +22,7 @@ _MIN_STATUS, _MAX_STATUS = 400, 599
 class Reason(str, Enum):
     """Why a call failed. The value is kept on the exception as `qwen_reason`."""
 
-    TOKEN_REJECTED = "token_rejected"  # noqa: S105 - a reason's name, no token
+    TOKEN_REJECTED = "token_rejected"  # noqa: S105  # a reason's name, no token
     QUOTA_SPENT = "quota_spent"
     THROTTLED = "throttled"
     CONTENT_POLICY = "content_policy"
@@ -145,7 +145,7 @@ def reason_of(refusal: Refusal) -> Reason:
 
 def _is_token_refusal(status: int | None, code: str, text: str) -> bool:
     """Whether the bearer itself was refused (401; or 403 and in-stream errors that say so)."""
-    if status == 401:  # noqa: PLR2004 - the HTTP status
+    if status == 401:  # noqa: PLR2004  # the HTTP status
         return True
     if status not in {403, None}:
         return False
@@ -159,7 +159,7 @@ def _is_quota(status: int | None, code: str, text: str) -> bool:
 
 
 def _is_throttled(status: int | None, code: str, text: str) -> bool:
-    if status == 429 or code.startswith(("throttling", "ratelimit", "limitrequests")):  # noqa: PLR2004
+    if status == 429 or code.startswith(("throttling", "ratelimit", "limitrequests")):  # noqa: PLR2004  # HTTP statuses
         return True
     return status is None and bool(_THROTTLE_WORDS.search(text))
 
@@ -176,11 +176,11 @@ def _is_context_window(status: int | None, code: str, text: str) -> bool:
     return status in {400, 413, None} and bool(_CONTEXT_WORDS.search(text))
 
 
-def _is_coding_agents(status: int | None, code: str, text: str) -> bool:  # noqa: ARG001 - one shape for all
+def _is_coding_agents(status: int | None, code: str, text: str) -> bool:  # noqa: ARG001  # one shape for all
     return status in {403, 405, None} and "coding agents" in text
 
 
-def _is_invalid_parameter(status: int | None, code: str, text: str) -> bool:  # noqa: ARG001 - one shape for all
+def _is_invalid_parameter(status: int | None, code: str, text: str) -> bool:  # noqa: ARG001  # one shape for all
     return status is None and code in {"invalidparametererror", "invalidparameter", "invalidrequesterror"}
 
 
@@ -224,9 +224,9 @@ _BY_STATUS = {
 
 
 def _by_status_class(status: int) -> Reason:
-    if 300 <= status < _MIN_STATUS:  # noqa: PLR2004 - the HTTP class of redirects
+    if 300 <= status < _MIN_STATUS:  # noqa: PLR2004  # the HTTP class of redirects
         return Reason.REDIRECTED
-    return Reason.BAD_REQUEST if _MIN_STATUS <= status < 500 else Reason.SERVER_ERROR  # noqa: PLR2004
+    return Reason.BAD_REQUEST if _MIN_STATUS <= status < 500 else Reason.SERVER_ERROR  # noqa: PLR2004  # HTTP statuses
 
 
 def _squash(code: str) -> str:
@@ -242,7 +242,7 @@ def _status_in(inner: Mapping[str, Any]) -> int | None:
     """A 200 that holds an error often names the status it would have had."""
     for name in ("status_code", "status", "http_status", "code"):
         value = inner.get(name)
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 3:  # noqa: PLR2004
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 3:  # noqa: PLR2004  # HTTP statuses
             value = int(value)
         if isinstance(value, int) and _MIN_STATUS <= value <= _MAX_STATUS:
             return value

@@ -41,7 +41,7 @@ class ChatRequest:
         return masked(self.headers)
 
 
-def build_request(  # noqa: PLR0913 - one call's worth of keywords
+def build_request(  # noqa: PLR0913  # one call's worth of keywords
     *,
     model: str,
     messages: Sequence[Any],

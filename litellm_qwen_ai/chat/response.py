@@ -22,7 +22,7 @@ _to_model_response = need(
 )
 
 
-def parse_response(  # noqa: PLR0913 - all keyword, all needed
+def parse_response(  # noqa: PLR0913  # all keyword, all needed
     body: bytes,
     *,
     model: str,
@@ -72,12 +72,12 @@ def parse_response(  # noqa: PLR0913 - all keyword, all needed
         )
     except (NameError, ImportError):
         raise  # a fault of this program, not of the answer
-    except Exception as error:  # noqa: BLE001 - odd fields raise anything, LiteLLM's bare Exception too
+    except Exception as error:  # noqa: BLE001  # odd fields raise anything, LiteLLM's bare Exception too
         what = f"fields of a wrong type ({type(error).__name__})"
         raise malformed_answer(what, model=model, headers=headers) from None
     if with_login:
         # A login is never billed; saying so saves LiteLLM its cost calculation.
-        made._hidden_params["response_cost"] = 0.0  # noqa: SLF001 - where LiteLLM's own providers put it
+        made._hidden_params["response_cost"] = 0.0  # noqa: SLF001  # where LiteLLM's own providers put it
     result: ModelResponse = made
     return result
 

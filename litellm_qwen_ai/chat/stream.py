@@ -134,7 +134,7 @@ class ChatStream(_Shell):
         headers: Response headers; empty before `connect`.
     """
 
-    def __init__(  # noqa: PLR0913 - all keyword, most optional
+    def __init__(  # noqa: PLR0913  # all keyword, most optional
         self,
         opener: Callable[[], httpx.Response],
         *,
@@ -195,7 +195,7 @@ class ChatStream(_Shell):
             return  # closed while it was being opened
         try:
             self._take(decoder, next(body, None))
-        except Exception as error:  # noqa: BLE001 - whatever a transport raises is mapped
+        except Exception as error:  # noqa: BLE001  # whatever a transport raises is mapped
             self._lost(decoder, error)
         except BaseException:
             self.close()
@@ -222,7 +222,7 @@ class AsyncChatStream(_Shell):
         headers: Response headers; empty before `connect`.
     """
 
-    def __init__(  # noqa: PLR0913 - all keyword, most optional
+    def __init__(  # noqa: PLR0913  # all keyword, most optional
         self,
         opener: Callable[[], Awaitable[httpx.Response]],
         *,
@@ -290,7 +290,7 @@ class AsyncChatStream(_Shell):
             return  # closed while it was being opened
         try:
             self._take(decoder, await self._next_bytes(decoder, body))
-        except Exception as error:  # noqa: BLE001 - whatever a transport raises is mapped
+        except Exception as error:  # noqa: BLE001  # whatever a transport raises is mapped
             self._lost(decoder, error)
         except BaseException:
             await self.aclose()

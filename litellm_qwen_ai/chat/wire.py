@@ -42,7 +42,7 @@ def chat_url(base_url: str, *, model: str) -> str:
     try:
         parts = urlsplit(text)
         host = parts.hostname
-        parts.port  # noqa: B018 - reading it is what checks it
+        parts.port  # noqa: B018  # reading it is what checks it
     except ValueError as error:
         raise _bad_base(f"{error}", model) from None
     if not text.isprintable() or " " in text:

@@ -55,7 +55,7 @@ def doctor(*, account: str | None, call: bool, as_json: bool) -> int:
 
 def _findings(account: str | None, *, call: bool) -> Iterator[Finding]:
     # What these bring along (ssl, subprocess) would slow down every other command.
-    from litellm_qwen_ai.cli.checkup import files, hosts, plugin  # noqa: PLC0415
+    from litellm_qwen_ai.cli.checkup import files, hosts, plugin  # noqa: PLC0415  # only this command needs them
 
     try:
         settings = Settings.from_environment()

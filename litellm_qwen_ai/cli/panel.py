@@ -56,7 +56,7 @@ class PanelPrompt:
     def show(self, code: DeviceCode) -> None:
         """The panel, if the address fits into it: one that is broken by a frame could not be copied."""
         from rich.panel import Panel  # noqa: PLC0415  # an optional package
-        from rich.text import Text  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415  # loaded only where a screen is drawn
 
         self._lifetime = code.expires_in
         invitation = (
@@ -114,9 +114,9 @@ class PanelPrompt:
 
     def _time_left(self, seconds_left: float) -> Group:
         from rich.console import Group  # noqa: PLC0415  # an optional package
-        from rich.progress_bar import ProgressBar  # noqa: PLC0415
-        from rich.table import Table  # noqa: PLC0415
-        from rich.text import Text  # noqa: PLC0415
+        from rich.progress_bar import ProgressBar  # noqa: PLC0415  # loaded only where a screen is drawn
+        from rich.table import Table  # noqa: PLC0415  # loaded only where a screen is drawn
+        from rich.text import Text  # noqa: PLC0415  # loaded only where a screen is drawn
 
         words = Text(countdown(seconds_left, self._console.width), no_wrap=True)
         if self._console.width < _BAR_NEEDS:

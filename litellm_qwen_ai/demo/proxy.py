@@ -69,7 +69,7 @@ def running_proxy(config: Path, *, key: str, say: Callable[[str], None]) -> Iter
         try:
             # A signal inside Popen would leave a proxy that nobody knows of.
             with _signals_deferred():
-                process = subprocess.Popen(  # noqa: S603 - our own interpreter's litellm, our own arguments
+                process = subprocess.Popen(  # noqa: S603  # our own interpreter's litellm, our own arguments
                     command,
                     stdin=subprocess.DEVNULL,
                     stdout=log,

@@ -2,9 +2,9 @@
 
 This is the only module that changes anything in LiteLLM; `litellm_names.py` lists the names it needs.
 `install` registers the handler and the catalogue by LiteLLM's documented means, then applies the adaptations
-below. Each acts only on calls to `qwen_ai/`, looks first whether LiteLLM has what it needs, and logs one debug line
-when it has not. `QWEN_HOST_ADAPTATIONS=0` in the environment turns them off. What a user then sees is in
-docs/litellm.md.
+below. Each acts only on calls to `qwen_ai/`, looks first whether LiteLLM has what it needs, and logs one
+debug line when it has not. `QWEN_HOST_ADAPTATIONS=0` in the environment turns them off. What a user then
+sees is in docs/litellm.md.
 
 1. *Eager async streams.* LiteLLM wraps a custom provider's async stream without connecting it, so that a
    refusal comes out of the first chunk instead of `acompletion()`. The adaptation connects our streams

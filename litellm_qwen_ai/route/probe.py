@@ -29,11 +29,11 @@ def look() -> dict[str, Any]:
     try:
         import litellm  # noqa: PLC0415  # the point of this process
 
-        import litellm_qwen_ai  # noqa: PLC0415
-        from litellm_qwen_ai.names import PROVIDER  # noqa: PLC0415
-        from litellm_qwen_ai.route.host import active_adaptations  # noqa: PLC0415
-        from litellm_qwen_ai.route.litellm_names import installed_version  # noqa: PLC0415
-        from litellm_qwen_ai.settings import is_on  # noqa: PLC0415
+        import litellm_qwen_ai  # noqa: PLC0415  # this process exists to find out whether it can be imported
+        from litellm_qwen_ai.names import PROVIDER  # noqa: PLC0415  # this process exists to find out whether it can be imported
+        from litellm_qwen_ai.route.host import active_adaptations  # noqa: PLC0415  # this process exists to find out whether it can be imported
+        from litellm_qwen_ai.route.litellm_names import installed_version  # noqa: PLC0415  # this process exists to find out whether it can be imported
+        from litellm_qwen_ai.settings import is_on  # noqa: PLC0415  # this process exists to find out whether it can be imported
     except Exception as error:  # noqa: BLE001  # whatever a broken installation brings
         return {"litellm": None, "fault": _told(error)}
     entries = [entry for entry in litellm.custom_provider_map if entry["provider"] == PROVIDER]

@@ -29,7 +29,7 @@ _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 _POLL_SLACK = 0.05  # seconds; a client whose timer fires a little early is not impolite
 
 
-class OAuthRefusal(Exception):  # noqa: N818 - RFC 6749 calls it a refusal of the request, not a fault here
+class OAuthRefusal(Exception):  # noqa: N818  # RFC 6749 calls it a refusal of the request, not a fault here
     """The request is answered with an OAuth error.
 
     Attributes:

@@ -63,7 +63,7 @@ _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MOST_SEED = 2**64 - 1
 
 
-class ChatRefusal(Exception):  # noqa: N818 - an answer, not a fault
+class ChatRefusal(Exception):  # noqa: N818  # an answer, not a fault
     """The request is answered with an error of the chat endpoint.
 
     Attributes:
@@ -268,14 +268,14 @@ def _all_text(value: Any) -> bool:
 
 def _check_ranges(payload: Mapping[str, Any]) -> None:
     most = model_named(payload["model"]).output
-    _in_range(payload, "temperature", "[0.0, 2.0)", lambda value: 0 <= value < 2)  # noqa: PLR2004 - documented
+    _in_range(payload, "temperature", "[0.0, 2.0)", lambda value: 0 <= value < 2)  # noqa: PLR2004  # documented
     _in_range(payload, "top_p", "(0.0, 1.0]", lambda value: 0 < value <= 1)
-    _in_range(payload, "presence_penalty", "[-2.0, 2.0]", lambda value: -2 <= value <= 2)  # noqa: PLR2004
-    _in_range(payload, "n", "[1, 4]", lambda value: 1 <= value <= 4)  # noqa: PLR2004 - documented
+    _in_range(payload, "presence_penalty", "[-2.0, 2.0]", lambda value: -2 <= value <= 2)  # noqa: PLR2004  # documented
+    _in_range(payload, "n", "[1, 4]", lambda value: 1 <= value <= 4)  # noqa: PLR2004  # documented
     _in_range(payload, "seed", f"[0, {_MOST_SEED}]", lambda value: 0 <= value <= _MOST_SEED)
     _in_range(payload, "max_tokens", f"[1, {most}]", lambda value: 1 <= value <= most)
-    _in_range(payload, "top_logprobs", "[0, 5]", lambda value: 0 <= value <= 5)  # noqa: PLR2004 - documented
-    _in_range(payload, "thinking_budget", "[1, 81920]", lambda value: 1 <= value <= 81_920)  # noqa: PLR2004
+    _in_range(payload, "top_logprobs", "[0, 5]", lambda value: 0 <= value <= 5)  # noqa: PLR2004  # documented
+    _in_range(payload, "thinking_budget", "[1, 81920]", lambda value: 1 <= value <= 81_920)  # noqa: PLR2004  # documented
     if payload.get("top_logprobs") is not None and not payload.get("logprobs"):
         raise ChatRefusal("'top_logprobs' needs 'logprobs' to be true", param="top_logprobs")
 

@@ -230,7 +230,7 @@ def _split_utf8(pieces: list[bytes]) -> list[bytes]:
     for piece in pieces:
         start = 0
         for at, byte in enumerate(piece):
-            if byte >= 0xC0:  # noqa: PLR2004 - the first byte of a character of several bytes
+            if byte >= 0xC0:  # noqa: PLR2004  # the first byte of a character of several bytes
                 found.append(piece[start : at + 1])
                 start = at + 1
         found.append(piece[start:])

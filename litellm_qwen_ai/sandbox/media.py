@@ -82,7 +82,7 @@ def look_at(part: Mapping[str, Any], *, high_resolution: bool = False) -> Seen |
     return None
 
 
-def _look_at_image(url: str, high_resolution: bool) -> Seen:  # noqa: FBT001 - internal
+def _look_at_image(url: str, high_resolution: bool) -> Seen:  # noqa: FBT001  # internal
     if not url.startswith("data:"):
         return Seen(f"an image at {url}", _UNSEEN_TOKENS)
     declared, data = _decode(url)
@@ -125,17 +125,17 @@ def _webp(data: bytes) -> Picture | None:
         return Picture("WEBP", (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
     if form == b"VP8X":
         width, height = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (24, 27))
-        return Picture("WEBP", width, height) if len(data) >= 30 else None  # noqa: PLR2004 - the header's length
+        return Picture("WEBP", width, height) if len(data) >= 30 else None  # noqa: PLR2004  # the header's length
     return None
 
 
 def _jpeg(data: bytes) -> Picture | None:
     at = 2
     while at < len(data):
-        if data[at] != 0xFF:  # noqa: PLR2004 - every marker starts with this byte
+        if data[at] != 0xFF:  # noqa: PLR2004  # every marker starts with this byte
             return None
         marker = data[at + 1]
-        if marker == 0xFF:  # noqa: PLR2004 - a fill byte before the marker
+        if marker == 0xFF:  # noqa: PLR2004  # a fill byte before the marker
             at += 1
         elif marker in _JPEG_FRAMES:
             height, width = struct.unpack_from(">HH", data, at + 5)

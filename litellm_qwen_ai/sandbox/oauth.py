@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DEVICE_PATH = "/api/v1/oauth2/device/code"
-TOKEN_PATH = "/api/v1/oauth2/token"  # noqa: S105 - a path, not a secret
+TOKEN_PATH = "/api/v1/oauth2/token"  # noqa: S105  # a path, not a secret
 AUTHORIZE_PATH = "/authorize"
 _AS_IT_IS = Answer()
 

@@ -68,7 +68,7 @@ class _Sampler:
         self._source = source
         self._optional = optional
 
-    def value(self, schema: Any, name: str, depth: int) -> Any:  # noqa: PLR0911 - one for each type
+    def value(self, schema: Any, name: str, depth: int) -> Any:  # noqa: PLR0911  # one for each type
         schema = self._resolve(schema, depth)
         if "const" in schema:
             return schema["const"]

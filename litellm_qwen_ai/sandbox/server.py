@@ -52,7 +52,7 @@ class Sandbox:
         on_answer: Called in the server's thread after each request, with its record.
     """
 
-    def __init__(  # noqa: PLR0913 - one keyword for each thing a test may want different
+    def __init__(  # noqa: PLR0913  # one keyword for each thing a test may want different
         self,
         *,
         host: str = "127.0.0.1",
@@ -348,5 +348,5 @@ class Sandbox:
 
 
 def _url_of(host: str, port: int) -> str:
-    reached = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
+    reached = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  # not bound here
     return f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"

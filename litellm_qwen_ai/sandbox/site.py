@@ -40,7 +40,7 @@ _GRANTED = {"device": "device_codes", "token": "logins", "refresh": "refreshes",
 class Site:
     """Serves recorded requests."""
 
-    def __init__(  # noqa: PLR0913 - the rooms behind the door, each built by the sandbox
+    def __init__(  # noqa: PLR0913  # the rooms behind the door, each built by the sandbox
         self,
         *,
         url: str,

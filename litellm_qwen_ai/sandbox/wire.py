@@ -134,7 +134,7 @@ def html_reply(text: str, status: int = 200, headers: Mapping[str, str] | None =
     return Reply(status, {"content-type": HTML_TYPE, **(headers or {})}, (text.encode(),))
 
 
-def chat_error(  # noqa: PLR0913 - the members of the error object
+def chat_error(  # noqa: PLR0913  # the members of the error object
     status: int,
     code: str | None,
     message: str,

@@ -334,7 +334,7 @@ def test_no_secret_of_the_call_is_in_an_error(wire: Any) -> None:
 def test_retry_after_of_the_response_reaches_the_exception(wire: Any) -> None:
     _, failure = decode(wire.event(THROTTLED), headers={"Retry-After": "9"})
     assert failure is not None
-    assert failure.litellm_response_headers["retry-after"] == "9"  # type: ignore[attr-defined]
+    assert failure.litellm_response_headers["retry-after"] == "9"  # type: ignore[attr-defined]  # set by us
 
 
 _TEXT = st.text(alphabet='aé🙂\n\\"', max_size=4)

@@ -143,7 +143,7 @@ def test_a_200_that_is_no_answer_becomes_a_mapped_error(
     with pytest.raises(expected, match=words) as caught:
         parse(body)
     assert type(caught.value) is expected
-    assert caught.value.llm_provider == "qwen_ai"  # type: ignore[attr-defined]
+    assert caught.value.llm_provider == "qwen_ai"  # type: ignore[attr-defined]  # set by us
 
 
 _FIELDS = [
@@ -193,5 +193,5 @@ def test_json_of_any_shape_gives_an_answer_or_litellms_exception(
 def parse_or_error(value: Any) -> Any:
     try:
         return parse(value)
-    except Exception as error:  # noqa: BLE001 - which one is what the test asks
+    except Exception as error:  # noqa: BLE001  # which one is what the test asks
         return error

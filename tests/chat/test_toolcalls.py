@@ -37,7 +37,7 @@ def assemble(*shards: dict[str, Any]) -> list[tuple[int, str, str, str]]:
             assert not calls[sent["index"]][1], "a name comes once"
             calls[sent["index"]][1] = function["name"]
         calls[sent["index"]][2] += function["arguments"]
-    return [(index, *parts) for index, parts in calls.items()]  # type: ignore[misc]
+    return [(index, *parts) for index, parts in calls.items()]  # type: ignore[misc]  # three of three
 
 
 def test_shards_without_id_and_name_continue_their_call() -> None:

@@ -58,8 +58,8 @@ class InTerminal:
         self, arguments: list[str], environ: dict[str, str], *, columns: int = 80, **more: str
     ) -> None:
         import fcntl  # noqa: PLC0415  # not there on every system
-        import pty  # noqa: PLC0415
-        import termios  # noqa: PLC0415
+        import pty  # noqa: PLC0415  # Unix has them, Windows has not
+        import termios  # noqa: PLC0415  # Unix has them, Windows has not
 
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))

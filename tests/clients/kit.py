@@ -147,7 +147,7 @@ def _outcome(name: str, function: Callable[[], str | None]) -> dict[str, str]:
         return {"outcome": "not offered", "remark": str(reason)}
     except KnownError as reason:
         return {"outcome": "known", "remark": str(reason)}
-    except BaseException as error:  # noqa: BLE001 - whatever a client throws is a row of the table
+    except BaseException as error:  # noqa: BLE001  # whatever a client throws is a row of the table
         traceback.print_exc()
         return {"outcome": "fails", "remark": f"{type(error).__name__}: {' '.join(str(error).split())[:400]}"}
     return {"outcome": "works", "remark": "; ".join(filter(None, [remark, sent]))}
@@ -192,8 +192,8 @@ def _requests() -> list[dict[str, Any]]:
 
 def _ask(name: str, body: dict[str, Any] | None) -> bytes:
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{_SANDBOX}/sandbox/{name}", data=data)  # noqa: S310 - a loopback address
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - a loopback address
+    request = urllib.request.Request(f"{_SANDBOX}/sandbox/{name}", data=data)  # noqa: S310  # a loopback address
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # a loopback address
         found: bytes = answer.read()
     return found
 

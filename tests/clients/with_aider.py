@@ -15,7 +15,7 @@ if kit.PROXY_URL:
     os.environ.update(OPENAI_API_BASE=f"{kit.PROXY_URL}/v1", OPENAI_API_KEY=kit.PROXY_KEY)
     MODEL, VISION_MODEL = f"openai/{kit.PROXY_MODEL}", f"openai/{kit.PROXY_VISION_MODEL}"
 else:
-    import litellm_qwen_ai  # noqa: F401 - registers the route
+    import litellm_qwen_ai  # noqa: F401  # registers the route
 
     MODEL, VISION_MODEL = kit.MODEL, kit.VISION_MODEL
 

@@ -9,7 +9,7 @@ from crewai import LLM, Agent, Crew, Task
 from crewai.tools import tool
 from pydantic import BaseModel
 
-import litellm_qwen_ai  # noqa: F401 - registers the route
+import litellm_qwen_ai  # noqa: F401  # registers the route
 
 
 class City(BaseModel):
@@ -28,7 +28,7 @@ def chat() -> None:
 
 
 def stream() -> str:
-    from crewai.events import LLMStreamChunkEvent, crewai_event_bus  # noqa: PLC0415 - only this one needs it
+    from crewai.events import LLMStreamChunkEvent, crewai_event_bus  # noqa: PLC0415  # only this one needs it
 
     found: list[str] = []
 

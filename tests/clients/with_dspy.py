@@ -8,7 +8,7 @@ from typing import Any
 import dspy
 import kit
 
-import litellm_qwen_ai  # noqa: F401 - registers the route
+import litellm_qwen_ai  # noqa: F401  # registers the route
 
 lm = dspy.LM(kit.MODEL, cache=False)
 dspy.configure(lm=lm, adapter=dspy.JSONAdapter())

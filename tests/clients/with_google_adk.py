@@ -13,7 +13,7 @@ from google.adk.runners import InMemoryRunner
 from google.genai import types
 from pydantic import BaseModel
 
-import litellm_qwen_ai  # noqa: F401 - registers the route
+import litellm_qwen_ai  # noqa: F401  # registers the route
 
 
 class City(BaseModel):

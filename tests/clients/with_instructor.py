@@ -10,7 +10,7 @@ import kit
 import litellm
 from pydantic import BaseModel
 
-import litellm_qwen_ai  # noqa: F401 - registers the route
+import litellm_qwen_ai  # noqa: F401  # registers the route
 
 
 class City(BaseModel):

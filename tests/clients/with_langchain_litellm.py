@@ -6,7 +6,7 @@ import kit
 import langchain_checks
 from langchain_litellm import ChatLiteLLM
 
-import litellm_qwen_ai  # noqa: F401 - registers the route
+import litellm_qwen_ai  # noqa: F401  # registers the route
 
 langchain_checks.run(
     ["langchain-litellm", "langchain-core", "litellm"],

@@ -11,7 +11,7 @@ from llama_index.core.tools import FunctionTool
 from llama_index.llms.litellm import LiteLLM
 from pydantic import BaseModel
 
-import litellm_qwen_ai  # noqa: F401 - registers the route
+import litellm_qwen_ai  # noqa: F401  # registers the route
 
 
 class City(BaseModel):

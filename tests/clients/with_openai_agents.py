@@ -10,7 +10,7 @@ from agents import Agent, Runner, function_tool
 from agents.extensions.models.litellm_model import LitellmModel
 from pydantic import BaseModel
 
-import litellm_qwen_ai  # noqa: F401 - registers the route
+import litellm_qwen_ai  # noqa: F401  # registers the route
 
 
 class City(BaseModel):

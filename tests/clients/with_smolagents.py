@@ -9,7 +9,7 @@ import kit
 import PIL.Image
 from smolagents import ChatMessage, LiteLLMModel, MessageRole, ToolCallingAgent, tool
 
-import litellm_qwen_ai  # noqa: F401 - registers the route
+import litellm_qwen_ai  # noqa: F401  # registers the route
 
 model = LiteLLMModel(model_id=kit.MODEL)
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from strands import Agent, tool
 from strands.models.litellm import LiteLLMModel
 
-import litellm_qwen_ai  # noqa: F401 - registers the route
+import litellm_qwen_ai  # noqa: F401  # registers the route
 
 
 class City(BaseModel):

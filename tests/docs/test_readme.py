@@ -154,7 +154,7 @@ def test_what_is_installed_by_pip_is_this_project_with_an_extra_it_has() -> None
     wanted = [line.removeprefix("pip install ").strip("'\"") for line in COMMANDS if line.startswith("pip ")]
     assert wanted
     for requirement in wanted:
-        name, extra = re.fullmatch(r"([\w-]+)(?:\[(\w+)\])?", requirement).groups()  # type: ignore[union-attr]
+        name, extra = re.fullmatch(r"([\w-]+)(?:\[(\w+)\])?", requirement).groups()  # type: ignore[union-attr]  # it matches
         assert name == project["Name"]
         assert extra is None or extra in (project.get_all("Provides-Extra") or ())
 

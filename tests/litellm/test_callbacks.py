@@ -28,7 +28,7 @@ class Recorder(CustomLogger):
         self.events: queue.Queue[tuple[str, Any]] = queue.Queue()
         self.before: list[str] = []
 
-    def log_pre_api_call(self, **told: Any) -> None:  # type: ignore[override]
+    def log_pre_api_call(self, **told: Any) -> None:  # type: ignore[override]  # given by name
         self.before.append(repr(told))
 
     def log_success_event(self, kwargs: Any, *_: Any, **__: Any) -> None:

@@ -140,7 +140,7 @@ def test_removing_leaves_litellm_as_it_was() -> None:
 class _Other(litellm.CustomLLM):
     """Another plugin's lazy stream."""
 
-    def astreaming(self, **call: Any) -> Any:  # type: ignore[override]
+    def astreaming(self, **call: Any) -> Any:  # type: ignore[override]  # given by name
         del call
 
         async def chunks() -> Any:

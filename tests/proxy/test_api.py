@@ -17,11 +17,11 @@ fastapi = pytest.importorskip("fastapi", reason="the page needs LiteLLM's proxy"
 
 from fastapi.testclient import TestClient  # noqa: E402  # only where there is a FastAPI
 
-from litellm_qwen_ai.proxy.accounts import known_accounts  # noqa: E402
-from litellm_qwen_ai.proxy.api import router_for  # noqa: E402
-from litellm_qwen_ai.quota.meter import meter_for  # noqa: E402
-from litellm_qwen_ai.sandbox import Sandbox  # noqa: E402
-from litellm_qwen_ai.settings import Settings  # noqa: E402
+from litellm_qwen_ai.proxy.accounts import known_accounts  # noqa: E402  # after the skip
+from litellm_qwen_ai.proxy.api import router_for  # noqa: E402  # after the skip
+from litellm_qwen_ai.quota.meter import meter_for  # noqa: E402  # after the skip
+from litellm_qwen_ai.sandbox import Sandbox  # noqa: E402  # after the skip
+from litellm_qwen_ai.settings import Settings  # noqa: E402  # after the skip
 
 ADMIN, USER = "sk-of-an-admin", "sk-of-a-user"
 ROLES = {ADMIN: "proxy_admin", USER: "internal_user"}

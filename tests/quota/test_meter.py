@@ -242,7 +242,7 @@ def test_the_keepers_thread_ends_when_nothing_is_left_to_do_and_comes_back(path:
         meter.sent()
         (thread,) = [
             t for t in threading.enumerate() if t.name == "qwen-ai-meter" and t._target == keeper._run
-        ]  # type: ignore[attr-defined]
+        ]  # type: ignore[attr-defined]  # of Thread
         clock.now += 61
         gate.release()
         thread.join(30)
