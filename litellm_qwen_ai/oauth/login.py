@@ -12,7 +12,6 @@ import time
 from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.names import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL, SERVICE_NOTICE
-from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.errors import (
     LockTimeoutError,
     LoginCancelledError,
@@ -34,12 +33,14 @@ from litellm_qwen_ai.oauth.protocol import (
     read_device_answer,
     read_poll_answer,
 )
+from litellm_qwen_ai.oauth.rotation import credentials_of
 from litellm_qwen_ai.oauth.transport import TransportError, httpx_poster
 from litellm_qwen_ai.oauth.urls import checked_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from litellm_qwen_ai.oauth.credentials import Credentials
     from litellm_qwen_ai.oauth.prompt import LoginPrompt
     from litellm_qwen_ai.oauth.transport import Poster
     from litellm_qwen_ai.stores.files.login import Store
@@ -218,24 +219,6 @@ class _Poll:
                 raise LoginTimedOutError(f"{NOT_IN_TIME}{self._last_fault}")
             prompt.waiting(self._deadline - now)
             self._sleep(min(until - now, self._deadline - now, _TICK))
-
-
-def credentials_of(tokens: TokenAnswer, now: float) -> Credentials:
-    """The new login.
-
-    Args:
-        tokens: The server's answer.
-        now: When it came, in epoch seconds.
-    """
-    return Credentials(
-        access_token=tokens.access_token,
-        token_type=tokens.token_type or "Bearer",
-        refresh_token=tokens.refresh_token,
-        resource_url=tokens.resource_url,
-        expiry_date=int((now + tokens.expires_in) * 1000),
-        scope=tokens.scope,
-        id_token=tokens.id_token,
-    )
 
 
 @contextlib.contextmanager

@@ -30,7 +30,6 @@ from litellm_qwen_ai.oauth.login import (
     TIMEOUT,
     ask_for_code,
     ask_for_tokens,
-    credentials_of,
     lock_for_new_login,
     told_last,
 )
@@ -42,6 +41,7 @@ from litellm_qwen_ai.oauth.protocol import (
     SlowDown,
     TokenAnswer,
 )
+from litellm_qwen_ai.oauth.rotation import credentials_of
 from litellm_qwen_ai.oauth.transport import httpx_poster
 from litellm_qwen_ai.oauth.urls import checked_url
 from litellm_qwen_ai.stores.files import disk as files

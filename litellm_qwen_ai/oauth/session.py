@@ -33,7 +33,8 @@ from litellm_qwen_ai.oauth.protocol import (
     Refused,
     Rotated,
 )
-from litellm_qwen_ai.oauth.refresh import Refresher, merged
+from litellm_qwen_ai.oauth.refresh import Refresher
+from litellm_qwen_ai.oauth.rotation import merged
 from litellm_qwen_ai.oauth.transport import httpx_poster
 from litellm_qwen_ai.oauth.urls import checked_url
 from litellm_qwen_ai.stores.files.draft import StoredCredentials

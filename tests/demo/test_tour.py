@@ -24,7 +24,7 @@ from litellm_qwen_ai.demo.proxy import (
 )
 from litellm_qwen_ai.sandbox import Sandbox
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 DEMO = [
     sys.executable,
     "-c",

@@ -249,7 +249,7 @@ class FileStore:
             if stored is not None and stored.credentials.refresh_token is not None:
                 found = files.read(files.answer_path(target, stored.credentials.refresh_token))
                 if found is not None:
-                    from litellm_qwen_ai.oauth.refresh import merged_answer  # noqa: PLC0415  # after crashes only
+                    from litellm_qwen_ai.oauth.rotation import merged_answer  # noqa: PLC0415  # after crashes only
 
                     return merged_answer(stored.credentials, found[0], found[1].st_mtime)
         return None

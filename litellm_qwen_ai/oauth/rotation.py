@@ -1,0 +1,102 @@
+"""What a login is after the server's answer: a new one, or the old one renewed. Pure."""
+
+from __future__ import annotations
+
+import http.client
+import io
+import logging
+from typing import TYPE_CHECKING, cast
+
+from litellm_qwen_ai.oauth.credentials import Credentials
+from litellm_qwen_ai.oauth.errors import ConfigurationError
+from litellm_qwen_ai.oauth.protocol import HttpAnswer, Rotated, TokenAnswer, read_refresh_answer
+from litellm_qwen_ai.oauth.urls import api_base_of
+
+if TYPE_CHECKING:
+    import socket
+
+_log = logging.getLogger(__name__)
+
+
+def credentials_of(tokens: TokenAnswer, now: float) -> Credentials:
+    """The new login.
+
+    Args:
+        tokens: The server's answer.
+        now: When it came, in epoch seconds.
+    """
+    return Credentials(
+        access_token=tokens.access_token,
+        token_type=tokens.token_type or "Bearer",
+        refresh_token=tokens.refresh_token,
+        resource_url=tokens.resource_url,
+        expiry_date=int((now + tokens.expires_in) * 1000),
+        scope=tokens.scope,
+        id_token=tokens.id_token,
+    )
+
+
+def merged(old: Credentials, tokens: TokenAnswer | Rotated, now: float) -> Credentials:
+    """The login after a refresh; what the answer lacks stays as it was (RFC 6749 section 6).
+
+    Args:
+        old: The login before.
+        tokens: The answer.
+        now: When it came, in epoch seconds.
+    """
+    if isinstance(tokens, Rotated):  # the old access token lives as long as it does
+        return old.model_copy(update={"refresh_token": tokens.refresh_token})
+    told = {
+        "access_token": tokens.access_token,
+        "token_type": tokens.token_type,
+        "refresh_token": tokens.refresh_token,
+        "resource_url": _usable(tokens.resource_url),
+        "expiry_date": int((now + tokens.expires_in) * 1000),
+        "scope": tokens.scope,
+        "id_token": tokens.id_token,
+    }
+    return old.model_copy(update={name: value for name, value in told.items() if value is not None})
+
+
+def merged_answer(old: Credentials, caught: bytes, at: float) -> Credentials | None:
+    """The login after a refresh whose answer was caught but not worked off; None if it brought no tokens.
+
+    Args:
+        old: The login before.
+        caught: What was caught of the answer: all that came from the network, or its body alone.
+        at: When it was caught, in epoch seconds.
+    """
+    body = _body(caught) if caught.startswith(b"HTTP/") else caught
+    outcome = read_refresh_answer(HttpAnswer(200, {}, body), old.refresh_token or "")
+    return merged(old, outcome, at) if isinstance(outcome, (TokenAnswer, Rotated)) else None
+
+
+class _Caught:
+    """What `http.client` takes for a socket."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def makefile(self, _mode: str) -> io.BytesIO:
+        return io.BytesIO(self._data)
+
+
+def _body(caught: bytes) -> bytes:
+    """The body of an HTTP/1.1 answer with status 200; nothing if it is another or not all of it is there."""
+    answer = http.client.HTTPResponse(cast("socket.socket", _Caught(caught)))
+    try:
+        answer.begin()
+        return answer.read() if answer.status == 200 else b""  # noqa: PLR2004  # tokens come with it
+    except (http.client.HTTPException, ValueError):
+        return b""
+
+
+def _usable(resource_url: str | None) -> str | None:
+    """The answer's `resource_url`, unless no token may be sent there."""
+    if resource_url is not None:
+        try:
+            api_base_of(resource_url)
+        except ConfigurationError as error:
+            _log.warning("The server named an endpoint that is not used; the old one stays. %s", error)
+            return None
+    return resource_url
