@@ -39,6 +39,7 @@ from litellm_qwen_ai.chat.notices import hint_for
 from litellm_qwen_ai.chat.refusal import Reason, Refusal, read_refusal, reason_of
 from litellm_qwen_ai.chat.text import presentable
 from litellm_qwen_ai.names import PROVIDER
+from litellm_qwen_ai.retry_after import retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -242,19 +243,8 @@ def _instantiate(name: str, message: str, model: str, answer: httpx.Response) ->
 def _kept_headers(headers: Mapping[str, str] | None) -> httpx.Headers:
     wanted = {name: value for name, value in (headers or {}).items() if name.lower() not in _DROPPED_HEADERS}
     kept = httpx.Headers(wanted, encoding="utf-8")
-    seconds = _retry_seconds(kept)
+    seconds = retry_after(kept)
     if seconds is not None:
-        # LiteLLM reads whole seconds from Retry-After only: neither "1.5" nor retry-after-ms.
-        kept["retry-after"] = str(seconds)
+        # LiteLLM reads whole seconds from Retry-After only, and a date by the clock of this machine.
+        kept["retry-after"] = str(math.ceil(seconds))
     return kept
-
-
-def _retry_seconds(headers: httpx.Headers) -> int | None:
-    for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        try:
-            seconds = float(headers.get(name, "")) * unit
-        except ValueError:
-            continue  # absent, or an HTTP date, which LiteLLM reads itself
-        if math.isfinite(seconds) and seconds >= 0:
-            return math.ceil(seconds)
-    return None

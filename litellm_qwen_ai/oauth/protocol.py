@@ -25,6 +25,7 @@ from litellm_qwen_ai.oauth.errors import (
     LoginTimedOutError,
 )
 from litellm_qwen_ai.oauth.urls import checked_url
+from litellm_qwen_ai.retry_after import retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -271,7 +272,7 @@ def read_poll_answer(answer: HttpAnswer, code: DeviceCode) -> TokenAnswer | Pend
     ends_login = isinstance(error, str) and answer.status in {_HTTP_OK, 400, 403}
     if ends_login or answer.status == 401:  # noqa: PLR2004  # the protocol names the status
         raise _login_ended(error, reason)
-    return Inconclusive(reason, values.retry_after(answer.headers))
+    return _inconclusive(reason, answer)
 
 
 def read_refresh_answer(
@@ -284,14 +285,19 @@ def read_refresh_answer(
     body = _json_object(answer)
     reason = _describe(answer, (refresh_token,))
     if body is None:
-        return Inconclusive(reason, values.retry_after(answer.headers))
+        return _inconclusive(reason, answer)
     error = body.get("error")
     if isinstance(error, str) and error and answer.status in _REFUSALS and error not in _PASSING:
         return Refused(reason)
     tokens = _tokens(body) or _rotated(body, refresh_token)
     if tokens is not None and answer.status == _HTTP_OK and error is None:
         return tokens
-    return Inconclusive(reason, values.retry_after(answer.headers))
+    return _inconclusive(reason, answer)
+
+
+def _inconclusive(reason: str, answer: HttpAnswer) -> Inconclusive:
+    wait = retry_after(answer.headers)
+    return Inconclusive(reason, None if wait is None else min(wait, values.MAX_RETRY_AFTER))
 
 
 def _request(url: str, form: Mapping[str, str], more: Mapping[str, str] | None = None) -> OAuthRequest:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from litellm_qwen_ai.oauth.credentials import TOKEN
@@ -35,25 +34,6 @@ def seconds(value: object, default: float, most: float, *, least: float = 1.0) -
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
         return default
     return float(max(least, min(value, most)))
-
-
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """`Retry-After` (RFC 9110 section 10.2.3) in seconds; its date form counts from the answer's own Date.
-
-    Args:
-        headers: Names in lower case.
-    """
-    value = headers.get("retry-after")
-    if value is None:
-        return None
-    wait = _number(value)
-    if wait is None:
-        try:
-            until, sent = parsedate_to_datetime(value), parsedate_to_datetime(headers.get("date", ""))
-            wait = (until - sent).total_seconds()
-        except (ValueError, TypeError, OverflowError):
-            return None
-    return max(0.0, min(wait, MAX_RETRY_AFTER))
 
 
 def _number(written: str) -> float | None:

@@ -6,9 +6,7 @@ auth flows). `run` and `arun` are the two shells that perform the steps.
 
 from __future__ import annotations
 
-import email.utils
 import logging
-import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Generator
@@ -19,6 +17,7 @@ import httpx
 
 from litellm_qwen_ai.chat.errors import error_from_response, error_from_transport, is_token_rejection
 from litellm_qwen_ai.chat.refusal import Reason
+from litellm_qwen_ai.retry_after import retry_after
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.chat.request import ChatRequest
@@ -210,7 +209,7 @@ def _is_stale_connection(error: Exception) -> bool:
 
 def _count_refusal(meter: Meter | None, response: httpx.Response, error: Exception, now: float) -> None:
     if meter is not None:
-        named = retry_after_seconds(response.headers, now)
+        named = retry_after(response.headers, now)
         meter.refused(getattr(error, "qwen_reason", None), named)
 
 
@@ -232,37 +231,10 @@ def _wait_before_retry(response: httpx.Response, error: Exception, retries: int,
     retryable = status in _RETRYABLE_STATUS or status >= _SERVER_ERROR
     if not retryable or getattr(error, "qwen_reason", None) == Reason.QUOTA_SPENT.value:
         return None
-    named = retry_after_seconds(response.headers, now)
+    named = retry_after(response.headers, now)
     if named is None:
         return _backoff(retries)
     return named if named <= LONGEST_WAIT else None
-
-
-def retry_after_seconds(headers: httpx.Headers, now: float) -> float | None:
-    """The wait that a server names, in seconds: `retry-after-ms`, or `Retry-After` (RFC 9110, 10.2.3).
-
-    Args:
-        headers: The response's headers.
-        now: The time, in seconds since the epoch, for a `Retry-After` that is a date.
-    """
-    for name, scale in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
-        text = headers.get(name)
-        if text is None:
-            continue
-        try:
-            seconds = float(text) / scale
-        except ValueError:
-            seconds = _seconds_until(text, now)
-        if math.isfinite(seconds):
-            return max(0.0, seconds)
-    return None
-
-
-def _seconds_until(date: str, now: float) -> float:
-    try:
-        return email.utils.parsedate_to_datetime(date).timestamp() - now
-    except (TypeError, ValueError, OverflowError):
-        return math.nan
 
 
 def _backoff(retries: int) -> float:

@@ -240,6 +240,7 @@ def test_cookies_and_encodings_of_the_server_do_not_travel_with_the_exception() 
         ({"Retry-After": "1.2"}, 2),
         ({"retry-after-ms": "1500"}, 2),
         ({"retry-after-ms": "1500", "retry-after": "30"}, 2),
+        ({"Retry-After": "Wed, 21 Oct 2026 07:28:30 GMT", "Date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 30),
         ({"Retry-After": "nan"}, -1),
         ({"Retry-After": "-3"}, -3),
         ({}, -1),
@@ -253,7 +254,7 @@ def test_litellm_reads_the_wait_that_the_server_named(headers: dict[str, str], e
     assert error.response.headers.get("retry-after") == error.litellm_response_headers.get("retry-after")
 
 
-def test_a_retry_after_that_is_a_date_is_left_as_it_is() -> None:
+def test_a_date_in_an_answer_without_one_of_its_own_is_left_to_litellm() -> None:
     date = "Wed, 21 Oct 2099 07:28:00 GMT"
     assert refused(429, b"", {"Retry-After": date}).litellm_response_headers["retry-after"] == date
 

@@ -18,7 +18,6 @@ from litellm_qwen_ai.route.flow import (
     Send,
     Wait,
     call_flow,
-    retry_after_seconds,
 )
 
 NOW = 1_800_000_000.0
@@ -161,25 +160,6 @@ def test_an_error_of_the_login_passes_as_it_is() -> None:
     with pytest.raises(litellm.AuthenticationError) as failure:
         flow.throw(error)
     assert failure.value is error
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({}, None),
-        ({"retry-after": "3"}, 3.0),
-        ({"retry-after": "1.5"}, 1.5),
-        ({"retry-after-ms": "250", "retry-after": "3"}, 0.25),
-        ({"retry-after": "-3"}, 0.0),
-        ({"retry-after": "Fri, 15 Jan 2027 08:00:10 GMT"}, 10.0),
-        ({"retry-after": "Fri, 15 Jan 2027 07:00:00 GMT"}, 0.0),
-        ({"retry-after": "soon"}, None),
-        ({"retry-after": "nan"}, None),
-        ({"retry-after": "inf"}, None),
-    ],
-)
-def test_retry_after_is_read_in_each_of_its_forms(headers: dict[str, str], seconds: float | None) -> None:
-    assert retry_after_seconds(httpx.Headers(headers), NOW) == seconds
 
 
 class _Meter:
