@@ -74,6 +74,7 @@ class Proxy:
                 "LITELLM_MASTER_KEY": _MASTER,
                 "PYTHONPATH": str(_root()),  # the empty handler is a module of ours
                 "BENCH_FLOOR": f"{CHUNKS} {PACE / 1e6}",
+                "TIMEOUT_WORKER_HEALTHCHECK": "120",  # uvicorn kills a worker that loads for longer than 5 s
             },
             stdin=subprocess.DEVNULL,
             stdout=self._log,

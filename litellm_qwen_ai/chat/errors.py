@@ -35,7 +35,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import litellm
 
-from litellm_qwen_ai.chat.notices import hint_for
+from litellm_qwen_ai.chat.hints import hint_for
 from litellm_qwen_ai.chat.refusal import Reason, Refusal, read_refusal, reason_of
 from litellm_qwen_ai.chat.text import presentable
 from litellm_qwen_ai.names import PROVIDER

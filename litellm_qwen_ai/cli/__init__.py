@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from litellm_qwen_ai._version import __version__
-from litellm_qwen_ai.cli import accounts, doctor, exits, login, logout, models, status, tour
+from litellm_qwen_ai.cli import accounts, doctor, exits, local, login, logout, models, status
 from litellm_qwen_ai.cli.screen import coloured, wrapped
 from litellm_qwen_ai.oauth import QwenAuthError
 
@@ -41,7 +41,7 @@ def app() -> None:
 
 for command in (
     *(login.login, status.status, logout.logout, accounts.accounts, doctor.doctor),
-    *(models.models, tour.demo, tour.sandbox),
+    *(models.models, local.demo, local.sandbox),
 ):
     app.add_command(command)
 

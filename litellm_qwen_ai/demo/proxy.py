@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _NEEDED = ("fastapi", "uvicorn", "apscheduler")  # what only LiteLLM's proxy extra brings
-_DEADLINE = 45.0  # seconds to become ready
+_DEADLINE = 180.0  # seconds to become ready: LiteLLM's start takes 10, and 40 on a busy machine
 _GRACE = 10.0  # seconds to end by itself
+_READINESS = "/health/readiness"  # LiteLLM's own, open to all
 _PAUSE = 0.25  # seconds between two looks
-_OK = 200
 _TAIL = 1500  # characters of the log to show
 _FOREIGN = ("LITELLM_", "DATABASE_URL", "REDIS_", "OPENAI_", "CONFIG_FILE_PATH")
 
@@ -64,6 +64,7 @@ def running_proxy(config: Path, *, key: str, say: Callable[[str], None]) -> Iter
     command = [_executable(), "--config", str(config), "--host", "127.0.0.1", "--port", str(_free_port())]
     url = f"http://127.0.0.1:{command[-1]}"
     say("$ " + " ".join(["litellm", *command[1:]]))
+    say(f"Waiting until it answers at {url}{_READINESS}")
     with tempfile.TemporaryFile() as log:
         process: subprocess.Popen[bytes] | None = None
         try:
@@ -76,15 +77,10 @@ def running_proxy(config: Path, *, key: str, say: Callable[[str], None]) -> Iter
                     stderr=subprocess.STDOUT,
                     env=_environment(key),
                 )
-            if not _becomes_ready(process, url):
+            if failure := _failure(process, url + _READINESS):
                 log.seek(0)
                 tail = log.read().decode("utf-8", "replace")[-_TAIL:]
-                what = (
-                    "was not ready in time"
-                    if process.poll() is None
-                    else f"ended with status {process.returncode}"
-                )
-                raise ProxyFailedError(f"the proxy {what}. The end of its log:\n{tail}")
+                raise ProxyFailedError(f"the proxy {failure}. The end of its log:\n{tail}")
             yield url
         finally:
             if process is not None:
@@ -129,17 +125,20 @@ def _environment(key: str) -> dict[str, str]:
     return {**kept, "LITELLM_MASTER_KEY": key, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 
 
-def _becomes_ready(process: subprocess.Popen[bytes], url: str) -> bool:
+def _failure(process: subprocess.Popen[bytes], url: str) -> str | None:
+    """Wait until the proxy answers at this address; return what went wrong, None if nothing did."""
     until = time.monotonic() + _DEADLINE
     with httpx.Client(timeout=5, trust_env=False) as client:
-        while time.monotonic() < until and process.poll() is None:
+        while process.poll() is None:
             try:
-                if client.get(f"{url}/health/readiness").status_code == _OK:
-                    return True
+                if client.get(url).is_success:
+                    return None
             except httpx.TransportError:
                 pass  # not listening yet
+            if time.monotonic() > until:
+                return f"did not answer at {url} within {_DEADLINE:g} s"
             time.sleep(_PAUSE)
-    return False
+    return f"ended with status {process.returncode}"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

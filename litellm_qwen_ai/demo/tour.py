@@ -28,7 +28,7 @@ from litellm_qwen_ai.sandbox import Sandbox
 from litellm_qwen_ai.sandbox.serve import ended_by_sigterm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from litellm_qwen_ai.oauth.protocol import DeviceCode
 
@@ -102,15 +102,9 @@ class Tour:
         """The same as a stream, printed chunk by chunk."""
         question = "Please count to 12"
         _say(f"> {question}")
-        text, chunks = "", 0
-        click.echo("   ", nl=False)
-        for chunk in _complete(messages=[_user(question)], stream=True):
-            piece = chunk.choices[0].delta.content or ""
-            click.echo(piece, nl=False)
-            text, chunks = text + piece, chunks + bool(piece)
-        click.echo("")
-        _expect(text, "10, 11, 12")
-        _say(f"({chunks} chunks)")
+        pieces = _printed(_complete(messages=[_user(question)], stream=True))
+        _expect("".join(pieces), "10, 11, 12")
+        _say(f"({len(pieces)} chunks)")
 
     def call_tools(self) -> None:
         """Two calls in one answer, and the results in the next question."""
@@ -169,16 +163,10 @@ class Tour:
             _say(_expect(answer.choices[0].message.content, question))
             question = "Now as a stream: count to 5"
             _say(f"> {question}")
-            text = ""
-            click.echo("   ", nl=False)
-            for chunk in client.chat.completions.create(
+            chunks = client.chat.completions.create(
                 model="coder-model", messages=[_user(question)], stream=True
-            ):
-                piece = (chunk.choices[0].delta.content or "") if chunk.choices else ""
-                click.echo(piece, nl=False)
-                text += piece
-            click.echo("")
-            _expect(text, "1, 2, 3, 4, 5")
+            )
+            _expect("".join(_printed(chunks)), "1, 2, 3, 4, 5")
 
 
 def main() -> int:
@@ -258,6 +246,18 @@ def _complete(**call: Any) -> Any:
 
     litellm.suppress_debug_info = True
     return litellm.completion(model=_MODEL, **call)
+
+
+def _printed(chunks: Iterable[Any]) -> list[str]:
+    """Print a stream's text as it comes, and return its pieces."""
+    pieces = []
+    click.echo("   ", nl=False)
+    for chunk in chunks:
+        if piece := chunk.choices and chunk.choices[0].delta.content:
+            click.echo(piece, nl=False)
+            pieces.append(piece)
+    click.echo("")
+    return pieces
 
 
 def _user(content: str) -> Any:

@@ -1,4 +1,4 @@
-"""Every error of the login wing.
+"""Every error of the login.
 
     QwenAuthError
     ├── ConfigurationError          a setting cannot be used (also a ValueError)
@@ -24,7 +24,7 @@ from __future__ import annotations
 
 
 class QwenAuthError(Exception):
-    """The root of all errors of this wing."""
+    """The root of all errors of the login."""
 
 
 class ConfigurationError(QwenAuthError, ValueError):

@@ -23,7 +23,7 @@ Poster = Callable[[OAuthRequest, float], HttpAnswer]
 
 
 class TransportError(Exception):
-    """No answer came: no connection, a broken one, or none in time. Inside this wing only."""
+    """No answer came: no connection, a broken one, or none in time. For `oauth/` only."""
 
 
 def httpx_poster(

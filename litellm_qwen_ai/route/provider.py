@@ -1,7 +1,7 @@
-"""The hall's front: the handler that LiteLLM calls for `qwen_ai/`.
+"""The handler that LiteLLM calls for `qwen_ai/`.
 
 It is imported with LiteLLM, for every program that has this package, so it loads `call.py` and with it the
-rest of the house at the first call only: that keeps some 20 ms out of `import litellm`.
+rest of the package at the first call only: that keeps some 20 ms out of `import litellm`.
 (Named `provider`, because `litellm_qwen_ai.handler` is the instance that a proxy's config names.)
 """
 

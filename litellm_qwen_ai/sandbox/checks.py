@@ -1,4 +1,4 @@
-"""What Qwen refuses in a chat request, one small check after another."""
+"""Validates a chat request: what Qwen refuses with status 400, one small check after another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox's wits: from a chat request to an answer that shows what arrived.
+"""Composes an answer from a chat request, so that it shows what arrived.
 
 It is not a language model. It repeats the prompt, names the images, calls the tools it is offered with
 arguments from the prompt, and uses their results, so that a part of the request that was lost on the way

@@ -1,4 +1,4 @@
-"""Gates that hold requests until a test lets them go: races are built with these, not with sleeps."""
+"""Holds requests at a gate until a test lets them go: races are built with these, not with sleeps."""
 
 from __future__ import annotations
 

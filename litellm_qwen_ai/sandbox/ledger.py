@@ -1,4 +1,4 @@
-"""What the sandbox remembers of its requests: the record, the counts and the answers it was told to give."""
+"""The record of what came: requests, counts, and the answers that are queued for the next ones."""
 
 from __future__ import annotations
 

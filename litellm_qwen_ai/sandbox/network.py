@@ -1,4 +1,4 @@
-"""The one place with a socket, a thread and an event loop: it takes requests in and writes replies out."""
+"""The HTTP server (aiohttp), in a thread with an event loop of its own: requests in, replies out."""
 
 from __future__ import annotations
 

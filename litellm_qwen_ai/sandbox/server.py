@@ -1,4 +1,4 @@
-"""The sandbox itself: what its users hold in their hands."""
+"""`Sandbox`, the class that its users start, steer and read."""
 
 from __future__ import annotations
 

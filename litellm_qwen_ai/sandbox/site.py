@@ -1,4 +1,4 @@
-"""Which request goes where: the sandbox's addresses, still without a socket."""
+"""Routing: which of the sandbox's endpoints serves a request, by path and method. No socket here."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ CONTROL_PREFIX = "/sandbox/"
 _METHODS = {DEVICE_PATH: ("POST",), TOKEN_PATH: ("POST",), AUTHORIZE_PATH: ("GET", "HEAD", "POST")}
 _METHODS.update(dict.fromkeys(CHAT_PATHS, ("POST",)))
 _METHODS.update(dict.fromkeys(MODELS_PATHS, ("GET", "HEAD")))
-_DOORS = {DEVICE_PATH: "device", AUTHORIZE_PATH: "page", "/": "page"}
-_DOORS.update(dict.fromkeys(CHAT_PATHS, "chat"))
-_DOORS.update(dict.fromkeys(MODELS_PATHS, "models"))
+_ENDPOINTS = {DEVICE_PATH: "device", AUTHORIZE_PATH: "page", "/": "page"}
+_ENDPOINTS.update(dict.fromkeys(CHAT_PATHS, "chat"))
+_ENDPOINTS.update(dict.fromkeys(MODELS_PATHS, "models"))
 # The counts: the first for every request, the second for those that were granted.
 _ASKED = {"token": "polls", "refresh": "refresh_requests", "chat": "chat_requests"}
 _GRANTED = {"device": "device_codes", "token": "logins", "refresh": "refreshes", "chat": "chats"}
@@ -40,7 +40,7 @@ _GRANTED = {"device": "device_codes", "token": "logins", "refresh": "refreshes",
 class Site:
     """Serves recorded requests."""
 
-    def __init__(  # noqa: PLR0913  # the rooms behind the door, each built by the sandbox
+    def __init__(  # noqa: PLR0913  # its parts, each built by `Sandbox`
         self,
         *,
         url: str,
@@ -100,8 +100,8 @@ class Site:
 
 def endpoint_of(method: str, path: str, content_type: str, body: bytes) -> str:
     """Name the endpoint a request is for; see `RecordedRequest.endpoint`."""
-    if path in _DOORS:
-        return _DOORS[path]
+    if path in _ENDPOINTS:
+        return _ENDPOINTS[path]
     if path.startswith(CONTROL_PREFIX):
         return "control"
     if path == TOKEN_PATH and method == "POST":

@@ -1,7 +1,7 @@
-"""What came in and what goes out, as plain data.
+"""Requests and replies as plain data: what came in and what goes out.
 
 Everything in the sandbox that decides something takes a `RecordedRequest` and returns a `Reply`; only
-`server.py` touches a socket. So each decision can be tested without one.
+`network.py` touches a socket. So each decision can be tested without one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class RecordedRequest:
     """One request that the sandbox received.
 
     Attributes:
-        endpoint: Which door it came to: `device`, `token`, `refresh`, `chat`, `models`, `page`, `control` or
+        endpoint: Where it came to: `device`, `token`, `refresh`, `chat`, `models`, `page`, `control` or
             `other`.
         method: The HTTP method, upper case.
         path: The path without the query.

@@ -1,4 +1,4 @@
-"""Reading a prompt as the sandbox needs it: tokens to count, names and numbers to fill arguments with."""
+"""Reads a prompt: its tokens are counted, its names and numbers fill the arguments of tool calls."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def test_in_a_checkout_the_configuration_is_the_example() -> None:
 @pytest.mark.proxy
 def test_the_whole_tour_works_shows_no_secret_and_leaves_nothing_behind(tmp_path: Path) -> None:
     environment = {**os.environ, "TMPDIR": str(tmp_path), "QWEN_API_KEY": "sk-the-users-own", "COLUMNS": "80"}
-    done = subprocess.run(DEMO, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    done = subprocess.run(DEMO, capture_output=True, text=True, env=environment, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     for number, title in enumerate(STEPS, 1):
         assert f"{number}. {title}" in done.stdout
@@ -137,7 +137,7 @@ def test_a_proxy_that_is_not_ready_in_time_is_ended(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(demo_proxy, "_executable", lambda: str(script))
     monkeypatch.setattr(demo_proxy, "_DEADLINE", 0)
     with (
-        pytest.raises(ProxyFailedError, match="the proxy was not ready in time"),
+        pytest.raises(ProxyFailedError, match=r"did not answer at http://\S+/health/readiness within 0 s"),
         running_proxy(proxy_config(), key="sk-x", say=print),
     ):
         pytest.fail("it ran")

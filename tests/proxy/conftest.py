@@ -22,7 +22,7 @@ from litellm_qwen_ai.sandbox import Sandbox
 from litellm_qwen_ai.sandbox.wire import RecordedRequest
 
 CONFIG = Path(__file__).parents[2] / "examples" / "config.yaml"
-START_DEADLINE = 90.0  # seconds
+START_DEADLINE = 180.0  # seconds; it takes 10, and 40 on a busy machine
 MASTER_KEY = "sk-made-up-for-the-tests-of-the-proxy"
 
 
@@ -84,7 +84,8 @@ def running_proxy(
         reader.start()
         try:
             if not ready.wait(START_DEADLINE) or process.poll() is not None:
-                raise RuntimeError(f"the proxy did not start:\n{running.log[-4000:]}")
+                what = f"did not say that it runs within {START_DEADLINE:g} s (status {process.poll()})"
+                raise RuntimeError(f"the proxy {what}:\n{running.log[-4000:]}")
             yield running
         finally:
             process.terminate()
@@ -116,6 +117,8 @@ def _environment(sandbox: Sandbox, token_dir: Path) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     ours = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": MASTER_KEY}
     ours["LITELLM_WORKER_STARTUP_HOOKS"] = "litellm_qwen_ai.proxy:startup"
+    # On a busy machine a starting worker says nothing for more than uvicorn's 5 s, and would be killed.
+    ours["TIMEOUT_WORKER_HEALTHCHECK"] = "120"
     return {**inherited, **sandbox.environment(token_dir), **ours}
 
 
