@@ -1,7 +1,7 @@
-"""The catalogue: one table of data, and its registration with LiteLLM.
+"""The catalogue: one table of data. route/host.py tells it to LiteLLM.
 
 Limits are those of qwen-code's model table and Alibaba Cloud Model Studio's pages. Any other model
-name passes through to the server. Importing this module does not import LiteLLM.
+name passes through to the server.
 """
 
 from __future__ import annotations
@@ -87,20 +87,3 @@ CATALOGUE: tuple[Model, ...] = (
         description="code and agents, faster",
     ),
 )
-
-
-def register_with_litellm(litellm: Any) -> None:
-    """Tell LiteLLM the catalogue; entries that are there already (a user's own) win, key by key.
-
-    Args:
-        litellm: The imported `litellm` module.
-    """
-    entries = {
-        model.route: {**model.model_info(), **(litellm.model_cost.get(model.route) or {})}
-        for model in CATALOGUE
-    }
-    litellm.register_model(entries)
-    by_provider = getattr(litellm, "models_by_provider", None)
-    if by_provider is not None:
-        # LiteLLM's own lists become sets or lists depending on its version: a set serves both.
-        by_provider[PROVIDER] = {*by_provider.get(PROVIDER, ()), *entries}

@@ -8,7 +8,8 @@ import litellm
 import pytest
 
 import litellm_qwen_ai
-from litellm_qwen_ai.models import CATALOGUE, Model, register_with_litellm
+from litellm_qwen_ai.models import CATALOGUE, Model
+from litellm_qwen_ai.route.host import register_catalogue
 
 
 @pytest.mark.parametrize("model", CATALOGUE, ids=lambda model: model.name)
@@ -50,7 +51,7 @@ def test_a_users_own_entry_wins_before_and_after(monkeypatch: pytest.MonkeyPatch
 
 def test_registering_the_catalogue_is_silent(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        register_with_litellm(litellm)
+        register_catalogue(litellm)
     assert caplog.records == []
 
 

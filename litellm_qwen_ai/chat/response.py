@@ -6,20 +6,19 @@ import json
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from litellm.litellm_core_utils.llm_response_utils.convert_dict_to_response import (
+    convert_to_model_response_object,
+)
+
 from litellm_qwen_ai.chat.errors import error_from_refusal, malformed_answer
 from litellm_qwen_ai.chat.refusal import is_error_object, refusal_from_object, refusal_from_text
 from litellm_qwen_ai.chat.text import html_summary, looks_like_html, without_surrogates
 from litellm_qwen_ai.chat.usage import usage_fields
-from litellm_qwen_ai.route.litellm_names import need
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from litellm.types.utils import ModelResponse
-
-_to_model_response = need(
-    "litellm.litellm_core_utils.llm_response_utils.convert_dict_to_response.convert_to_model_response_object"
-)
 
 
 def parse_response(  # noqa: PLR0913  # all keyword, all needed
@@ -67,7 +66,7 @@ def parse_response(  # noqa: PLR0913  # all keyword, all needed
             # Without counts LiteLLM's own stay at 0 rather than at what a wrong type would make of them.
             "usage": usage_fields(value.get("usage")) or {},
         }
-        made = _to_model_response(
+        made = convert_to_model_response_object(
             response_object=answer, model_response_object=model_response, _response_headers=dict(headers)
         )
     except (NameError, ImportError):

@@ -43,7 +43,7 @@ IDLE_READS = 8
 class _Shell:
     """What both shells share: the decoder, the chunks it has ready and how the stream ended."""
 
-    qwen_ai_stream = True  # how host.py knows a stream of ours among LiteLLM's others
+    qwen_ai_stream = True  # how route/patches.py knows a stream of ours among LiteLLM's others
 
     def __init__(
         self, *, model: str, with_login: bool, timeout: float | None, secrets: Iterable[str], merge: bool

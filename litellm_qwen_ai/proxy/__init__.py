@@ -11,7 +11,7 @@ import logging
 import sys
 
 from litellm_qwen_ai.route import bearer as auth
-from litellm_qwen_ai.route.litellm_names import PROXY_NAMES, PROXY_SERVER, installed_version
+from litellm_qwen_ai.route.private_names import PROXY_NAMES, PROXY_SERVER, installed_version
 
 PAGE = "/qwen_ai"
 _MARK = "litellm_qwen_ai_page"

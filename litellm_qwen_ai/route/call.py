@@ -18,18 +18,16 @@ from litellm_qwen_ai.chat.request import ChatRequest, build_request
 from litellm_qwen_ai.chat.response import parse_response
 from litellm_qwen_ai.chat.stream import AsyncChatStream, ChatStream
 from litellm_qwen_ai.names import PROVIDER
-from litellm_qwen_ai.route import host, post
+from litellm_qwen_ai.route import host, patches, post, telemetry
 from litellm_qwen_ai.route.bearer import Bearer, BearerSource
 from litellm_qwen_ai.route.flow import arun, call_flow, count_late, run
-from litellm_qwen_ai.route.litellm_names import look_up
+from litellm_qwen_ai.route.private_names import look_up
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     import httpx
     from litellm import ModelResponse
-
-    from litellm_qwen_ai.route.provider import QwenAI
 
 _logger = logging.getLogger("litellm_qwen_ai")
 
@@ -77,7 +75,14 @@ class Call:
     asleep: Callable[[float], Awaitable[None]]
 
     @classmethod
-    def of(cls, handler: QwenAI, call: dict[str, Any], *, stream: bool = False) -> Call:
+    def of(
+        cls,
+        call: dict[str, Any],
+        *,
+        stream: bool,
+        sleep: Callable[[float], None],
+        asleep: Callable[[float], Awaitable[None]],
+    ) -> Call:
         """Read the keywords that LiteLLM calls a `CustomLLM` with."""
         params: dict[str, Any] = call.get("optional_params") or {}
         litellm_params: dict[str, Any] = call.get("litellm_params") or {}
@@ -101,8 +106,8 @@ class Call:
             stream=stream,
             in_router=in_router,
             max_retries=DEFAULT_MAX_RETRIES if max_retries is None else int(max_retries),
-            sleep=handler.sleep,
-            asleep=handler.asleep,
+            sleep=sleep,
+            asleep=asleep,
         )
 
     def answer(self, model_response: ModelResponse) -> ModelResponse:
@@ -139,7 +144,7 @@ class Call:
             try:
                 response, bearer = await self._arun()
             except Exception as error:
-                if self.in_router and not host.streams_are_eager():
+                if self.in_router and not patches.streams_are_eager():
                     _raise_for_fallback(error, self.model)
                 raise
             secrets.append(bearer.token)
@@ -181,8 +186,8 @@ class Call:
             count_late(bearer.meter, error)
             raise
         if bearer.meter is not None:
-            host.show_headers(made, bearer.meter.headers())
-        host.spare_log(self.logging_obj)
+            telemetry.show_headers(made, bearer.meter.headers())
+        patches.spare_log(self.logging_obj)
         return made
 
     def _of_stream(self) -> dict[str, Any]:

@@ -31,8 +31,8 @@ def look() -> dict[str, Any]:
 
         import litellm_qwen_ai  # noqa: PLC0415  # this process exists to find out whether it can be imported
         from litellm_qwen_ai.names import PROVIDER  # noqa: PLC0415  # this process exists to find out whether it can be imported
-        from litellm_qwen_ai.route.host import active_adaptations  # noqa: PLC0415  # this process exists to find out whether it can be imported
-        from litellm_qwen_ai.route.litellm_names import installed_version  # noqa: PLC0415  # this process exists to find out whether it can be imported
+        from litellm_qwen_ai.route.patches import active_adaptations  # noqa: PLC0415  # this process exists to find out whether it can be imported
+        from litellm_qwen_ai.route.private_names import installed_version  # noqa: PLC0415  # this process exists to find out whether it can be imported
         from litellm_qwen_ai.settings import is_on  # noqa: PLC0415  # this process exists to find out whether it can be imported
     except Exception as error:  # noqa: BLE001  # whatever a broken installation brings
         return {"litellm": None, "fault": _told(error)}

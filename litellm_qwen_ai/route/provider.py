@@ -25,12 +25,6 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.route.call import Call
 
 
-def _call_class() -> type[Call]:
-    from litellm_qwen_ai.route.call import Call  # noqa: PLC0415  # see the module's docstring
-
-    return Call
-
-
 class QwenAI(CustomLLM):
     """Serves `qwen_ai/`: the handler that LiteLLM calls, with keyword arguments (litellm's CustomLLM).
 
@@ -51,26 +45,31 @@ class QwenAI(CustomLLM):
         self.sleep = sleep
         self.asleep = asleep
 
+    def _read(self, call: dict[str, Any], *, stream: bool = False) -> Call:
+        from litellm_qwen_ai.route.call import Call  # noqa: PLC0415  # see the module's docstring
+
+        return Call.of(call, stream=stream, sleep=self.sleep, asleep=self.asleep)
+
     def completion(self, **call: Any) -> ModelResponse:  # type: ignore[override]  # LiteLLM passes keywords only
         """Answer one chat call."""
-        return _call_class().of(self, call).answer(call["model_response"])
+        return self._read(call).answer(call["model_response"])
 
     async def acompletion(self, **call: Any) -> ModelResponse:  # type: ignore[override]  # as above
         """Answer one chat call on the running event loop."""
-        return await _call_class().of(self, call).aanswer(call["model_response"])
+        return await self._read(call).aanswer(call["model_response"])
 
     def streaming(self, **call: Any) -> ChatStream:  # type: ignore[override]  # as above
         """Connect at once, so that errors come out of `litellm.completion()`; return the chunks."""
-        stream = _call_class().of(self, call, stream=True).open_stream()
+        stream = self._read(call, stream=True).open_stream()
         stream.connect()
         return stream
 
     def astreaming(self, **call: Any) -> AsyncChatStream:  # type: ignore[override]  # as above
-        """Return the chunks; connects on `connect()` (host.py) or at the first chunk.
+        """Return the chunks; connects on `connect()` (patches.py) or at the first chunk.
 
         LiteLLM calls this in a worker thread that has no event loop: nothing may be awaited here.
         """
-        return _call_class().of(self, call, stream=True).open_astream()
+        return self._read(call, stream=True).open_astream()
 
     def embedding(self, **call: Any) -> NoReturn:  # type: ignore[override]  # as above
         """Not offered."""

@@ -14,7 +14,7 @@ import pytest
 from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
 import litellm_qwen_ai
-from litellm_qwen_ai.route import host
+from litellm_qwen_ai.route import patches
 from litellm_qwen_ai.sandbox import Sandbox
 
 Ask = Callable[..., Any]
@@ -54,9 +54,9 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def without_adaptations() -> Iterator[None]:
-    host.remove_adaptations()
+    patches.remove_adaptations()
     yield
-    host.apply_adaptations()
+    patches.apply_adaptations()
 
 
 def _sync(**call: Any) -> litellm.ModelResponse:

@@ -14,7 +14,7 @@ from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils import litellm_logging
 from litellm.litellm_core_utils.litellm_logging import Logging
 
-from litellm_qwen_ai.route import host
+from litellm_qwen_ai.route import patches
 from litellm_qwen_ai.sandbox import Sandbox
 
 pytestmark = pytest.mark.usefixtures("login")
@@ -122,7 +122,7 @@ LISTENERS: dict[str, Listen] = {
     "a budget": lambda patch, _: patch.setattr(litellm, "max_budget", 5.0),
     "a debug log": lambda _, caplog: caplog.set_level(logging.DEBUG, "LiteLLM"),
     "a print": lambda patch, _: patch.setenv("LITELLM_PRINT_STANDARD_LOGGING_PAYLOAD", "1"),
-    "the user, who wants no adaptation": lambda patch, _: patch.setattr(host, "_spares_logs", False),
+    "the user, who wants no adaptation": lambda patch, _: patch.setattr(patches, "_spares_logs", False),
 }
 
 
@@ -152,7 +152,7 @@ async def test_an_async_callback_is_told(watch: Watch, monkeypatch: pytest.Monke
 def test_a_callback_of_the_one_call_is_told(
     watch: Watch, spares: bool, stream: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(host, "_spares_logs", spares)
+    monkeypatch.setattr(patches, "_spares_logs", spares)
     listener = Listener()
     list(litellm.completion(**CALL, stream=stream, success_callback=[listener]))
     assert "ping" in listener.told.get(timeout=30)
@@ -164,7 +164,7 @@ def test_a_callback_of_the_one_call_is_told(
 def test_a_callback_that_comes_while_a_stream_runs_is_told_of_the_whole_answer(
     watch: Watch, spares: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(host, "_spares_logs", spares)
+    monkeypatch.setattr(patches, "_spares_logs", spares)
     listener = Listener()
     stream = litellm.completion(**CALL, stream=True)
     first = next(stream)
@@ -189,4 +189,4 @@ def test_a_stream_is_cached_although_nobody_listens(
 
 @pytest.mark.usefixtures("watch")
 def test_a_litellm_that_keeps_its_callbacks_elsewhere_is_left_alone() -> None:
-    assert host._nobody_listens(object()) is False
+    assert patches._nobody_listens(object()) is False

@@ -13,7 +13,7 @@ fastapi = pytest.importorskip("fastapi", reason="the page needs LiteLLM's proxy"
 
 from litellm_qwen_ai import proxy  # noqa: E402  # only where there is a FastAPI
 from litellm_qwen_ai.route import bearer as auth  # noqa: E402  # the same
-from litellm_qwen_ai.route.litellm_names import PROXY_SERVER  # noqa: E402  # the same
+from litellm_qwen_ai.route.private_names import PROXY_SERVER  # noqa: E402  # the same
 
 
 @pytest.fixture

@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 
 import litellm_qwen_ai
-from litellm_qwen_ai.route.call import Call
 
 CALL: dict[str, Any] = {"model": "coder-model", "messages": [], "api_key": "sk-key"}
 
 
 def _merges(**params: Any) -> bool:
-    call = Call.of(litellm_qwen_ai.handler, {**CALL, "optional_params": params}, stream=True)
+    call = litellm_qwen_ai.handler._read({**CALL, "optional_params": params}, stream=True)
     merge: bool = call._of_stream()["merge"]
     return merge
 
@@ -41,7 +40,7 @@ def test_a_variable_keeps_deltas_apart(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("kind", ["open_stream", "open_astream"])
 def test_a_stream_is_in_no_cycle_so_that_it_closes_as_soon_as_it_is_dropped(kind: str) -> None:
-    call = Call.of(litellm_qwen_ai.handler, CALL, stream=True)
+    call = litellm_qwen_ai.handler._read(CALL, stream=True)
     gc.disable()
     try:
         stream = getattr(call, kind)()

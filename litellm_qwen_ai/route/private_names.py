@@ -1,7 +1,7 @@
-"""Every name of LiteLLM's that its documentation does not promise: all of them are looked up here.
+"""Every private name that the package leans on: what LiteLLM's documentation does not promise, and more.
 
-`NAMES` says what is lost when a later LiteLLM no longer has one. tests/litellm/test_names.py looks for each
-in the LiteLLM that is installed, and for names that are used without being listed.
+`NAMES` says what is lost when a later version no longer has one. Whoever uses a name of LiteLLM's looks it up
+here. tests/litellm/test_names.py looks for each in what is installed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ _NO_ROUTE = "the route does not work"
 _NO_EAGER_STREAMS = "a refused async stream raises at its first chunk (docs/litellm.md)"
 _NO_PARAMETERS = "reasoning_effort, thinking and user are not accepted (docs/litellm.md)"
 _LOGS = "a record of each call is made for nobody: slower, no less correct"
+_SLOWER_POST = "each request is sent by httpx itself: slower, no less correct"
+_SLOWER_CHUNKS = "each text chunk of a stream is built anew: slower, no less correct"
 _HTTP = "litellm.llms.custom_httpx.http_handler."
 _CONVERT = "litellm.litellm_core_utils.llm_response_utils.convert_dict_to_response."
 
@@ -40,6 +42,20 @@ NAMES: Final[dict[str, str]] = {
     "litellm.max_budget": _LOGS,
     "litellm.CustomStreamWrapper.run_success_logging_and_cache_storage": _LOGS,
     "litellm.litellm_core_utils.litellm_logging.Logging.has_run_logging": _LOGS,
+    "litellm.CustomStreamWrapper.chunk_creator": "LiteLLM makes a chunk beside each of ours: slower",
+    "httpx.Client._transport_for_url": _SLOWER_POST,
+    "httpx.AsyncClient._transport_for_url": _SLOWER_POST,
+    "pydantic.BaseModel.__copy__": _SLOWER_CHUNKS,
+    "pydantic.BaseModel.model_extra": _SLOWER_CHUNKS,
+}
+
+#: Attributes that objects have and classes have not, and what is lost if a later version has none of it.
+OF_OBJECTS: Final[dict[str, str]] = {
+    "httpx.Response._content": _NO_ROUTE,  # where a body that was read within bounds is put (chat/body.py)
+    "litellm.ModelResponse._hidden_params": "no headers and no price are shown with an answer",
+    "litellm.CustomStreamWrapper._response_headers": "a stream's headers are not shown",
+    "litellm.CustomStreamWrapper._hidden_params": "a stream's headers are not shown",
+    "enum.Enum._member_map_, _member_names_, _value2member_map_, _name_, _value_": _NO_PARAMETERS,
 }
 
 #: A method of LiteLLM's logging objects that 1.91 does not have: whoever calls it first logs an async answer.
@@ -54,7 +70,7 @@ _GONE = object()
 
 
 def has(name: str) -> bool:
-    """Whether the installed LiteLLM has this name of `NAMES`."""
+    """Whether what is installed has this name of `NAMES`."""
     return _find(name) is not _GONE
 
 

@@ -1,4 +1,4 @@
-"""The two adaptations of LiteLLM, with and without them."""
+"""The adaptations of LiteLLM, with and without them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import logging
 import os
 import subprocess
 import sys
-import weakref
 from typing import Any
 
 import litellm
@@ -16,7 +15,7 @@ from litellm import Router
 from litellm.litellm_core_utils.litellm_logging import Logging
 from litellm.types.utils import LlmProviders, LlmProvidersSet
 
-from litellm_qwen_ai.route import host
+from litellm_qwen_ai.route import host, patches
 from litellm_qwen_ai.sandbox import Sandbox
 
 MESSAGES = [{"role": "user", "content": "ping"}]
@@ -123,17 +122,17 @@ def test_without_the_adaptation_thinking_is_refused_or_dropped_but_has_another_w
 
 def test_removing_leaves_litellm_as_it_was() -> None:
     adapted = litellm.main._complete_custom_providers
-    assert all(host.active_adaptations().values())
-    host.remove_adaptations()
-    host.remove_adaptations()
+    assert all(patches.active_adaptations().values())
+    patches.remove_adaptations()
+    patches.remove_adaptations()
     try:
-        assert not any(host.active_adaptations().values())
+        assert not any(patches.active_adaptations().values())
         assert litellm.main._complete_custom_providers is adapted.__wrapped__
         assert "qwen_ai" not in LlmProvidersSet
         assert "qwen_ai" not in [provider.value for provider in LlmProviders]
     finally:
-        host.apply_adaptations()
-        host.apply_adaptations()
+        patches.apply_adaptations()
+        patches.apply_adaptations()
     assert [provider.value for provider in LlmProviders].count("qwen_ai") == 1
 
 
@@ -165,34 +164,34 @@ def test_other_providers_parameters_are_left_as_they_were() -> None:
         return litellm.get_supported_openai_params("qwen-plus", custom_llm_provider="dashscope")
 
     adapted = listed()
-    host.remove_adaptations()
+    patches.remove_adaptations()
     try:
         assert listed() == adapted
     finally:
-        host.apply_adaptations()
+        patches.apply_adaptations()
 
 
 def test_an_adaptation_that_does_not_apply_says_so_at_debug_level(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    host.remove_adaptations()
+    patches.remove_adaptations()
     try:
         monkeypatch.setattr(litellm.main, "_complete_custom_providers", lambda ctx, more: None)
-        monkeypatch.delattr(host.ProviderConfigManager, "_PROVIDER_CONFIG_MAP")
+        monkeypatch.delattr(patches.ProviderConfigManager, "_PROVIDER_CONFIG_MAP")
         monkeypatch.delattr(Logging, "has_run_logging")
         with caplog.at_level(logging.DEBUG, "litellm_qwen_ai"):
-            host.apply_adaptations()
-        assert not any(host.active_adaptations().values())
+            patches.apply_adaptations()
+        assert not any(patches.active_adaptations().values())
         assert [record.levelno for record in caplog.records] == [logging.DEBUG] * 3
     finally:
         monkeypatch.undo()
-        host.apply_adaptations()
+        patches.apply_adaptations()
 
 
 def test_one_variable_switches_all_off() -> None:
     code = (
-        "import litellm_qwen_ai, litellm; from litellm_qwen_ai.route import host;"
-        "print(any(host.active_adaptations().values()))"
+        "import litellm_qwen_ai, litellm; from litellm_qwen_ai.route import patches;"
+        "print(any(patches.active_adaptations().values()))"
     )
     environment = {**os.environ, "QWEN_HOST_ADAPTATIONS": "0"}
     done = subprocess.run(
@@ -204,101 +203,19 @@ def test_one_variable_switches_all_off() -> None:
 def test_a_built_in_provider_of_our_name_would_win_and_be_noticed(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    host.remove_adaptations()
+    patches.remove_adaptations()
     try:
-        monkeypatch.setattr(host, "LlmProvidersSet", {"qwen_ai"})
+        monkeypatch.setattr(patches, "LlmProvidersSet", {"qwen_ai"})
         monkeypatch.setattr(litellm, "custom_provider_map", [])
         host.install(litellm, object())
         assert litellm.custom_provider_map == []
         assert "wins over litellm-qwen-ai" in caplog.text
     finally:
         monkeypatch.undo()
-        host.apply_adaptations()
+        patches.apply_adaptations()
 
 
 def test_qwen_ai_is_no_built_in_name_of_this_litellm() -> None:
     code = "import litellm; print('qwen_ai' in litellm.provider_list)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
-
-
-class _Wrapper:
-    """The parts of LiteLLM's stream wrapper that the short way looks at."""
-
-    def __init__(self) -> None:
-        self.received_finish_reason: str | None = None
-        self.response_id: str | None = None
-        self.plain: list[Any] = []
-        host._shorten(self)
-
-    def chunk_creator(self, chunk: Any) -> Any:
-        _PLAIN_WAYS.append(chunk)
-        self.response_id = chunk.id
-        return chunk
-
-
-_PLAIN_WAYS: list[Any] = []
-
-
-def _chunk(text: str | None, finish: str | None = None) -> Any:
-    delta = litellm.types.utils.Delta(content=text)
-    choice = litellm.types.utils.StreamingChoices(index=0, delta=delta, finish_reason=finish)
-    return litellm.types.utils.ModelResponseStream(id="id", created=1, model="m", choices=[choice])
-
-
-@pytest.mark.parametrize("kind", ["as it is", "changes the chunk", "changes the wrapper", "makes another"])
-def test_text_chunks_take_the_short_way_where_the_plain_one_leads_nowhere(
-    kind: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain = _Wrapper.chunk_creator
-
-    def creator(self: Any, chunk: Any) -> Any:
-        plain(self, chunk)
-        if kind == "changes the chunk":
-            chunk.choices[0].delta.content += "!"
-        if kind == "changes the wrapper":
-            self.response_id += "!"
-            self.received = len(_PLAIN_WAYS)
-        return _chunk("another") if kind == "makes another" else chunk
-
-    monkeypatch.setattr(_Wrapper, "chunk_creator", creator)
-    _PLAIN_WAYS.clear()
-    wrapper = _Wrapper()
-    chunks = [_chunk(text) for text in "abcd"]
-    made = [wrapper.chunk_creator(chunk) for chunk in chunks]
-    assert len(_PLAIN_WAYS) == (2 if kind == "as it is" else 4)
-    if kind == "as it is":
-        assert made == chunks
-        end = _chunk(None, "stop")
-        wrapper.chunk_creator(end)
-        assert _PLAIN_WAYS[-1] is end
-        wrapper.received_finish_reason = "stop"
-        wrapper.chunk_creator(chunks[0])
-        assert _PLAIN_WAYS[-1] is chunks[0]
-
-
-def test_a_wrapper_that_is_shortened_dies_with_its_last_reader() -> None:
-    wrapper = _Wrapper()
-    gone = weakref.ref(wrapper)
-    del wrapper
-    assert gone() is None
-
-
-@pytest.mark.usefixtures("login")
-def test_the_short_way_is_taken_in_a_real_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("QWEN_COALESCE", "0")
-    plain = litellm.CustomStreamWrapper.chunk_creator
-    ways: list[Any] = []
-
-    def creator(self: Any, chunk: Any) -> Any:
-        ways.append(chunk)
-        return plain(self, chunk)
-
-    monkeypatch.setattr(litellm.CustomStreamWrapper, "chunk_creator", creator)
-    messages = [{"role": "user", "content": "one two three four five six seven eight nine ten"}]
-    pieces = [
-        chunk.choices[0].delta.content
-        for chunk in litellm.completion("qwen_ai/coder-model", messages=messages, stream=True)
-    ]
-    assert "nine ten" in "".join(filter(None, pieces))
-    assert len(ways) < len(pieces)

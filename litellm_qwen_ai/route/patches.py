@@ -1,0 +1,242 @@
+"""The only module that changes anything in LiteLLM: three adaptations of it, to `qwen_ai/` alone.
+
+Each looks first whether LiteLLM has what it needs (`private_names.py` lists the names), and says in one debug
+line when it has not. `QWEN_HOST_ADAPTATIONS=0` in the environment turns them off. What a user then sees is in
+docs/litellm.md.
+
+1. *Eager async streams.* LiteLLM wraps a custom provider's async stream without connecting it, so that a
+   refusal comes out of the first chunk instead of `acompletion()`. The adaptation connects our streams
+   before `acompletion()` returns, as LiteLLM does for its own providers. It hooks into the place where
+   LiteLLM has such a stream in hand, which `short_chunks.py` uses too.
+2. *Parameters.* LiteLLM gives every custom provider one fixed list of parameters. The adaptation adds a
+   provider config of our own, so that `reasoning_effort`, `thinking` and `user` are accepted.
+3. *Logs for nobody.* LiteLLM makes a record of each call, and gives each chunk of a synchronous stream to a
+   thread, whether anybody receives them or not. The adaptation leaves both out where nobody does.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import os
+from typing import TYPE_CHECKING, Any
+
+import litellm
+import litellm.main
+
+from litellm_qwen_ai.names import PROVIDER
+from litellm_qwen_ai.route.private_names import CLAIM_LOG, has, installed_version, look_up
+from litellm_qwen_ai.route.short_chunks import shorten
+from litellm_qwen_ai.route.telemetry import show_stream_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from litellm import CustomStreamWrapper
+
+    from litellm_qwen_ai.chat.stream import AsyncChatStream
+
+_logger = logging.getLogger("litellm_qwen_ai")
+
+LlmProviders = look_up("litellm.types.utils.LlmProviders")
+LlmProvidersSet = look_up("litellm.types.utils.LlmProvidersSet")
+ProviderConfigManager = look_up("litellm.utils.ProviderConfigManager")
+
+
+def apply_adaptations() -> None:
+    """Apply the adaptations, each only if this LiteLLM has what it needs; idempotent."""
+    for name, adapt in _ADAPTERS.items():
+        if not adapt():
+            _logger.debug("LiteLLM adaptation %r does not apply to LiteLLM %s", name, installed_version())
+
+
+def remove_adaptations() -> None:
+    """Put LiteLLM back as it was before `apply_adaptations`; idempotent."""
+    global _spares_logs  # noqa: PLW0603  # on or off in the whole process
+    _spares_logs = False
+    original = getattr(getattr(litellm.main, _DISPATCH, None), "_qwen_ai_original", None)
+    if original is not None:
+        setattr(litellm.main, _DISPATCH, original)
+    if _our_member() is not None:
+        LlmProviders._member_map_.pop(_MEMBER)
+        LlmProviders._member_names_.remove(_MEMBER)
+        LlmProviders._value2member_map_.pop(PROVIDER)
+        LlmProvidersSet.discard(PROVIDER)
+        for provider in [key for key in _provider_configs() if key == PROVIDER]:
+            del _provider_configs()[provider]
+
+
+def active_adaptations() -> dict[str, bool]:
+    """Which adaptations are in force now, by name."""
+    return {
+        "eager async streams": streams_are_eager(),
+        "parameters": _our_member() is not None,
+        "logs for nobody": _spares_logs,
+    }
+
+
+def streams_are_eager() -> bool:
+    """Whether an async stream connects before `acompletion()` returns."""
+    return hasattr(getattr(litellm.main, _DISPATCH, None), "_qwen_ai_original")
+
+
+# Adaptation 1: eager async streams
+
+_DISPATCH = "_complete_custom_providers"
+
+
+def _adapt_streams() -> bool:
+    original = look_up("litellm.main._complete_custom_providers")
+    if hasattr(original, "_qwen_ai_original"):
+        return True
+    if not callable(original) or list(inspect.signature(original).parameters) != ["ctx"]:
+        return False
+    setattr(litellm.main, _DISPATCH, _eager(original))
+    return True
+
+
+def _eager(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    @functools.wraps(original)
+    def dispatch(ctx: Any) -> Any:
+        result = original(ctx)
+        stream: Any = getattr(result, "completion_stream", None)
+        # A mark, since the class itself is loaded at the first call only.
+        if not getattr(stream, "qwen_ai_stream", False):
+            return result
+        shorten(result)
+        if getattr(ctx, "acompletion", False):
+            return _connected(result, stream)  # acompletion() awaits any coroutine that the dispatch hands it
+        if _nobody_listens(getattr(result, "logging_obj", None)):
+            setattr(result, _LOG_CHUNK, _log_nothing)
+        return result
+
+    dispatch._qwen_ai_original = original  # type: ignore[attr-defined]  # noqa: SLF001  # how we know our own wrapper
+    return dispatch
+
+
+async def _connected(wrapper: CustomStreamWrapper, stream: AsyncChatStream) -> CustomStreamWrapper:
+    await stream.connect()
+    show_stream_headers(wrapper, stream)
+    return wrapper
+
+
+# Adaptation 2: parameters
+
+_MEMBER = "QWEN_AI"
+_PARAMETERS_NEED = (
+    "litellm.OpenAIGPTConfig",
+    "litellm.types.utils.LlmProviders",
+    "litellm.types.utils.LlmProvidersSet",
+    "litellm.utils.ProviderConfigManager._PROVIDER_CONFIG_MAP",
+    "litellm.utils.ProviderConfigManager._build_provider_config_map",
+)
+
+#: Accepted beside what OpenAIGPTConfig lists; chat/request.py says what becomes of each.
+_MORE_PARAMETERS = ("reasoning_effort", "thinking", "user", "response_format")
+
+
+class QwenChatConfig(look_up("litellm.OpenAIGPTConfig") or object):  # type: ignore[misc]  # Any to mypy
+    """Tells LiteLLM which parameters `qwen_ai/` takes; chat/request.py translates them."""
+
+    def get_supported_openai_params(self, model: str) -> list[str]:
+        """The names of OpenAI's parameters that a caller may pass."""
+        return list(dict.fromkeys([*super().get_supported_openai_params(model), *_MORE_PARAMETERS]))
+
+
+def is_built_in() -> bool:
+    """Whether this LiteLLM has a provider of our name itself."""
+    return PROVIDER in (LlmProvidersSet or ()) and _our_member() is None
+
+
+def _our_member() -> Any:
+    member = getattr(LlmProviders, "_member_map_", {}).get(_MEMBER)
+    return member if getattr(member, "_qwen_ai_plugin", False) else None
+
+
+def _provider_configs() -> dict[Any, Any]:
+    configs: dict[Any, Any] | None = ProviderConfigManager._PROVIDER_CONFIG_MAP  # noqa: SLF001  # LiteLLM has no public way to add one
+    if configs is None:
+        configs = dict(ProviderConfigManager._build_provider_config_map())  # noqa: SLF001  # as above
+        ProviderConfigManager._PROVIDER_CONFIG_MAP = configs  # noqa: SLF001  # as above
+    return configs
+
+
+def _adapt_parameters() -> bool:
+    if _our_member() is not None:
+        return True
+    if not all(map(has, _PARAMETERS_NEED)) or not isinstance(LlmProvidersSet, set):
+        return False
+    configs = _provider_configs()
+    # An Enum with members cannot be subclassed: this builds a member as EnumType itself does.
+    member = str.__new__(LlmProviders, PROVIDER)
+    member._name_ = _MEMBER
+    member._value_ = PROVIDER
+    member._qwen_ai_plugin = True  # noqa: SLF001  # how we know our own member
+    LlmProviders._member_map_[_MEMBER] = member
+    LlmProviders._member_names_.append(_MEMBER)
+    LlmProviders._value2member_map_[PROVIDER] = member
+    LlmProvidersSet.add(PROVIDER)
+    config = QwenChatConfig()
+    configs[member] = (lambda: config, False)
+    return True
+
+
+# Adaptation 3: logs for nobody
+
+_LOG_CHUNK = "run_success_logging_and_cache_storage"
+_LISTENERS_OF_THE_CALL = ("dynamic_success_callbacks", "dynamic_async_success_callbacks")
+_LOGGING_NEEDS = (
+    "litellm.success_callback",
+    "litellm._async_success_callback",
+    "litellm.max_budget",
+    "litellm.CustomStreamWrapper.run_success_logging_and_cache_storage",
+    "litellm.litellm_core_utils.litellm_logging.Logging.has_run_logging",
+)
+_litellm_logger = logging.getLogger("LiteLLM")
+_spares_logs = False
+
+
+def _adapt_logging() -> bool:
+    global _spares_logs  # noqa: PLW0603  # on or off in the whole process
+    _spares_logs = all(map(has, _LOGGING_NEEDS))
+    return _spares_logs
+
+
+def spare_log(logging_obj: Any) -> None:
+    """Tell LiteLLM that a whole answer has been logged, if nobody would receive what it makes of it.
+
+    Args:
+        logging_obj: LiteLLM's, of a call that has been answered.
+    """
+    if not _nobody_listens(logging_obj):
+        return
+    for event in ("sync_success", "async_success"):
+        logging_obj.has_run_logging(event_type=event)
+    claim = getattr(logging_obj, CLAIM_LOG, None)
+    if callable(claim):
+        claim()
+
+
+def _nobody_listens(logging_obj: Any) -> bool:
+    """Whether what LiteLLM does after a success leads nowhere: no callback, no sum for a budget, no print."""
+    return _spares_logs and not (
+        litellm.success_callback
+        or litellm._async_success_callback  # noqa: SLF001  # LiteLLM moves `litellm.callbacks` to these two
+        or any(getattr(logging_obj, name, True) for name in _LISTENERS_OF_THE_CALL)
+        or litellm.max_budget
+        or _litellm_logger.isEnabledFor(logging.DEBUG)
+        or os.environ.get("LITELLM_PRINT_STANDARD_LOGGING_PAYLOAD")
+    )
+
+
+def _log_nothing(*_: Any) -> None:
+    """Stands for what takes a chunk and a flag."""
+
+
+#: By the names of `active_adaptations`.
+_ADAPTERS = {
+    "eager async streams": _adapt_streams,
+    "parameters": _adapt_parameters,
+    "logs for nobody": _adapt_logging,
+}
