@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-NOW = 1_800_000_000.0
+NOW = 1_700_000_000.0
 HOURS_6 = 21_600.0
 
 

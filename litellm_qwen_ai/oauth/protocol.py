@@ -12,6 +12,7 @@ import hashlib
 import json
 import secrets
 import uuid
+import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -43,8 +44,10 @@ DEFAULT_DEVICE_LIFETIME = 900.0  # seconds, what the server says in practice
 MAX_DEVICE_LIFETIME = 3600.0
 DEFAULT_TOKEN_LIFETIME = 21_600.0  # seconds, what the server says in practice
 MAX_TOKEN_LIFETIME = 30 * 86_400.0
+MAX_BODY = 256 * 1024  # bytes; a real answer has under 4 kB
 _SHOWN = 200  # characters of an error text
 _LOOKED_AT = 4096  # characters of it that are searched for a secret: more than are shown, lest half of one is
+_PACKED = (b"\x1f", b"\x78")  # how gzip (RFC 1952) and zlib (RFC 1950) begin, and no JSON object
 _HTTP_OK = 200
 _REFUSALS = frozenset({400, 401})
 _TOO_MANY = 429
@@ -52,7 +55,7 @@ _PASSING = frozenset({"slow_down", "temporarily_unavailable", "server_error"})
 
 
 class Catcher(Protocol):
-    """Keeps an answer where the end of this process does not reach it."""
+    """Keeps an answer's body where the end of this process does not reach it."""
 
     def expect(self) -> None:
         """A new answer begins: forget what came before. Never fails."""
@@ -69,7 +72,7 @@ class OAuthRequest:
         url: Where to.
         headers: Names in lower case.
         form: The fields, to be URL-encoded.
-        catcher: Gets the answer as it comes from the network, head and all, before anybody reads it.
+        catcher: Gets the body of an answer with status 200 as it comes, before anybody reads it.
     """
 
     url: str
@@ -85,7 +88,7 @@ class HttpAnswer:
     Attributes:
         status: The HTTP status.
         headers: Names in lower case.
-        body: At most `transport.MAX_BODY` bytes.
+        body: At most `MAX_BODY` bytes, as they came.
     """
 
     status: int
@@ -226,7 +229,7 @@ def read_device_answer(answer: HttpAnswer, pkce: Pkce) -> DeviceCode:
     Raises:
         LoginRefusedError: It holds no device code: an OAuth error under any status, a web page, a bad value.
     """
-    body = _json_object(answer)
+    body = json_object(answer.body)
     if body is None or "error" in body or answer.status != _HTTP_OK:
         reason = _describe(answer, (pkce.verifier,))
         raise LoginRefusedError(f"The server did not start a login: {reason} {SERVICE_NOTICE}")
@@ -260,7 +263,7 @@ def read_poll_answer(answer: HttpAnswer, code: DeviceCode) -> TokenAnswer | Pend
         LoginTimedOutError: The device code expired.
         LoginRefusedError: Any other OAuth error that ends a login, or a token that no header can hold.
     """
-    body = _json_object(answer)
+    body = json_object(answer.body)
     error = body.get("error") if body is not None else None
     waiting = _waiting(answer, error)
     if waiting is not None:
@@ -282,7 +285,7 @@ def read_refresh_answer(
 
     Only 400 or 401 with an OAuth error code refuse the token; everything else passes.
     """
-    body = _json_object(answer)
+    body = json_object(answer.body)
     reason = _describe(answer, (refresh_token,))
     if body is None:
         return _inconclusive(reason, answer)
@@ -359,10 +362,18 @@ def _rotated(body: Mapping[str, Any], spent: str) -> Rotated | None:
     return None if successor in {None, spent} else Rotated(successor or "")
 
 
-def _json_object(answer: HttpAnswer) -> dict[str, Any] | None:
+def json_object(body: bytes) -> dict[str, Any] | None:
+    """The JSON object that an answer's body is; None if it is none, or not all of it is there.
+
+    Args:
+        body: As it came: a server may pack it (gzip or zlib) although it was asked not to.
+    """
     try:
-        value = json.loads(answer.body)
-    except (ValueError, RecursionError):
+        if body[:1] in _PACKED:
+            # No further than a real answer goes: some kilobytes may unpack to gigabytes.
+            body = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, MAX_BODY)
+        value = json.loads(body)
+    except (ValueError, RecursionError, zlib.error):
         return None
     return _Body(value) if isinstance(value, dict) else None
 
@@ -376,7 +387,7 @@ class _Body(dict[str, Any]):
 
 def _describe(answer: HttpAnswer, secret: tuple[str, ...]) -> str:
     """One sentence on an answer that was not a success; of the body only the OAuth error fields."""
-    body = _json_object(answer)
+    body = json_object(answer.body)
     if body is not None and isinstance(body.get("error"), str):
         named = [_shown(body.get(key), secret) for key in ("error", "error_description")]
         told = ": ".join(text for text in named if text)

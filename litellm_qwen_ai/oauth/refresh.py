@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TIMEOUT = 30.0  # seconds for one answer
 RETRY_PAUSES = (0.1, 0.3)  # seconds before the second and the third try
 _RETRY_BUDGET = 10.0  # seconds: after a slow failure nobody is made to wait for another
+_OK = 200  # the status that comes with tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,6 @@ class Refresher:
             answer = self.poster(request, TIMEOUT)
         except (TransportError, OSError) as error:
             return Inconclusive(f"{error}.")
-        if draft is not None and not draft.caught:  # a poster that knows nothing of catchers
+        if draft is not None and not draft.caught and answer.status == _OK:  # a poster without catchers
             draft.catch(answer.body)
         return read_refresh_answer(answer, refresh_token)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import http.client
-import io
 import logging
-from typing import TYPE_CHECKING, cast
 
 from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.oauth.protocol import HttpAnswer, Rotated, TokenAnswer, read_refresh_answer
 from litellm_qwen_ai.oauth.urls import api_base_of
-
-if TYPE_CHECKING:
-    import socket
 
 _log = logging.getLogger(__name__)
 
@@ -58,37 +52,18 @@ def merged(old: Credentials, tokens: TokenAnswer | Rotated, now: float) -> Crede
     return old.model_copy(update={name: value for name, value in told.items() if value is not None})
 
 
-def merged_answer(old: Credentials, caught: bytes, at: float) -> Credentials | None:
+def merged_answer(old: Credentials, caught: bytes, at: float, now: float) -> Credentials | None:
     """The login after a refresh whose answer was caught but not worked off; None if it brought no tokens.
 
     Args:
         old: The login before.
-        caught: What was caught of the answer: all that came from the network, or its body alone.
-        at: When it was caught, in epoch seconds.
+        caught: What was caught of the answer's body.
+        at: When it was caught, in epoch seconds. A file's time may be anything: no later than `now` counts.
+        now: The time, in epoch seconds.
     """
-    body = _body(caught) if caught.startswith(b"HTTP/") else caught
-    outcome = read_refresh_answer(HttpAnswer(200, {}, body), old.refresh_token or "")
+    outcome = read_refresh_answer(HttpAnswer(200, {}, caught), old.refresh_token or "")
+    at = max(0.0, min(at, now))
     return merged(old, outcome, at) if isinstance(outcome, (TokenAnswer, Rotated)) else None
-
-
-class _Caught:
-    """What `http.client` takes for a socket."""
-
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
-    def makefile(self, _mode: str) -> io.BytesIO:
-        return io.BytesIO(self._data)
-
-
-def _body(caught: bytes) -> bytes:
-    """The body of an HTTP/1.1 answer with status 200; nothing if it is another or not all of it is there."""
-    answer = http.client.HTTPResponse(cast("socket.socket", _Caught(caught)))
-    try:
-        answer.begin()
-        return answer.read() if answer.status == 200 else b""  # noqa: PLR2004  # tokens come with it
-    except (http.client.HTTPException, ValueError):
-        return b""
 
 
 def _usable(resource_url: str | None) -> str | None:

@@ -9,16 +9,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from litellm_qwen_ai.oauth.protocol import HttpAnswer, OAuthRequest
+from litellm_qwen_ai.oauth.protocol import MAX_BODY, HttpAnswer, OAuthRequest, json_object
 from litellm_qwen_ai.oauth.urls import checked_url, is_loopback
 
 if TYPE_CHECKING:
-    import httpx
     from typing_extensions import Self
 
-    from litellm_qwen_ai.oauth.protocol import Catcher
-
-MAX_BODY = 256 * 1024  # bytes; a real answer has under 4 kB
 Poster = Callable[[OAuthRequest, float], HttpAnswer]
 
 
@@ -48,9 +44,12 @@ def httpx_poster(
     trust_env = not is_loopback(address.hostname or "")
     verify = address.scheme == "https"  # loopback's http needs no certificates: reading them takes 17 ms
     headers = {**request.headers, "accept-encoding": "identity"}  # nothing that unpacks to gigabytes
+    head: tuple[int, dict[str, str]] | None = None
+    body = bytearray()
+    fault = ""
     try:
         with (
-            _Deadline(timeout, timer, request.catcher) as deadline,
+            _Deadline(timeout, timer) as deadline,
             httpx.Client(
                 timeout=timeout, follow_redirects=False, trust_env=trust_env, verify=verify
             ) as client,
@@ -62,52 +61,29 @@ def httpx_poster(
                 extensions={"trace": deadline.watch},
             ) as response,
         ):
-            return HttpAnswer(response.status_code, dict(response.headers.items()), _bounded(response))
+            head = response.status_code, dict(response.headers.items())
+            for piece in response.iter_raw():
+                if request.catcher is not None and response.status_code == httpx.codes.OK:
+                    request.catcher.catch(piece)
+                body += piece
+                if len(body) > MAX_BODY:
+                    break  # without its end it reads as broken
     except httpx.HTTPError as error:
         fault = str(error) or type(error).__name__
     except (httpx.InvalidURL, OSError, ValueError) as error:
         fault = type(error).__name__
+    answer = None if head is None else HttpAnswer(*head, bytes(body[:MAX_BODY]))
+    if answer is not None and (not fault or json_object(answer.body) is not None):
+        return answer  # a body that is whole counts, also if the connection did not end as it should
     # Raised outside of `except`: httpx's error holds the request, and with it the tokens.
     raise TransportError(f"no answer from {urlsplit(request.url).netloc} ({fault})")
-
-
-def _bounded(response: httpx.Response) -> bytes:
-    """The body; one that is too long loses its end, and reads as broken."""
-    body = bytearray()
-    for piece in response.iter_raw():
-        body += piece
-        if len(body) > MAX_BODY:
-            return bytes(body[:MAX_BODY])
-    return bytes(body)
-
-
-def _tap(stream: Any, catcher: Catcher) -> None:
-    """Let `catcher` have what comes out of a connection first: its readers take half a millisecond for it.
-
-    Args:
-        stream: A connection of httpcore's; this one object gets another `read`.
-        catcher: Gets each piece.
-    """
-    catcher.expect()  # whatever came before, from a proxy for example, is no answer
-    read = stream.read
-
-    def tapped(*args: Any, **kwargs: Any) -> Any:
-        piece = read(*args, **kwargs)
-        catcher.catch(piece)
-        return piece
-
-    with contextlib.suppress(AttributeError):  # a stream that takes none: `Refresher` catches the body later
-        stream.read = tapped
 
 
 class _Deadline:
     """Cuts the connection when the time is up. httpx's own timeout starts anew with each byte that comes."""
 
-    def __init__(
-        self, seconds: float, timer: Callable[..., threading.Timer], catcher: Catcher | None
-    ) -> None:
+    def __init__(self, seconds: float, timer: Callable[..., threading.Timer]) -> None:
         self._socket: socket.socket | None = None
-        self._catcher = catcher
         self._timer = timer(seconds, self._cut)
         self._timer.daemon = True
 
@@ -121,10 +97,7 @@ class _Deadline:
     def watch(self, event: str, info: dict[str, Any]) -> None:
         """Remember the newest connection, which for TLS is the wrapped one (a trace hook of httpcore)."""
         if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
-            stream = info["return_value"]
-            self._socket = stream.get_extra_info("socket")
-            if self._catcher is not None:
-                _tap(stream, self._catcher)
+            self._socket = info["return_value"].get_extra_info("socket")
 
     def _cut(self) -> None:
         if self._socket is not None:

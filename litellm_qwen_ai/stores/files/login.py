@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from typing import TYPE_CHECKING, Protocol
 
 import filelock
@@ -251,7 +252,7 @@ class FileStore:
                 if found is not None:
                     from litellm_qwen_ai.oauth.rotation import merged_answer  # noqa: PLC0415  # after crashes only
 
-                    return merged_answer(stored.credentials, found[0], found[1].st_mtime)
+                    return merged_answer(stored.credentials, found[0], found[1].st_mtime, time.time())
         return None
 
 
