@@ -11,7 +11,7 @@ from pathlib import Path
 from drills import frame
 
 # In the order of the table.
-ROOMS = ("races", "logins", "crashes", "endings", "stores", "clocks", "hostile", "chatgpt")
+MODULES = ("races", "logins", "crashes", "endings", "stores", "clocks", "hostile", "chatgpt")
 PAGE = Path(__file__).parents[2] / "docs" / "drills.md"
 HEAD = """\
 # Drills
@@ -35,8 +35,8 @@ def main() -> int:
     said = parser.parse_args()
     if said.write and said.words:
         parser.error("--write takes all drills, so that the page is whole")
-    for room in ROOMS:
-        importlib.import_module(f"drills.{room}")
+    for module in MODULES:
+        importlib.import_module(f"drills.{module}")
     begun = time.monotonic()
     rows = frame.run(frame.drills(said.words), lambda line: print(line, file=sys.stderr, flush=True))
     took = time.monotonic() - begun

@@ -1,4 +1,4 @@
-"""Lets the short forms import the drills as `drills.<room>`, as `make drills` does."""
+"""Lets the short forms import the drills as `drills.<module>`, as `make drills` does."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The frame of `make drills`: what a drill is, how drills are run, and the table that comes of it.
 
-A room of drills is a module listed in `__main__.py`. In it, a function does one drill at its full size:
+Drills stand in the modules listed in `__main__.py`. In them, a function does one drill at its full size:
 
     @drill("Races", "50 processes x 20 threads, expired token", bar=1.0)
     def threads(folder: Path) -> Result:

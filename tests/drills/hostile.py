@@ -184,7 +184,7 @@ def chat_outcome(sandbox: Sandbox, other: Sandbox, form: str, name: str) -> str:
     Raises:
         AssertionError: The next call is not answered, or something went elsewhere.
     """
-    import openai  # noqa: PLC0415  # the room is loaded by drills that need none of it
+    import openai  # noqa: PLC0415  # this module is loaded by drills that need none of it
 
     hostile(sandbox, other, "chat", name, 2)  # a broken connection is tried once more, come what may
     try:
