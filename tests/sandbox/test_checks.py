@@ -38,18 +38,16 @@ def _refused(response: Any) -> str:
 # -- bearer ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "header", [{}, {"authorization": "Bearer nonsense"}, {"authorization": "Basic sk-sandbox"}]
-)
-def test_without_a_valid_bearer_chat_answers_401_in_the_real_words(client: Any, header: Any) -> None:
-    response = client.http.post(
-        "/v1/chat/completions", json={"model": "m", "messages": [USER]}, headers=header
-    )
-    said = response.json()
-    assert response.status_code == 401
-    assert said["error"]["code"] == "invalid_api_key"
-    assert said["error"]["message"] == "invalid access token or token expired"
-    assert said["request_id"]
+def test_without_a_valid_bearer_chat_answers_401_in_the_real_words(client: Any) -> None:
+    for header in [{}, {"authorization": "Bearer nonsense"}, {"authorization": "Basic sk-sandbox"}]:
+        response = client.http.post(
+            "/v1/chat/completions", json={"model": "m", "messages": [USER]}, headers=header
+        )
+        said = response.json()
+        assert response.status_code == 401, header
+        assert said["error"]["code"] == "invalid_api_key"
+        assert said["error"]["message"] == "invalid access token or token expired"
+        assert said["request_id"]
 
 
 def test_an_access_token_is_taken_until_it_expires(
@@ -79,9 +77,8 @@ def test_expired_and_revoked_tokens_are_refused(client: Any, sandbox: Sandbox, t
 # -- the portal's rules ------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "messages",
-    [
+def test_a_login_needs_exactly_one_leading_cached_system_message(client: Any, token: str) -> None:
+    for messages in [
         [USER],
         [{"role": "system", "content": "Be brief."}, USER],
         [{"role": "system", "content": [{"type": "text", "text": "Be brief."}]}, USER],
@@ -89,13 +86,9 @@ def test_expired_and_revoked_tokens_are_refused(client: Any, sandbox: Sandbox, t
         [USER, SYSTEM],
         [SYSTEM, SYSTEM, USER],
         [SYSTEM, USER, {"role": "assistant", "content": "Hi"}, {"role": "system", "content": "More"}, USER],
-    ],
-)
-def test_a_login_needs_exactly_one_leading_cached_system_message(
-    client: Any, token: str, messages: list[Any]
-) -> None:
-    assert _refused(client.chat(token=token, messages=messages)) == "bad request"
-    assert client.chat(messages=messages).status_code == 200  # a key has no such rule
+    ]:
+        assert _refused(client.chat(token=token, messages=messages)) == "bad request"
+        assert client.chat(messages=messages).status_code == 200  # a key has no such rule
 
 
 def test_a_login_may_not_store(client: Any, token: str) -> None:
@@ -115,9 +108,8 @@ def test_both_paths_serve_chat(client: Any) -> None:
 # -- messages ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("messages", "said"),
-    [
+def test_malformed_messages_are_refused(client: Any) -> None:
+    for messages, said in [
         (None, "too short"),
         ([], "too short"),
         ("Hello", "too short"),
@@ -138,21 +130,20 @@ def test_both_paths_serve_chat(client: Any) -> None:
             [USER, {**ASKED, "tool_calls": [{**CALL, "function": {"name": "x", "arguments": {}}}]}],
             "JSON string",
         ),
-    ],
-)
-def test_malformed_messages_are_refused(client: Any, messages: Any, said: str) -> None:
-    assert said in _refused(client.chat(messages=messages))
+    ]:
+        assert said in _refused(client.chat(messages=messages))
 
 
-@pytest.mark.parametrize("body", [b"", b"no json", b"[]", b'"x"', b"[" * 100_000])
-def test_a_body_that_is_no_object_is_refused(client: Any, body: bytes) -> None:
-    headers = {"authorization": "Bearer sk-sandbox"}
-    assert "JSON object" in _refused(client.http.post("/v1/chat/completions", content=body, headers=headers))
+def test_a_body_that_is_no_object_is_refused(client: Any) -> None:
+    for body in [b"", b"no json", b"[]", b'"x"', b"[" * 100_000]:
+        headers = {"authorization": "Bearer sk-sandbox"}
+        assert "JSON object" in _refused(
+            client.http.post("/v1/chat/completions", content=body, headers=headers)
+        )
 
 
-@pytest.mark.parametrize(
-    ("model", "kind", "taken"),
-    [
+def test_a_model_takes_the_media_that_it_is_known_for(client: Any) -> None:
+    for model, kind, taken in [
         ("coder-model", "image_url", True),
         ("coder-model", "video_url", True),
         ("vision-model", "image_url", True),
@@ -160,22 +151,17 @@ def test_a_body_that_is_no_object_is_refused(client: Any, body: bytes) -> None:
         ("qwen3-coder-plus", "image_url", False),
         ("qwen3-coder-flash", "video_url", False),
         ("some-other-model", "video_url", True),
-    ],
-)
-def test_a_model_takes_the_media_that_it_is_known_for(
-    client: Any, model: str, kind: str, taken: bool
-) -> None:
-    part = {"type": kind, kind: {"url": "https://example.com/x"}}
-    response = client.chat([part], model=model)
-    assert response.status_code == (200 if taken else 400)
+    ]:
+        part = {"type": kind, kind: {"url": "https://example.com/x"}}
+        response = client.chat([part], model=model)
+        assert response.status_code == (200 if taken else 400), (model, kind)
 
 
 # -- parameters --------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("key", "good", "bad"),
-    [
+def test_parameters_have_their_documented_ranges(client: Any) -> None:
+    for key, good, bad in [
         ("temperature", [0, 1.99, None], [-0.1, 2, "1", True]),
         ("top_p", [0.01, 1], [0, 1.01]),
         ("presence_penalty", [-2, 2], [-2.1, 2.1]),
@@ -192,13 +178,11 @@ def test_a_model_takes_the_media_that_it_is_known_for(
         ("tools", [[TOOL]], [[], [{}], [{"type": "web_search"}], ["x"], {}]),
         ("response_format", [{"type": "text"}], [{"type": "xml"}, {}, "json_object"]),
         ("model", ["coder-model", "whatever"], [None, "", 7]),
-    ],
-)
-def test_parameters_have_their_documented_ranges(client: Any, key: str, good: Any, bad: Any) -> None:
-    for value in good:
-        assert client.chat(**{key: value}).status_code == 200, value
-    for value in bad:
-        assert key in _refused(client.chat(**{key: value})), value
+    ]:
+        for value in good:
+            assert client.chat(**{key: value}).status_code == 200, value
+        for value in bad:
+            assert key in _refused(client.chat(**{key: value})), value
 
 
 def test_max_tokens_is_limited_by_the_model(client: Any) -> None:
@@ -207,9 +191,8 @@ def test_max_tokens_is_limited_by_the_model(client: Any) -> None:
     assert message == "Range of max_tokens should be [1, 8192]"
 
 
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
+def test_parameters_that_do_not_go_together_are_refused(client: Any) -> None:
+    for body, said in [
         ({"stream_options": {"include_usage": True}}, "only allowed when 'stream' is true"),
         ({"top_logprobs": 2}, "needs 'logprobs'"),
         ({"tools": [TOOL], "n": 2}, "'n' should be 1"),
@@ -230,15 +213,12 @@ def test_max_tokens_is_limited_by_the_model(client: Any) -> None:
             {"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}},
             "needs a 'name' and a 'schema'",
         ),
-    ],
-)
-def test_parameters_that_do_not_go_together_are_refused(client: Any, body: Any, said: str) -> None:
-    assert said in _refused(client.chat(**body))
+    ]:
+        assert said in _refused(client.chat(**body))
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_parameters_that_do_go_together_are_taken(client: Any) -> None:
+    for body in [
         {"stream": True, "stream_options": {"include_usage": True}},
         {"logprobs": True, "top_logprobs": 2},
         {"tools": [TOOL], "tool_choice": "required"},
@@ -246,10 +226,8 @@ def test_parameters_that_do_not_go_together_are_refused(client: Any, body: Any, 
         {"model": "qwen3-32b", "enable_thinking": False},
         {"model": "qwen3-30b-a3b", "stream": True},
         {"response_format": {"type": "json_schema", "json_schema": SCHEMA}},
-    ],
-)
-def test_parameters_that_do_go_together_are_taken(client: Any, body: Any) -> None:
-    assert client.chat(**body).status_code == 200
+    ]:
+        assert client.chat(**body).status_code == 200, body
 
 
 def test_a_missing_model_is_not_found(client: Any) -> None:

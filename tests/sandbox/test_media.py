@@ -39,17 +39,17 @@ def _part(data: bytes, kind: str = "image/png") -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": url}}
 
 
-@pytest.mark.parametrize(("data", "kind", "width", "height"), IMAGES, ids=lambda value: str(value)[:6])
-def test_format_and_size_are_read_from_the_bytes(data: bytes, kind: str, width: int, height: int) -> None:
-    assert media.recognise(data) == media.Picture(kind, width, height)
-    seen = media.look_at(_part(data, f"image/{kind.lower()}"))
-    assert seen is not None
-    assert seen.description == f"a {kind} image of {width} x {height} pixels"
+def test_format_and_size_are_read_from_the_bytes() -> None:
+    for data, kind, width, height in IMAGES:
+        assert media.recognise(data) == media.Picture(kind, width, height)
+        seen = media.look_at(_part(data, f"image/{kind.lower()}"))
+        assert seen is not None
+        assert seen.description == f"a {kind} image of {width} x {height} pixels"
 
 
-@pytest.mark.parametrize("data", [image[0] for image in IMAGES], ids=lambda value: str(value)[:6])
-def test_an_image_that_ends_before_its_size_is_not_recognised(data: bytes) -> None:
-    assert media.recognise(data[: len(data) // 2]) is None
+def test_an_image_that_ends_before_its_size_is_not_recognised() -> None:
+    for data in [image[0] for image in IMAGES]:
+        assert media.recognise(data[: len(data) // 2]) is None
 
 
 @given(st.binary() | st.binary().map(b"\xff\xd8\xff".__add__) | st.binary().map(b"RIFF1234WEBP".__add__))
@@ -70,30 +70,26 @@ def test_an_image_by_address_is_described_by_it_and_not_fetched() -> None:
     assert seen.description == "an image at http://127.0.0.1:9/a.png"
 
 
-@pytest.mark.parametrize(
-    ("part", "description"),
-    [
+def test_videos_are_recognised() -> None:
+    for part, description in [
         (
             {"type": "video_url", "video_url": {"url": "https://example.com/a.mp4"}},
             "a video at https://example.com/a.mp4",
         ),
         ({"type": "video_url", "video_url": {"url": "data:video/mp4;base64,AAAA"}}, "a video of 3 bytes"),
         ({"type": "video", "video": ["https://example.com/1.jpg"] * 4}, "a video of 4 frames"),
-    ],
-)
-def test_videos_are_recognised(part: dict[str, Any], description: str) -> None:
-    seen = media.look_at(part)
-    assert seen is not None
-    assert seen.description == description
+    ]:
+        seen = media.look_at(part)
+        assert seen is not None
+        assert seen.description == description
 
 
 def test_a_text_part_is_neither() -> None:
     assert media.look_at({"type": "text", "text": "x"}) is None
 
 
-@pytest.mark.parametrize(
-    ("part", "said"),
-    [
+def test_what_cannot_be_read_is_refused() -> None:
+    for part, said in [
         (_part(b"no image at all"), "format is illegal"),
         (_part(PNG[:16] + b"\x00" * 8), "format is illegal"),
         ({"type": "image_url", "image_url": {"url": "data:image/png;base64,%%%"}}, "cannot be decoded"),
@@ -101,11 +97,9 @@ def test_a_text_part_is_neither() -> None:
         ({"type": "image_url", "image_url": {"url": "file:///etc/hosts"}}, "needs a url"),
         ({"type": "image_url"}, "needs a url"),
         ({"type": "video", "video": []}, "list of frames"),
-    ],
-)
-def test_what_cannot_be_read_is_refused(part: dict[str, Any], said: str) -> None:
-    with pytest.raises(media.UnreadableMediaError, match=said):
-        media.look_at(part)
+    ]:
+        with pytest.raises(media.UnreadableMediaError, match=said):
+            media.look_at(part)
 
 
 def test_tokens_grow_with_the_size_up_to_a_limit_that_high_resolution_lifts() -> None:

@@ -19,7 +19,7 @@ def _error(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, response.json()["error"]
 
 
-def test_both_wings_speak_of_the_same_server() -> None:
+def test_the_login_and_the_sandbox_speak_of_the_same_server() -> None:
     assert authority.CLIENT_ID == names.DEFAULT_CLIENT_ID
     assert authority.SCOPE == protocol.SCOPE
     assert authority.DEVICE_GRANT == protocol.DEVICE_GRANT
@@ -38,19 +38,16 @@ def test_a_device_code_names_the_page_and_no_interval(client: Any, sandbox: Sand
     assert "interval" not in said
 
 
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
+def test_a_wrong_device_request_is_refused(client: Any) -> None:
+    for changes, expected in [
         ({"client_id": "someone-else"}, (401, "invalid_client")),
         ({"client_id": None}, (401, "invalid_client")),
         ({"code_challenge": None}, (400, "invalid_request")),
         ({"code_challenge": "short"}, (400, "invalid_request")),
         ({"code_challenge_method": "plain"}, (400, "invalid_request")),
         ({"scope": None}, (400, "invalid_request")),
-    ],
-)
-def test_a_wrong_device_request_is_refused(client: Any, changes: Any, expected: Any) -> None:
-    assert _error(client.device(**changes)) == expected
+    ]:
+        assert _error(client.device(**changes)) == expected, changes
 
 
 def test_a_device_request_as_json_is_refused(client: Any) -> None:
@@ -74,14 +71,12 @@ def test_tokens_come_after_the_approval_and_once(client: Any, sandbox: Sandbox, 
     assert _error(client.poll(code["device_code"])) == (400, "invalid_grant")
 
 
-@pytest.mark.parametrize("verifier", ["w" * 43, "v" * 42, "", None, "v" * 42 + "!"])
-def test_a_verifier_that_does_not_prove_the_challenge_gets_nothing(
-    client: Any, sandbox: Sandbox, verifier: str | None
-) -> None:
-    code = client.device().json()
-    sandbox.approve()
-    assert _error(client.poll(code["device_code"], code_verifier=verifier)) == (400, "invalid_grant")
-    assert "access_token" in client.poll(code["device_code"]).json()
+def test_a_verifier_that_does_not_prove_the_challenge_gets_nothing(client: Any, sandbox: Sandbox) -> None:
+    for verifier in ["w" * 43, "v" * 42, "", None, "v" * 42 + "!"]:
+        code = client.device().json()
+        sandbox.approve()
+        assert _error(client.poll(code["device_code"], code_verifier=verifier)) == (400, "invalid_grant")
+        assert "access_token" in client.poll(code["device_code"]).json()
 
 
 def test_a_denied_code_ends_the_login(client: Any, sandbox: Sandbox) -> None:
@@ -196,17 +191,17 @@ def test_without_reuse_detection_only_the_reused_token_is_dead(client: Any, sand
     assert sandbox.accepts_refresh(second["refresh_token"])
 
 
-@pytest.mark.parametrize("grant_type", [None, "password"])
-def test_another_grant_is_not_supported(client: Any, grant_type: str | None) -> None:
-    form = {"client_id": authority.CLIENT_ID, **({"grant_type": grant_type} if grant_type else {})}
-    response = client.http.post(oauth.TOKEN_PATH, data=form)
-    assert _error(response) == (400, "unsupported_grant_type")
+def test_another_grant_is_not_supported(client: Any) -> None:
+    for grant_type in [None, "password"]:
+        form = {"client_id": authority.CLIENT_ID, **({"grant_type": grant_type} if grant_type else {})}
+        response = client.http.post(oauth.TOKEN_PATH, data=form)
+        assert _error(response) == (400, "unsupported_grant_type")
 
 
-@pytest.mark.parametrize("path", [oauth.DEVICE_PATH, oauth.TOKEN_PATH, "/v1/chat/completions"])
-def test_only_post_is_allowed(client: Any, path: str) -> None:
-    response = client.http.get(path)
-    assert (response.status_code, response.headers["allow"]) == (405, "POST")
+def test_only_post_is_allowed(client: Any) -> None:
+    for path in [oauth.DEVICE_PATH, oauth.TOKEN_PATH, "/v1/chat/completions"]:
+        response = client.http.get(path)
+        assert (response.status_code, response.headers["allow"]) == (405, "POST")
 
 
 def test_counts_tell_what_was_asked_and_what_was_granted(client: Any, sandbox: Sandbox) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -27,9 +26,8 @@ def _object(**properties: Any) -> dict[str, Any]:
 STRING, NUMBER, INTEGER = {"type": "string"}, {"type": "number"}, {"type": "integer"}
 
 
-@pytest.mark.parametrize(
-    ("schema", "expected"),
-    [
+def test_values_come_from_the_prompt_where_they_fit() -> None:
+    for schema, expected in [
         (_object(who=STRING, where=STRING), {"who": "Alice", "where": "Bob"}),
         (_object(seats=INTEGER), {"seats": 2}),
         (_object(seats={"type": "integer", "minimum": 5}), {"seats": 2026}),
@@ -85,10 +83,8 @@ STRING, NUMBER, INTEGER = {"type": "string"}, {"type": "number"}, {"type": "inte
             {"$defs": {"P": _object(who=STRING)}, **_object(first={"$ref": "#/$defs/P"})},
             {"first": {"who": "Alice"}},
         ),
-    ],
-)
-def test_values_come_from_the_prompt_where_they_fit(schema: Any, expected: Any) -> None:
-    assert _sample(schema) == expected
+    ]:
+        assert _sample(schema) == expected
 
 
 def test_optional_members_are_left_out_unless_wanted_or_spoken_of() -> None:
@@ -109,9 +105,9 @@ def test_a_schema_that_refers_to_itself_ends() -> None:
     assert "next" in _sample({"$defs": {"L": linked}, "$ref": "#/$defs/L"})
 
 
-@pytest.mark.parametrize("schema", [{}, True, None, {"type": "string"}, {"$ref": "#/nowhere"}])
-def test_a_schema_that_says_nothing_gets_the_prompt(schema: Any) -> None:
-    assert sample(schema, Source.of("hello")) == "hello"
+def test_a_schema_that_says_nothing_gets_the_prompt() -> None:
+    for schema in [{}, True, None, {"type": "string"}, {"$ref": "#/nowhere"}]:
+        assert sample(schema, Source.of("hello")) == "hello"
 
 
 _LEAF = st.one_of(

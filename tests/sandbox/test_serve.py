@@ -56,10 +56,12 @@ def served() -> Iterator[_Served]:
         running.process.communicate()
 
 
-def test_it_prints_the_environment_and_a_token_directory_of_its_own(served: _Served) -> None:
+def test_it_prints_the_environment_a_token_directory_of_its_own_and_how_to_approve(served: _Served) -> None:
     assert set(served.environment) == {"QWEN_OAUTH_BASE_URL", "QWEN_TOKEN_DIR"}
     assert httpx.get(served.url).status_code == 200
     assert Path(served.environment["QWEN_TOKEN_DIR"]).is_dir()
+    _, error = served.end(signal.SIGTERM)
+    assert "press Approve" in error
 
 
 @pytest.mark.skipif(os.name != "posix", reason="these signals are POSIX")
@@ -85,11 +87,6 @@ def test_it_prints_a_line_for_each_request_and_no_secret(served: _Served) -> Non
     assert "POST /v1/chat/completions  429  Requests throttling triggered" in error
     assert "/sandbox/" not in error.split("In another terminal")[1]
     assert tokens["access_token"] not in error
-
-
-def test_it_says_how_to_approve(served: _Served) -> None:
-    _, error = served.end(signal.SIGTERM)
-    assert "press Approve" in error
 
 
 def test_auto_approve_is_said() -> None:

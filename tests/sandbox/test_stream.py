@@ -9,6 +9,9 @@ import httpx
 import pytest
 
 from litellm_qwen_ai.sandbox import ANSWERS, Sandbox
+from litellm_qwen_ai.sandbox.compose import compose
+from litellm_qwen_ai.sandbox.faults import stream_reply
+from litellm_qwen_ai.sandbox.wire import Reply
 
 FAULTS = sorted(name for name, answer in ANSWERS["chat"].items() if answer.fault)
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
@@ -156,42 +159,32 @@ def test_a_cut_connection_breaks_in_the_middle(client: Any, sandbox: Sandbox) ->
     assert b'finish_reason":"stop' not in b"".join(received)
 
 
-@pytest.mark.parametrize(
-    ("fault", "finishes", "done"),
-    [
+def test_the_end_of_a_stream_can_be_missing_or_double(client: Any, sandbox: Sandbox) -> None:
+    for fault, finishes, done in [
         ("stream_ends_early", [], False),
         ("no_done", ["stop"], False),
         ("no_finish", [], True),
         ("repeated_finish", ["stop", "stop"], True),
-    ],
-)
-def test_the_end_of_a_stream_can_be_missing_or_double(
-    client: Any, sandbox: Sandbox, fault: str, finishes: list[str], done: bool
-) -> None:
-    response = _damaged(client, sandbox, fault)
-    assert _finishes(_chunks(response)) == finishes
-    assert ("[DONE]" in response.text) is done
+    ]:
+        response = _damaged(client, sandbox, fault)
+        assert _finishes(_chunks(response)) == finishes
+        assert ("[DONE]" in response.text) is done
 
 
-@pytest.mark.parametrize(
-    ("fault", "status", "code"),
-    [
+def test_an_error_event_ends_the_stream(client: Any, sandbox: Sandbox) -> None:
+    for fault, status, code in [
         ("error_event", 429, "Throttling.RateQuota"),
         ("error_event_quota", 429, "insufficient_quota"),
         ("error_event_inspection", 400, "data_inspection_failed"),
         ("error_first", 429, "Throttling.RateQuota"),
-    ],
-)
-def test_an_error_event_ends_the_stream(
-    client: Any, sandbox: Sandbox, fault: str, status: int, code: str
-) -> None:
-    response = _damaged(client, sandbox, fault)
-    assert response.status_code == 200
-    last = response.text.rstrip("\n").split("\n\n")[-1].split("\n")
-    assert "event:error" in last
-    assert f":HTTP_STATUS/{status}" in last
-    assert json.loads(last[-1].removeprefix("data:"))["error"]["code"] == code
-    assert (len(_chunks(response)) == 1) is (fault == "error_first")
+    ]:
+        response = _damaged(client, sandbox, fault)
+        assert response.status_code == 200
+        last = response.text.rstrip("\n").split("\n\n")[-1].split("\n")
+        assert "event:error" in last
+        assert f":HTTP_STATUS/{status}" in last
+        assert json.loads(last[-1].removeprefix("data:"))["error"]["code"] == code
+        assert (len(_chunks(response)) == 1) is (fault == "error_first")
 
 
 def test_an_error_finish_carries_its_text_as_content(client: Any, sandbox: Sandbox) -> None:
@@ -200,16 +193,11 @@ def test_an_error_finish_carries_its_text_as_content(client: Any, sandbox: Sandb
     assert "throttling" in last["delta"]["content"]
 
 
-@pytest.mark.parametrize(
-    ("fault", "content_type"),
-    [("html_stream", "text/html"), ("json_error_stream", "application/json")],
-)
-def test_something_else_can_come_instead_of_a_stream(
-    client: Any, sandbox: Sandbox, fault: str, content_type: str
-) -> None:
-    response = _damaged(client, sandbox, fault)
-    assert response.headers["content-type"].startswith(content_type)
-    assert "data:" not in response.text
+def test_something_else_can_come_instead_of_a_stream(client: Any, sandbox: Sandbox) -> None:
+    for fault, content_type in [("html_stream", "text/html"), ("json_error_stream", "application/json")]:
+        response = _damaged(client, sandbox, fault)
+        assert response.headers["content-type"].startswith(content_type)
+        assert "data:" not in response.text
 
 
 def test_a_stream_can_be_empty(client: Any, sandbox: Sandbox) -> None:
@@ -226,23 +214,32 @@ def test_lines_can_end_in_cr_lf(client: Any, sandbox: Sandbox) -> None:
     assert content.count(b"\r\n") == content.count(b"\n") > 0
 
 
-@pytest.mark.parametrize("fault", ["one_write", "byte_by_byte", "many_pings", "no_space", "split_utf8"])
-def test_other_framings_hold_the_same_answer(client: Any, sandbox: Sandbox, fault: str) -> None:
-    content = _deltas(_chunks(_damaged(client, sandbox, fault)), "content")
-    assert content.replace("\N{CHECK MARK}", "") == 'You said: "Hello".'
+def test_other_framings_hold_the_same_answer(client: Any, sandbox: Sandbox) -> None:
+    for fault in ("one_write", "byte_by_byte", "many_pings", "no_space", "split_utf8"):
+        content = _deltas(_chunks(_damaged(client, sandbox, fault)), "content")
+        assert content.replace("\N{CHECK MARK}", "") == 'You said: "Hello".', fault
+
+
+@pytest.mark.parametrize(
+    ("fault", "sizes"), [("one_write", lambda all_: [all_]), ("byte_by_byte", lambda all_: [1] * all_)]
+)
+def test_writes_can_be_of_any_size(fault: str, sizes: Any) -> None:
+    reply = _reply(fault)
+    assert [len(piece) for piece in reply.pieces] == sizes(len(reply.body))
 
 
 def test_split_utf8_starts_writes_inside_characters() -> None:
-    from litellm_qwen_ai.sandbox.compose import compose  # noqa: PLC0415  # only here
-    from litellm_qwen_ai.sandbox.faults import stream_reply  # noqa: PLC0415  # only here
-
-    payload = {"model": "m", "messages": [{"role": "user", "content": "Grüße"}]}
-    reply = stream_reply(compose(payload, created=1), include_usage=False, fault="split_utf8")
+    reply = _reply("split_utf8")
     split = [piece for piece in reply.pieces if piece and piece[-1] >= 0xC0]
     assert len(split) >= 2
     assert "Gr\u00fc\u00dfe" in _deltas(
         [json.loads(e[6:]) for e in reply.body.decode().split("\n\n") if e[6:7] == "{"], "content"
     )
+
+
+def _reply(fault: str) -> Reply:
+    payload = {"model": "m", "messages": [{"role": "user", "content": "Grüße"}]}
+    return stream_reply(compose(payload, created=1), include_usage=False, fault=fault)
 
 
 def test_data_can_be_spread_over_lines(client: Any, sandbox: Sandbox) -> None:
@@ -296,17 +293,21 @@ def test_deltas_can_be_bare(client: Any, sandbox: Sandbox) -> None:
     assert not any("role" in delta for delta in deltas)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_every_damage_does_something_to_a_stream(client: Any, sandbox: Sandbox, fault: str) -> None:
+def test_every_damage_does_something_to_a_stream(client: Any, sandbox: Sandbox) -> None:
     sound = _outcome(client)
-    sandbox.answer_next("chat", fault)
-    # Where a write ends is invisible here: TCP does not keep it. Those two are looked at as pieces elsewhere.
-    assert (_outcome(client) != sound) or fault in ("one_write", "byte_by_byte")
+    for fault in FAULTS:
+        sandbox.answer_next("chat", fault)
+        # Where a write ends is invisible here: TCP does not keep it. Those are looked at as pieces below.
+        assert (_outcome(client) != sound) or fault in ("one_write", "byte_by_byte"), fault
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-def test_a_call_without_a_stream_gets_the_nearest_thing(client: Any, sandbox: Sandbox, fault: str) -> None:
-    sandbox.answer_next("chat", fault)
+def test_a_call_without_a_stream_gets_the_nearest_thing(client: Any, sandbox: Sandbox) -> None:
+    for fault in FAULTS:
+        sandbox.answer_next("chat", fault)
+        _is_the_nearest_thing(client, fault)
+
+
+def _is_the_nearest_thing(client: Any, fault: str) -> None:
     try:
         response = client.chat(BOTH, tools=TOOLS)
     except httpx.RemoteProtocolError:
@@ -324,7 +325,7 @@ def test_a_call_without_a_stream_gets_the_nearest_thing(client: Any, sandbox: Sa
     else:
         choice = response.json()["choices"][0]
         expected = {"error_finish": "error_finish", "stop_after_tools": "stop"}.get(fault, "tool_calls")
-        assert choice["finish_reason"] == expected
+        assert choice["finish_reason"] == expected, fault
 
 
 def _outcome(client: Any) -> str:
