@@ -165,9 +165,11 @@ def test_every_request_is_recorded_whole(client: Any, sandbox: Sandbox) -> None:
     assert chat.at == sandbox.now()
     assert "sk-sandbox" not in repr(chat)
     assert sandbox.requests_to("chat") == [chat, refused]
+    sandbox.answer_next("chat", "throttled")
     sandbox.clear()
     assert sandbox.requests == []
     assert sandbox.counts.chat_requests == 0
+    assert client.chat().status_code == 200
 
 
 def test_only_so_many_requests_are_kept() -> None:
