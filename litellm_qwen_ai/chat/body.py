@@ -27,6 +27,8 @@ from litellm_qwen_ai.chat.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from litellm_qwen_ai.chat.context import AnswerContext
+
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Far above any answer: a million tokens of text are under 8 MiB."""
 MAX_ERROR_BYTES = 1024 * 1024
@@ -64,19 +66,17 @@ def drop_echoes(response: httpx.Response, sent: Mapping[str, str]) -> None:
 
 def read(
     response: httpx.Response,
+    context: AnswerContext,
     *,
-    model: str,
     streamed: bool = False,
-    seconds: float | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Read the body, so that `response.content` is there. The caller closes the response.
 
     Args:
         response: An open response, its body unread.
-        model: The model as the caller named it.
+        context: The call; without a timeout in it, the body may take `MAX_SECONDS`.
         streamed: Whether a stream was asked for, which must not be packed.
-        seconds: How long the body may take; None for `MAX_SECONDS`.
         clock: Monotonic, in seconds.
 
     Raises:
@@ -84,7 +84,7 @@ def read(
         httpx.HTTPError: Reading failed.
         litellm.InternalServerError: An answer with status 200 is too long or packed in a way not asked for.
     """
-    body = _Body(response, model, seconds, clock, streamed=streamed)
+    body = _Body(response, context, clock, streamed=streamed)
     if not body.full:
         for piece in _pieces(response):
             if body.take(piece):
@@ -94,14 +94,13 @@ def read(
 
 async def aread(
     response: httpx.Response,
+    context: AnswerContext,
     *,
-    model: str,
     streamed: bool = False,
-    seconds: float | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """As `read`, on the running event loop."""
-    body = _Body(response, model, seconds, clock, streamed=streamed)
+    body = _Body(response, context, clock, streamed=streamed)
     if not body.full:
         async with contextlib.aclosing(_apieces(response)) as pieces:
             async for piece in pieces:
@@ -128,24 +127,25 @@ class _Body:
     def __init__(
         self,
         response: httpx.Response,
-        model: str,
-        seconds: float | None,
+        context: AnswerContext,
         clock: Callable[[], float],
         *,
         streamed: bool,
     ) -> None:
         self._response = response
-        self._model = model
+        self._context = context.answered(response.headers)
         self._answer = response.status_code == _OK
         self._most = MAX_ANSWER_BYTES if self._answer else MAX_ERROR_BYTES
-        self._seconds = MAX_SECONDS if seconds is None else seconds
+        self._seconds = MAX_SECONDS if context.timeout is None else context.timeout
         self._clock = clock
         self._until = clock() + self._seconds
         self._pieces: list[bytes] = []
         self._size = 0
         self.full = _encoding(response) not in (_PLAIN if streamed else _UNPACKED)
         if self.full and self._answer:
-            raise _packed(response, model)
+            encoding = one_line(_encoding(response), 40)
+            what = f"a body with Content-Encoding {encoding!r}, which was not asked for"
+            raise malformed_answer(what, self._context)
 
     def take(self, piece: bytes) -> bool:
         """Keep a piece; True when no more is wanted."""
@@ -154,7 +154,7 @@ class _Body:
         if self._size > self._most:
             if self._answer:
                 what = f"a body of more than {self._most >> 20} MiB"
-                raise malformed_answer(what, model=self._model, headers=self._response.headers)
+                raise malformed_answer(what, self._context)
             self.full = True
         elif self._clock() > self._until:
             raise httpx.ReadTimeout(
@@ -172,12 +172,3 @@ class _Body:
 def _encoding(response: httpx.Response) -> str:
     encoding: str = response.headers.get("content-encoding", "")
     return encoding.strip().lower()
-
-
-def _packed(response: httpx.Response, model: str) -> Exception:
-    encoding = one_line(_encoding(response), 40)
-    return malformed_answer(
-        f"a body with Content-Encoding {encoding!r}, which was not asked for",
-        model=model,
-        headers=response.headers,
-    )

@@ -27,9 +27,9 @@ from litellm_qwen_ai.chat.toolcalls import ToolCallAssembler
 from litellm_qwen_ai.chat.usage import read_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from litellm.types.utils import Usage
+
+    from litellm_qwen_ai.chat.context import AnswerContext
 
 _NO_TEXT = (None, "")
 _DONE_LIMIT = 32  # bytes: `[DONE]` and some space
@@ -71,10 +71,7 @@ class StreamDecoder:
     An error never hides the chunks before it: `feed` and `close` return those, and `failure` is set.
 
     Args:
-        model: The model as the caller named it; chunks carry it, as LiteLLM's own providers' do.
-        with_login: True if the call was made with a login (error hints differ).
-        headers: Response headers, for Retry-After in errors.
-        secrets: Values that must not appear in error messages.
+        context: With the answer's headers; chunks carry its model, as LiteLLM's own providers' do.
         stream_id: Id for the chunks if the server sends none; random by default.
         created: Unix time (seconds) for the chunks if the server sends none; now by default.
         merge: Whether text deltas that are fed together become one chunk.
@@ -84,23 +81,17 @@ class StreamDecoder:
         finished: True once `[DONE]` was read: what follows is ignored.
     """
 
-    def __init__(  # noqa: PLR0913  # all keyword, most optional
+    def __init__(
         self,
+        context: AnswerContext,
         *,
-        model: str,
-        with_login: bool,
-        headers: Mapping[str, str] | None = None,
-        secrets: Iterable[str] = (),
         stream_id: str | None = None,
         created: int | None = None,
         merge: bool = False,
     ) -> None:
         self.failure: Exception | None = None
         self.finished = False
-        self._model = model
-        self._with_login = with_login
-        self._headers = headers
-        self._secrets = tuple(secrets)
+        self._context = context
         self._id = stream_id or f"chatcmpl-{uuid4()}"
         self._created = created if created is not None else int(time.time())
         self._fingerprint: str | None = None
@@ -171,7 +162,7 @@ class StreamDecoder:
             self._end(chunks)
             return
         if event.name == b"error":
-            self._refuse(read_refusal(event.status, self._headers or {}, data, self._secrets))
+            self._refuse(read_refusal(event.status, data, self._context))
         if not data or data.isspace():
             return
         self._on_object(self._parse(data), event.status, chunks)
@@ -199,7 +190,7 @@ class StreamDecoder:
             return
         self._end_run(chunks)
         if is_error_object(value):
-            self._refuse(refusal_from_object(value, status, self._secrets))
+            self._refuse(refusal_from_object(value, self._context, status))
         if not self._identified:
             self._identify(value)
         usage = value.get("usage")
@@ -282,7 +273,7 @@ class StreamDecoder:
         reason = value.get("finish_reason")
         if reason == "error_finish":
             # Its content is the error's text, never the model's.
-            self._refuse(refusal_from_text(str(delta.get("content") or ""), None, self._secrets))
+            self._refuse(refusal_from_text(str(delta.get("content") or ""), self._context))
         if reason and isinstance(reason, str) and choice.finish_reason is None:
             choice.finish_reason = reason
         fields = self._delta_fields(delta, choice)
@@ -363,28 +354,24 @@ class StreamDecoder:
         if self._fingerprint is not None:
             extra["system_fingerprint"] = self._fingerprint
         return ModelResponseStream(
-            id=self._id, created=self._created, model=self._model, choices=choices, **extra
+            id=self._id, created=self._created, model=self._context.model, choices=choices, **extra
         )
 
     def _refuse(self, refusal: Any) -> None:
-        raise _StreamFailedError(
-            error_from_refusal(refusal, model=self._model, with_login=self._with_login, headers=self._headers)
-        )
+        raise _StreamFailedError(error_from_refusal(refusal, self._context))
 
     def _malformed(self, what: str) -> Exception:
-        return malformed_answer(what, model=self._model, headers=self._headers)
+        return malformed_answer(what, self._context)
 
     def _why_cut(self) -> Exception:
         """The body ended early; a body that never was an event stream says more than that."""
         stray = self._sse.stray.strip()
         if not stray:
-            return cut_stream(model=self._model)
+            return cut_stream(self._context)
         if looks_like_html(stray):
             return self._malformed(f"{html_summary(stray)} instead of a stream")
-        refusal = read_refusal(None, self._headers or {}, stray, self._secrets)
+        refusal = read_refusal(None, stray, self._context)
         if refusal.code or refusal.status is not None or stray.startswith(b'{"error'):
-            return error_from_refusal(
-                refusal, model=self._model, with_login=self._with_login, headers=self._headers
-            )
+            return error_from_refusal(refusal, self._context)
         kind = "a JSON document" if stray.startswith(b"{") else "text"
         return self._malformed(f"{kind} instead of a stream")

@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import litellm
 
+from litellm_qwen_ai.chat.context import AnswerContext
 from litellm_qwen_ai.chat.hints import hint_for
 from litellm_qwen_ai.chat.refusal import Reason, Refusal, read_refusal, reason_of
 from litellm_qwen_ai.chat.text import presentable
@@ -42,7 +43,7 @@ from litellm_qwen_ai.names import PROVIDER
 from litellm_qwen_ai.retry_after import retry_after
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 
 _CLASSES: dict[Reason, str] = {
@@ -81,127 +82,90 @@ _STATUS = {
 #: several accounts, short enough that a new day's quota, or a payment, is noticed within the hour.
 SPENT_SECONDS = 3600
 _SPENT = frozenset({Reason.QUOTA_SPENT, Reason.PAYMENT_REQUIRED})
+_TIMEOUTS = (httpx.TimeoutException, TimeoutError, asyncio.TimeoutError, litellm.exceptions.Timeout)
 # The body was decoded, and a cookie is nobody's business but the server's.
 _DROPPED_HEADERS = {"content-encoding", "content-length", "transfer-encoding", "set-cookie", "connection"}
 
 
-def error_from_response(  # noqa: PLR0913  # all keyword, all needed
-    status: int,
-    headers: Mapping[str, str],
-    body: bytes,
-    *,
-    model: str,
-    with_login: bool,
-    secrets: Iterable[str] = (),
-) -> Exception:
-    """The litellm exception for an answer that is not 2xx.
+def error_from_response(status: int, body: bytes, context: AnswerContext) -> Exception:
+    """The litellm exception for an answer that is not 2xx; an instance, not raised.
 
     Args:
         status: HTTP status.
-        headers: Response headers; their names are read without regard to case.
-        body: Response body, decoded from any Content-Encoding.
-        model: The model as the caller named it.
-        with_login: True if the bearer came from a login, False if it was an API key (the hints differ).
-        secrets: Values that must not appear in the message, such as the bearer just sent.
-
-    Returns:
-        An instance of one of `litellm.exceptions`, not raised.
+        body: The body, decoded from any Content-Encoding.
+        context: With the answer's headers.
     """
-    lowered = httpx.Headers(dict(headers), encoding="utf-8")
-    refusal = read_refusal(status, lowered, body, tuple(secrets))
-    return error_from_refusal(refusal, model=model, with_login=with_login, headers=lowered)
+    return error_from_refusal(read_refusal(status, body, context), context)
 
 
-def error_from_refusal(
-    refusal: Refusal, *, model: str, with_login: bool, headers: Mapping[str, str] | None = None
-) -> Exception:
+def error_from_refusal(refusal: Refusal, context: AnswerContext) -> Exception:
     """The litellm exception for a refusal that was read already (in-stream errors come this way)."""
     reason = reason_of(refusal)
     shown = f"HTTP {refusal.status}" if refusal.status is not None else "error inside the answer"
+    said = f"Qwen refused the call ({shown}{', ' + refusal.code if refusal.code else ''}): {refusal.message}"
     parts = [
-        f"Qwen refused the call ({shown}{', ' + refusal.code if refusal.code else ''}): {refusal.message}"
+        f"{said}." if said[-1].isalnum() else said,
+        f"[request id {refusal.request_id}]" if refusal.request_id else "",
+        hint_for(reason, refusal, with_login=context.with_login),
     ]
-    if parts[0][-1].isalnum():
-        parts[0] += "."
-    if refusal.request_id:
-        parts.append(f"[request id {refusal.request_id}]")
-    hint = hint_for(reason, refusal, with_login=with_login)
-    if hint:
-        parts.append(hint)
-    return _build(reason, " ".join(parts), refusal, model=model, headers=headers)
+    return _build(reason, " ".join(filter(None, parts)), refusal, context)
 
 
-def malformed_answer(what: str, *, model: str, headers: Mapping[str, str] | None = None) -> Exception:
+def malformed_answer(what: str, context: AnswerContext) -> Exception:
     """A 200 that is no chat answer: the server's fault, worth a retry."""
-    refusal = Refusal(None, what)
-    return _build(
-        Reason.SERVER_ERROR,
-        f"Qwen sent an answer that cannot be used: {what}",
-        refusal,
-        model=model,
-        headers=headers,
-    )
+    message = f"Qwen sent an answer that cannot be used: {what}"
+    return _build(Reason.SERVER_ERROR, message, Refusal(None, what), context)
 
 
-def cut_stream(*, model: str) -> Exception:
+def cut_stream(context: AnswerContext) -> Exception:
     """The stream ended without a finish reason and without `[DONE]`."""
-    return _connection_error(
-        "The connection was closed before the answer was complete (no finish_reason, no [DONE]).", model
-    )
+    message = "The connection was closed before the answer was complete (no finish_reason, no [DONE])."
+    return _build(Reason.CONNECTION_LOST, message, Refusal(None, message), _without_headers(context))
 
 
 def bad_request(message: str, *, model: str) -> Exception:
     """The caller's own mistake, found before anything was sent."""
-    return _build(Reason.BAD_REQUEST, message, Refusal(400, message), model=model, headers=None)
+    return _build(Reason.BAD_REQUEST, message, Refusal(400, message), AnswerContext(model))
 
 
-def error_from_transport(
-    error: BaseException, *, model: str, timeout: float | None = None, secrets: Iterable[str] = ()
-) -> Exception:
-    """The litellm exception for a send or read that failed: Timeout or APIConnectionError.
+def error_from_transport(error: BaseException, context: AnswerContext) -> Exception:
+    """The litellm exception for a send or read that failed; an instance, not raised.
 
     Args:
-        error: What the HTTP client raised. A litellm.Timeout is raised anew: the client's names no model.
-        model: The model as the caller named it.
-        timeout: The limit that was in force, in seconds, if known.
-        secrets: Values that must not appear in the message.
+        error: What the HTTP client raised. A litellm.Timeout is made anew: the client's names no model.
+        context: The call that failed.
 
     Returns:
-        An instance of `litellm.Timeout` or `litellm.APIConnectionError`, not raised.
+        An instance of `litellm.Timeout` or `litellm.APIConnectionError`.
     """
     name = type(error).__name__
-    if isinstance(
-        error, (httpx.TimeoutException, TimeoutError, asyncio.TimeoutError, litellm.exceptions.Timeout)
-    ):
-        limit = f" (timeout {timeout:g} s)" if timeout is not None else ""
+    if isinstance(error, _TIMEOUTS):
+        limit = f" (timeout {context.timeout:g} s)" if context.timeout is not None else ""
         phase = {"ConnectTimeout": "connecting to", "PoolTimeout": "waiting for a free connection to"}
         message = f"Timed out {phase.get(name, 'waiting for')} Qwen{limit}. Raise `timeout=` or try again."
-        return _build(Reason.TIMED_OUT, message, Refusal(None, message), model=model, headers=None)
-    detail = presentable(str(error), tuple(secrets), 300)
-    return _connection_error(
-        f"Cannot reach Qwen or lost the connection: {name}{': ' + detail if detail else ''}", model
-    )
+        reason = Reason.TIMED_OUT
+    else:
+        detail = presentable(str(error), context.secrets, 300)
+        message = f"Cannot reach Qwen or lost the connection: {name}{': ' + detail if detail else ''}"
+        reason = Reason.CONNECTION_LOST
+    return _build(reason, message, Refusal(None, message), _without_headers(context))
 
 
 def is_token_rejection(status: int, body: bytes) -> bool:
     """Whether the server refused the bearer itself, so that one refresh and one retry may help."""
-    return status in {401, 403} and reason_of(read_refusal(status, {}, body)) is Reason.TOKEN_REJECTED
+    if status not in {401, 403}:
+        return False
+    return reason_of(read_refusal(status, body, AnswerContext(""))) is Reason.TOKEN_REJECTED
 
 
-def _connection_error(message: str, model: str) -> Exception:
-    return _build(Reason.CONNECTION_LOST, message, Refusal(None, message), model=model, headers=None)
+def _without_headers(context: AnswerContext) -> AnswerContext:
+    """For a failure that no answer tells of: a wait named in the headers before it was not meant for it."""
+    return context.answered({})
 
 
-def _build(
-    reason: Reason,
-    message: str,
-    refusal: Refusal,
-    *,
-    model: str,
-    headers: Mapping[str, str] | None,
-) -> Exception:
+def _build(reason: Reason, message: str, refusal: Refusal, context: AnswerContext) -> Exception:
     name = _CLASSES[reason]
-    kept = _kept_headers(headers)
+    kept = _kept_headers(context.headers)
     if reason in _SPENT:
         kept.setdefault("retry-after", str(SPENT_SECONDS))
     status = _STATUS.get(name, 400)
@@ -213,8 +177,8 @@ def _build(
         content=json.dumps({"error": {"message": refusal.message, "code": refusal.code}}).encode(),
         request=httpx.Request("POST", "https://chat.qwen.ai"),  # a stand-in: openai's classes demand one
     )
-    error = _instantiate(name, message, model, answer)
-    # exception_type() sets this for others and returns early for ours (litellm-notes section 6).
+    error = _instantiate(name, message, context.model, answer)
+    # exception_type() sets this for others and returns early for ours.
     error.litellm_response_headers = kept
     error.qwen_reason = reason.value
     error.request_id = refusal.request_id
@@ -240,8 +204,8 @@ def _instantiate(name: str, message: str, model: str, answer: httpx.Response) ->
     return getattr(exceptions, name)(**fields, response=answer)
 
 
-def _kept_headers(headers: Mapping[str, str] | None) -> httpx.Headers:
-    wanted = {name: value for name, value in (headers or {}).items() if name.lower() not in _DROPPED_HEADERS}
+def _kept_headers(headers: Mapping[str, str]) -> httpx.Headers:
+    wanted = {name: value for name, value in headers.items() if name.lower() not in _DROPPED_HEADERS}
     kept = httpx.Headers(wanted, encoding="utf-8")
     seconds = retry_after(kept)
     if seconds is not None:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from litellm_qwen_ai.chat.text import html_summary, looks_like_html, one_line, presentable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
+
+    from litellm_qwen_ai.chat.context import AnswerContext
 
 _PARSE_LIMIT = 1 << 20  # bytes: an error body beyond 1 MiB is not worth parsing
 _CODE_LIMIT = 80
@@ -61,25 +63,24 @@ class Refusal:
     raw: str = field(default="", repr=False)
 
 
-def read_refusal(
-    status: int | None, headers: Mapping[str, str], body: bytes, secrets: Iterable[str] = ()
-) -> Refusal:
+def read_refusal(status: int | None, body: bytes, context: AnswerContext) -> Refusal:
     """Read an error body of any shape: JSON in four dialects, HTML, plain text, nothing."""
     if looks_like_html(body):
-        refusal = Refusal(status, presentable(f"the answer was {html_summary(body)}", secrets))
+        words = f"the answer was {html_summary(body)}"
+        refusal = Refusal(status, presentable(words, context.secrets))
     elif (value := _json_object(body)) is not None:
-        refusal = refusal_from_object(value, status, secrets)
+        refusal = refusal_from_object(value, context, status)
     else:
-        text = body[:65536].decode("utf-8", "replace")
-        refusal = refusal_from_text(text, status, secrets)
+        refusal = refusal_from_text(body[:65536].decode("utf-8", "replace"), context, status)
     if refusal.request_id:
         return refusal
-    request_id = next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), "")
-    return replace(refusal, request_id=presentable(request_id, secrets, _CODE_LIMIT))
+    found = (context.headers.get(name) for name in _REQUEST_ID_HEADERS)
+    request_id = next(filter(None, found), "")
+    return replace(refusal, request_id=presentable(request_id, context.secrets, _CODE_LIMIT))
 
 
 def refusal_from_object(
-    value: Mapping[str, Any], status: int | None = None, secrets: Iterable[str] = ()
+    value: Mapping[str, Any], context: AnswerContext, status: int | None = None
 ) -> Refusal:
     """Read an error object: OpenAI's `{"error": {...}}`, DashScope's flat `{"code", "message"}`, and kin."""
     error = value.get("error")
@@ -110,19 +111,20 @@ def refusal_from_object(
     )
     return Refusal(
         status=status if status is not None else _status_in(inner),
-        message=presentable(text, secrets) or "no message was given",
-        code=presentable(code, secrets, _CODE_LIMIT),
-        request_id=presentable(request_id, secrets, _CODE_LIMIT),
+        message=presentable(text, context.secrets) or "no message was given",
+        code=presentable(code, context.secrets, _CODE_LIMIT),
+        request_id=presentable(request_id, context.secrets, _CODE_LIMIT),
         raw=text[:4000].lower(),
     )
 
 
-def refusal_from_text(text: str, status: int | None = None, secrets: Iterable[str] = ()) -> Refusal:
+def refusal_from_text(text: str, context: AnswerContext, status: int | None = None) -> Refusal:
     """Read the error text of a chunk with `finish_reason` `error_finish`: plain words or JSON."""
     value = _json_object(text.encode("utf-8", "replace"))
     if value is not None:
-        return refusal_from_object(value, status, secrets)
-    return Refusal(status, presentable(text, secrets) or "no message was given", raw=text[:4000].lower())
+        return refusal_from_object(value, context, status)
+    message = presentable(text, context.secrets) or "no message was given"
+    return Refusal(status, message, raw=text[:4000].lower())
 
 
 def is_error_object(value: Mapping[str, Any]) -> bool:

@@ -16,29 +16,19 @@ from litellm_qwen_ai.chat.text import html_summary, looks_like_html, without_sur
 from litellm_qwen_ai.chat.usage import usage_fields
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from litellm.types.utils import ModelResponse
 
+    from litellm_qwen_ai.chat.context import AnswerContext
 
-def parse_response(  # noqa: PLR0913  # all keyword, all needed
-    body: bytes,
-    *,
-    model: str,
-    model_response: ModelResponse,
-    headers: Mapping[str, str],
-    with_login: bool,
-    secrets: Iterable[str] = (),
-) -> ModelResponse:
+
+def parse_response(body: bytes, context: AnswerContext, model_response: ModelResponse) -> ModelResponse:
     """Fill `model_response` from the body of a 200.
 
     Args:
         body: The body, decoded from any Content-Encoding.
-        model: The model as the caller named it.
+        context: With the answer's headers, which end up in `_hidden_params["additional_headers"]` as a
+            built-in provider's do. With a login the cost is known to be 0.
         model_response: LiteLLM's empty answer; filled and returned.
-        headers: Response headers; they end up in `_hidden_params["additional_headers"]` as a built-in's do.
-        with_login: True if the call was made with a login; then its cost is known to be 0.
-        secrets: Values that must not appear in error messages.
 
     Returns:
         `model_response`.
@@ -47,18 +37,16 @@ def parse_response(  # noqa: PLR0913  # all keyword, all needed
         litellm.InternalServerError: The body is no chat answer (HTML, empty, not JSON, wrong types).
         Exception: If the body is an error after all, what `errors.error_from_refusal` maps it to.
     """
-    value = _parse(body, model, headers)
-    secrets = tuple(secrets)
+    value = _parse(body, context)
     if is_error_object(value):
-        refusal = refusal_from_object(value, None, secrets)
-        raise error_from_refusal(refusal, model=model, with_login=with_login, headers=headers)
-    for choice in value["choices"] if _has_choices(value) else ():
+        raise error_from_refusal(refusal_from_object(value, context), context)
+    if not _has_choices(value):
+        raise malformed_answer("a JSON object without a list of choices", context)
+    for choice in value["choices"]:
         if choice.get("finish_reason") == "error_finish":
             # Its content is the error's text, never the model's.
-            refusal = refusal_from_text(str(choice["message"].get("content") or ""), None, secrets)
-            raise error_from_refusal(refusal, model=model, with_login=with_login, headers=headers)
-    if not _has_choices(value):
-        raise malformed_answer("a JSON object without a list of choices", model=model, headers=headers)
+            text = str(choice["message"].get("content") or "")
+            raise error_from_refusal(refusal_from_text(text, context), context)
     try:
         answer = {
             **value,
@@ -67,33 +55,35 @@ def parse_response(  # noqa: PLR0913  # all keyword, all needed
             "usage": usage_fields(value.get("usage")) or {},
         }
         made = convert_to_model_response_object(
-            response_object=answer, model_response_object=model_response, _response_headers=dict(headers)
+            response_object=answer,
+            model_response_object=model_response,
+            _response_headers=dict(context.headers),
         )
     except (NameError, ImportError):
         raise  # a fault of this program, not of the answer
     except Exception as error:  # noqa: BLE001  # odd fields raise anything, LiteLLM's bare Exception too
         what = f"fields of a wrong type ({type(error).__name__})"
-        raise malformed_answer(what, model=model, headers=headers) from None
-    if with_login:
+        raise malformed_answer(what, context) from None
+    if context.with_login:
         # A login is never billed; saying so saves LiteLLM its cost calculation.
         made._hidden_params["response_cost"] = 0.0  # noqa: SLF001  # where LiteLLM's own providers put it
     result: ModelResponse = made
     return result
 
 
-def _parse(body: bytes, model: str, headers: Mapping[str, str]) -> dict[str, Any]:
+def _parse(body: bytes, context: AnswerContext) -> dict[str, Any]:
     if not body.strip():
-        raise malformed_answer("an empty body", model=model, headers=headers)
+        raise malformed_answer("an empty body", context)
     if looks_like_html(body):
-        raise malformed_answer(f"{html_summary(body)} instead of JSON", model=model, headers=headers)
+        raise malformed_answer(f"{html_summary(body)} instead of JSON", context)
     try:
         value = json.loads(body.decode("utf-8-sig", "replace"))
     except (ValueError, RecursionError):
-        raise malformed_answer("a body that is not JSON", model=model, headers=headers) from None
+        raise malformed_answer("a body that is not JSON", context) from None
     if b"\\ud" in body or b"\\uD" in body:  # only an escape can smuggle in a lone surrogate
         value = without_surrogates(value)
     if not isinstance(value, dict):
-        raise malformed_answer("JSON that is no object", model=model, headers=headers)
+        raise malformed_answer("JSON that is no object", context)
     return value
 
 

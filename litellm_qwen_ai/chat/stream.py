@@ -1,9 +1,10 @@
-"""A streamed answer: the sync and the async shell around the decoder.
+"""A streamed answer as an iterator, for synchronous and for asynchronous callers.
 
-Both take an opener, which sends the request and returns the open response (status 200, body unread), so that
-they may be made before anything is sent. Both read to the end of the body after `[DONE]`, since an unread end
-costs the connection, and close the response however the iteration ends. They read the body as it comes off
-the wire, since a packed one is refused before: httpx's own iterators unpack and count, which takes 10 us.
+Both take an opener, which sends the request and returns the open response (status 200, body unread) and what
+it is read with, so that they may be made before anything is sent. Both read to the end of the body after
+`[DONE]`, since an unread end costs the connection, and close the response however the iteration ends. They
+read the body as it comes off the wire: a packed one is refused before, and httpx's own iterators take 10 us
+to unpack and count.
 
 They are plain iterators rather than generators: a generator that sees `self` forms a cycle, and a stream that
 its consumer dropped would keep its connection until the garbage collector came by.
@@ -15,19 +16,19 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
 
+from litellm_qwen_ai.chat.context import AnswerContext
 from litellm_qwen_ai.chat.decoder import StreamDecoder
 from litellm_qwen_ai.chat.errors import error_from_transport
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from litellm.types.utils import ModelResponseStream
-
-__all__ = ["AsyncChatStream", "ChatStream", "StreamDecoder"]
 
 DRAIN_SECONDS = 2.0
 """How long the async stream waits for the end of the body after `[DONE]`. A sync read cannot be interrupted:
@@ -39,76 +40,94 @@ unless the call's own timeout is longer. Where no bytes come, the call's own tim
 IDLE_READS = 8
 """Pieces that are read after `[DONE]` in the hope of the end; then the connection is given up."""
 
+Opener = TypeVar("Opener")
 
-class _Shell:
-    """What both shells share: the decoder, the chunks it has ready and how the stream ended."""
+
+class _Stream(Generic[Opener]):
+    """What both streams share: the chunks that are ready, and how the answer ended.
+
+    Args:
+        opener: Sends the request; returns the open response and what it is read with. Maps its own errors.
+        merge: Whether text deltas that were read together become one chunk.
+        clock: Monotonic, in seconds.
+        drain_seconds: How long an async stream waits for the end of the body after `[DONE]`.
+
+    Attributes:
+        headers: Response headers; empty before `connect`.
+        shown: Headers of our own, for whoever shows the server's.
+        on_failure: Told of the error that ends the stream early.
+    """
 
     qwen_ai_stream = True  # how route/patches.py knows a stream of ours among LiteLLM's others
 
     def __init__(
-        self, *, model: str, with_login: bool, timeout: float | None, secrets: Iterable[str], merge: bool
+        self,
+        opener: Opener,
+        *,
+        merge: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+        drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
         self.headers: Mapping[str, str] = httpx.Headers()
-        self.shown: Mapping[str, str] = {}  # headers of our own, for whoever shows the server's
-        self.on_failure: Callable[[Exception], None] | None = None  # told of what ends the stream early
-        self._model = model
-        self._with_login = with_login
-        self._timeout = timeout
+        self.shown: Mapping[str, str] = {}
+        self.on_failure: Callable[[Exception], None] | None = None
+        self._opener: Opener | None = opener
         self._merge = merge
-        self._secrets = secrets  # not copied: the opener may add the bearer that it sent
+        self._clock = clock
+        self._drain_seconds = drain_seconds
         self._response: httpx.Response | None = None
-        self._decoder: StreamDecoder | None = None
         self._ready: deque[ModelResponseStream] = deque()
-        self._over = False
-        self._closed = False
+        self._over = self._closed = False
         self._failure: Exception | None = None
-        self._clock: Callable[[], float] = time.monotonic
         self._silent_since: float | None = None
         self._idle_reads = 0
 
-    def _connected(self, response: httpx.Response) -> StreamDecoder:
+    def _opening(self) -> Opener | None:
+        """The opener, once: until it has opened something the stream is over."""
+        if self._over:
+            return None
+        opener, self._opener = self._opener, None
+        self._over = opener is not None
+        return opener
+
+    def _opened(self, response: httpx.Response, context: AnswerContext) -> Any:
+        """Take the response; returns its body."""
         self._response = response
         self.headers = response.headers
-        self._decoder = StreamDecoder(
-            model=self._model,
-            with_login=self._with_login,
-            headers=response.headers,
-            secrets=self._secrets,
-            merge=self._merge,
-        )
-        return self._decoder
+        self._context = context.answered(response.headers)
+        self._decoder = StreamDecoder(self._context, merge=self._merge)
+        self._over = False
+        return response.stream
 
-    def _take(self, decoder: StreamDecoder, data: bytes | None) -> None:
+    def _take(self, data: bytes | None) -> None:
         """Decode what was read; None is the end of the body."""
-        self._ready.extend(decoder.close() if data is None else decoder.feed(data))
-        if decoder.failure is not None or data is None:
-            self._over, self._failure = True, decoder.failure
+        self._ready.extend(self._decoder.close() if data is None else self._decoder.feed(data))
+        if self._decoder.failure is not None or data is None:
+            self._over, self._failure = True, self._decoder.failure
         elif self._ready:
             self._silent_since = None
         else:
-            self._on_silence(decoder)
+            self._on_silence()
 
-    def _on_silence(self, decoder: StreamDecoder) -> None:
+    def _on_silence(self) -> None:
         """Bytes came that made no chunk. A read timeout starts anew with each; these limits do not."""
-        if decoder.finished:
+        if self._decoder.finished:
             self._idle_reads += 1
             self._over = self._idle_reads > IDLE_READS
             return
         now = self._clock()
         if self._silent_since is None:
             self._silent_since = now
-        elif now - self._silent_since > max(SILENT_SECONDS, self._timeout or 0.0):
+        elif now - self._silent_since > max(SILENT_SECONDS, self._context.timeout or 0.0):
             raise httpx.ReadTimeout("no chunk came for too long")
 
-    def _lost(self, decoder: StreamDecoder, error: Exception) -> None:
+    def _lost(self, error: Exception) -> None:
         """Reading failed: that matters only if something of the answer is missing."""
-        if decoder.answered:
-            self._take(decoder, None)
+        if self._decoder.answered:
+            self._take(None)
             return
         self._over = True
-        self._failure = error_from_transport(
-            error, model=self._model, timeout=self._timeout, secrets=self._secrets
-        )
+        self._failure = error_from_transport(error, self._context)
         self._failure.__cause__ = error
 
     def _ended(self) -> Exception | None:
@@ -118,47 +137,26 @@ class _Shell:
             self.on_failure(failure)
         return failure
 
+    def _stop(self) -> httpx.Response | None:
+        """Hand out nothing more; returns the response, which is to be closed."""
+        self._closed = self._over = True
+        self._ready.clear()
+        return self._response
 
-class ChatStream(_Shell):
-    """Iterator over the chunks of one streamed answer.
 
-    Args:
-        opener: Sends the request and returns the open response; maps its own errors.
-        model: The model as the caller named it.
-        with_login: True if the call is made with a login.
-        timeout: The limit in force, in seconds, for messages only.
-        secrets: Values that must not appear in error messages; may grow until the stream is connected.
-        merge: Whether text deltas that were read together become one chunk.
-
-    Attributes:
-        headers: Response headers; empty before `connect`.
-    """
-
-    def __init__(  # noqa: PLR0913  # all keyword, most optional
-        self,
-        opener: Callable[[], httpx.Response],
-        *,
-        model: str,
-        with_login: bool,
-        timeout: float | None = None,
-        secrets: Iterable[str] = (),
-        merge: bool = False,
-    ) -> None:
-        super().__init__(model=model, with_login=with_login, timeout=timeout, secrets=secrets, merge=merge)
-        self._opener = opener
-        self._body: Iterator[bytes] | None = None
+class ChatStream(_Stream[Callable[[], tuple[httpx.Response, AnswerContext]]]):
+    """Iterator over the chunks of one streamed answer."""
 
     def connect(self) -> None:
         """Open the response now, not at the first chunk; the opener's errors come out here. Idempotent."""
-        if self._body is None and not self._over:
-            self._over = True  # a failed opener is not asked again
-            response = self._opener()
-            if self._closed:
-                response.close()
-                return
-            self._over = False
-            self._connected(response)
-            self._body = iter(response.stream)  # type: ignore[arg-type]  # a sync client's
+        opener = self._opening()
+        if opener is None:
+            return
+        response, context = opener()
+        if self._closed:  # meanwhile, by another thread
+            response.close()
+            return
+        self._body: Iterator[bytes] = iter(self._opened(response, context))
 
     def __iter__(self) -> ChatStream:
         return self
@@ -166,19 +164,18 @@ class ChatStream(_Shell):
     def __next__(self) -> ModelResponseStream:
         while not self._ready:
             if self._over:
-                failure = self._ended()
-                if failure is not None:
-                    raise failure
-                raise StopIteration
-            self._advance()
+                raise self._ended() or StopIteration
+            if self._opener is not None:
+                self.connect()
+            else:
+                self._read()
         return self._ready.popleft()
 
     def close(self) -> None:
         """Stop reading and close the response; safe at any time and more than once."""
-        self._closed = self._over = True
-        self._ready.clear()
-        if self._response is not None:
-            self._response.close()
+        response = self._stop()
+        if response is not None:
+            response.close()
 
     def __del__(self) -> None:
         # Dropped in mid-stream, or connected and never read.
@@ -187,71 +184,36 @@ class ChatStream(_Shell):
             with contextlib.suppress(Exception):
                 response.close()
 
-    def _advance(self) -> None:
+    def _read(self) -> None:
         """Read once; close the response when the stream is over or the read was interrupted."""
-        self.connect()
-        decoder, body, response = self._decoder, self._body, self._response
-        if decoder is None or body is None or response is None:
-            return  # closed while it was being opened
         try:
-            self._take(decoder, next(body, None))
+            self._take(next(self._body, None))
         except Exception as error:  # noqa: BLE001  # whatever a transport raises is mapped
-            self._lost(decoder, error)
+            self._lost(error)
         except BaseException:
             self.close()
             raise
-        if self._over:
-            response.close()
+        if self._over and self._response is not None:
+            self._response.close()
 
 
-class AsyncChatStream(_Shell):
+class AsyncChatStream(_Stream[Callable[[], Awaitable[tuple[httpx.Response, AnswerContext]]]]):
     """Async iterator over the chunks of one streamed answer.
 
     Needs no event loop before `connect` or the first `__anext__`: LiteLLM makes it in a thread without one.
-
-    Args:
-        opener: Sends the request and returns the open response; maps its own errors.
-        model: The model as the caller named it.
-        with_login: True if the call is made with a login.
-        timeout: The limit in force, in seconds, for messages only.
-        secrets: Values that must not appear in error messages; may grow until the stream is connected.
-        merge: Whether text deltas that were read together become one chunk.
-        drain_seconds: How long to wait for the end of the body after `[DONE]`.
-
-    Attributes:
-        headers: Response headers; empty before `connect`.
     """
-
-    def __init__(  # noqa: PLR0913  # all keyword, most optional
-        self,
-        opener: Callable[[], Awaitable[httpx.Response]],
-        *,
-        model: str,
-        with_login: bool,
-        timeout: float | None = None,
-        secrets: Iterable[str] = (),
-        merge: bool = False,
-        drain_seconds: float = DRAIN_SECONDS,
-    ) -> None:
-        super().__init__(model=model, with_login=with_login, timeout=timeout, secrets=secrets, merge=merge)
-        self._opener = opener
-        self._drain_seconds = drain_seconds
-        self._body: AsyncIterator[bytes] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def connect(self) -> None:
         """Open the response now, not at the first chunk; the opener's errors come out here. Idempotent."""
-        if self._body is None and not self._over:
-            self._over = True  # a failed opener is not asked again
-            self._loop = asyncio.get_running_loop()
-            response = await self._opener()
-            if self._closed:
-                await response.aclose()
-                return
-            self._over = False
-            self._connected(response)
-            whole: Any = response.stream
-            self._body = aiter(whole)
+        opener = self._opening()
+        if opener is None:
+            return
+        self._loop = asyncio.get_running_loop()
+        response, context = await opener()
+        if self._closed:  # meanwhile
+            await response.aclose()
+            return
+        self._body: AsyncIterator[bytes] = aiter(self._opened(response, context))
 
     def __aiter__(self) -> AsyncChatStream:
         return self
@@ -259,50 +221,44 @@ class AsyncChatStream(_Shell):
     async def __anext__(self) -> ModelResponseStream:
         while not self._ready:
             if self._over:
-                failure = self._ended()
-                if failure is not None:
-                    raise failure
-                raise StopAsyncIteration
-            await self._advance()
+                raise self._ended() or StopAsyncIteration
+            if self._opener is not None:
+                await self.connect()
+            else:
+                await self._read()
         return self._ready.popleft()
 
     async def aclose(self) -> None:
         """Stop reading and close the response; safe at any time and more than once."""
-        self._closed = self._over = True
-        self._ready.clear()
-        if self._response is not None:
-            await self._response.aclose()
+        response = self._stop()
+        if response is not None:
+            await response.aclose()
 
     def __del__(self) -> None:
         # Dropped in mid-stream. Closing needs the loop; a loop that is gone took its connections with it.
-        response, loop = getattr(self, "_response", None), getattr(self, "_loop", None)
-        if response is None or response.is_closed or loop is None or loop.is_closed():
+        response = getattr(self, "_response", None)
+        if response is None or response.is_closed or self._loop.is_closed():
             return
+        loop = self._loop
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(lambda: loop.create_task(response.aclose()))
 
-    async def _advance(self) -> None:
+    async def _read(self) -> None:
         """Read once; close the response when the stream is over or the read was interrupted."""
-        if self._body is None:
-            await self.connect()
-        decoder, body, response = self._decoder, self._body, self._response
-        if decoder is None or body is None or response is None:
-            return  # closed while it was being opened
         try:
-            self._take(decoder, await self._next_bytes(decoder, body))
+            if self._decoder.finished:
+                # All that may come is the end of the body: worth a moment, for the connection's sake.
+                data = await asyncio.wait_for(_next_or_none(self._body), self._drain_seconds)
+            else:
+                data = await anext(self._body, None)
+            self._take(data)
         except Exception as error:  # noqa: BLE001  # whatever a transport raises is mapped
-            self._lost(decoder, error)
+            self._lost(error)
         except BaseException:
             await self.aclose()
             raise
-        if self._over:
-            await response.aclose()
-
-    async def _next_bytes(self, decoder: StreamDecoder, body: AsyncIterator[bytes]) -> bytes | None:
-        if not decoder.finished:
-            return await anext(body, None)
-        # All that may come is the end of the body: worth a moment, for the connection's sake.
-        return await asyncio.wait_for(_next_or_none(body), self._drain_seconds)
+        if self._over and self._response is not None:
+            await self._response.aclose()
 
 
 async def _next_or_none(body: AsyncIterator[bytes]) -> bytes | None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import litellm
 
 from litellm_qwen_ai.chat import body
+from litellm_qwen_ai.chat.context import AnswerContext
 from litellm_qwen_ai.chat.request import ChatRequest, build_request
 from litellm_qwen_ai.chat.response import parse_response
 from litellm_qwen_ai.chat.stream import AsyncChatStream, ChatStream
@@ -121,39 +122,35 @@ class Call:
     def open_stream(self) -> ChatStream:
         """The chunks of the answer; not connected yet."""
         # No closure may hold the stream, which holds them: dropped, it closes its connection at once.
-        secrets: list[str] = []
         used: list[Bearer] = []
 
-        def opener() -> httpx.Response:
+        def opener() -> tuple[httpx.Response, AnswerContext]:
             response, bearer = self._run()
-            secrets.append(bearer.token)
             used.append(bearer)
-            return response
+            return response, self._context(bearer)
 
-        stream = ChatStream(opener, secrets=secrets, **self._of_stream())
+        stream = ChatStream(opener, merge=self._merges())
         stream.on_failure = functools.partial(_count_in_stream, used)
         return stream
 
     def open_astream(self) -> AsyncChatStream:
         """The same for an event loop; needs none before it is connected."""
-        secrets: list[str] = []
         used: list[Bearer] = []
         shown: dict[str, str] = {}
 
-        async def opener() -> httpx.Response:
+        async def opener() -> tuple[httpx.Response, AnswerContext]:
             try:
                 response, bearer = await self._arun()
             except Exception as error:
                 if self.in_router and not patches.streams_are_eager():
                     _raise_for_fallback(error, self.model)
                 raise
-            secrets.append(bearer.token)
             used.append(bearer)
             if bearer.meter is not None:
                 shown.update(bearer.meter.headers())
-            return response
+            return response, self._context(bearer)
 
-        stream = AsyncChatStream(opener, secrets=secrets, **self._of_stream())
+        stream = AsyncChatStream(opener, merge=self._merges())
         stream.shown = shown
         stream.on_failure = functools.partial(_count_in_stream, used)
         return stream
@@ -176,11 +173,8 @@ class Call:
         try:
             made = parse_response(
                 response.content,
-                model=self.model,
-                model_response=model_response,
-                headers=response.headers,
-                with_login=bearer.with_login,
-                secrets=(bearer.token,),
+                self._context(bearer).answered(response.headers),
+                model_response,
             )
         except Exception as error:
             count_late(bearer.meter, error)
@@ -190,15 +184,16 @@ class Call:
         patches.spare_log(self.logging_obj)
         return made
 
-    def _of_stream(self) -> dict[str, Any]:
-        """What both stream shells are told of the call."""
+    def _context(self, bearer: Bearer | None = None) -> AnswerContext:
+        """What the answer to this call is read with; what it says of the bearer needs one."""
         timeout = self.timeout if isinstance(self.timeout, (int, float)) else None
-        return {
-            "model": self.model,
-            "with_login": self.source.can_renew,
-            "timeout": timeout,
-            "merge": self.source.settings.coalesce and _asks_for_one(self.optional_params),
-        }
+        if bearer is None:
+            return AnswerContext(self.model, timeout=timeout)
+        return AnswerContext(self.model, bearer.with_login, (bearer.token,), timeout=timeout)
+
+    def _merges(self) -> bool:
+        """Whether text deltas of a stream that are read together become one chunk."""
+        return self.source.settings.coalesce and _asks_for_one(self.optional_params)
 
     def _log_answer(self, text: str) -> None:
         if self.logging_obj is not None:
@@ -206,7 +201,7 @@ class Call:
 
     def _flow(self) -> Any:
         return call_flow(
-            self._build, model=self.model, can_renew=self.source.can_renew, max_retries=self.max_retries
+            self._build, self._context, can_renew=self.source.can_renew, max_retries=self.max_retries
         )
 
     def _build(self, bearer: Bearer) -> ChatRequest:
@@ -243,7 +238,7 @@ class Call:
         if self._is_stream(response):
             return response
         try:
-            body.read(response, model=self.model, streamed=self.stream, seconds=self._seconds())
+            body.read(response, self._context(), streamed=self.stream)
         finally:
             response.close()
         return response
@@ -256,17 +251,13 @@ class Call:
         if self._is_stream(response):
             return response
         try:
-            await body.aread(response, model=self.model, streamed=self.stream, seconds=self._seconds())
+            await body.aread(response, self._context(), streamed=self.stream)
         finally:
             await response.aclose()
         return response
 
     def _is_stream(self, response: httpx.Response) -> bool:
         return self.stream and response.status_code == _OK and body.is_plain(response)
-
-    def _seconds(self) -> float | None:
-        """The call's timeout, if it is a number of seconds."""
-        return self.timeout if isinstance(self.timeout, (int, float)) else None
 
 
 def _count_in_stream(used: list[Bearer], error: Exception) -> None:

@@ -20,6 +20,7 @@ from litellm_qwen_ai.chat.refusal import Reason
 from litellm_qwen_ai.retry_after import retry_after
 
 if TYPE_CHECKING:
+    from litellm_qwen_ai.chat.context import AnswerContext
     from litellm_qwen_ai.chat.request import ChatRequest
     from litellm_qwen_ai.quota.meter import Meter
     from litellm_qwen_ai.route.bearer import Bearer, BearerSource
@@ -67,8 +68,8 @@ Flow: TypeAlias = Generator[Step, Any, "tuple[httpx.Response, Bearer]"]
 
 def call_flow(
     build: Callable[[Bearer], ChatRequest],
+    context_of: Callable[[Bearer], AnswerContext],
     *,
-    model: str,
     can_renew: bool,
     max_retries: int,
     clock: Callable[[], float] = time.time,
@@ -77,7 +78,7 @@ def call_flow(
 
     Args:
         build: Makes the request for a bearer.
-        model: The model's name, for exceptions.
+        context_of: What the answer to a bearer's request is read with.
         can_renew: Whether a refused bearer can be replaced.
         max_retries: How often a passing failure is tried again.
         clock: Seconds since the epoch, for a `Retry-After` that is a date.
@@ -100,7 +101,7 @@ def call_flow(
             if _is_stale_connection(failure) and not reconnected:
                 reconnected = True
                 continue
-            error = error_from_transport(failure, model=model, secrets=(bearer.token,))
+            error = error_from_transport(failure, context_of(bearer))
             wait = _backoff(retries) if isinstance(failure, httpx.TransportError) else None
         else:
             if response.status_code == _OK:
@@ -110,14 +111,9 @@ def call_flow(
             if can_renew and rejected is None and is_token_rejection(response.status_code, response.content):
                 rejected = bearer.token
                 continue
-            error = error_from_response(
-                response.status_code,
-                response.headers,
-                response.content,  # no name: a traceback with locals would show what it repeats
-                model=model,
-                with_login=bearer.with_login,
-                secrets=(bearer.token,),
-            )
+            # No name for the body: a traceback with locals would show what it repeats.
+            context = context_of(bearer).answered(response.headers)
+            error = error_from_response(response.status_code, response.content, context)
             now = clock()
             _count_refusal(meter, response, error, now)
             wait = _wait_before_retry(response, error, retries, now)

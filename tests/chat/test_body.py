@@ -11,6 +11,7 @@ import pytest
 
 from litellm_qwen_ai.chat import body
 from litellm_qwen_ai.chat.body import MAX_ANSWER_BYTES, MAX_ERROR_BYTES
+from litellm_qwen_ai.chat.context import AnswerContext
 
 
 class Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
@@ -34,12 +35,12 @@ class Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):
 Read = Callable[..., Any]
 
 
-async def _sync(response: httpx.Response, **how: Any) -> None:
-    body.read(response, model="m", **how)
+async def _sync(response: httpx.Response, seconds: float | None = None, **how: Any) -> None:
+    body.read(response, AnswerContext("m", timeout=seconds), **how)
 
 
-async def _async(response: httpx.Response, **how: Any) -> None:
-    await body.aread(response, model="m", **how)
+async def _async(response: httpx.Response, seconds: float | None = None, **how: Any) -> None:
+    await body.aread(response, AnswerContext("m", timeout=seconds), **how)
 
 
 @pytest.fixture(params=[_sync, _async], ids=["sync", "async"])

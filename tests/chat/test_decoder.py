@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import httpx
 import litellm
 import pytest
 from hypothesis import given, settings
@@ -12,13 +13,13 @@ from hypothesis import strategies as st
 from litellm import exceptions
 
 from litellm_qwen_ai.chat import sse
+from litellm_qwen_ai.chat.context import AnswerContext
 from litellm_qwen_ai.chat.decoder import StreamDecoder
 
 
 def decoder(**more: Any) -> StreamDecoder:
-    return StreamDecoder(
-        **{"model": "coder-model", "with_login": True, "stream_id": "s", "created": 1, **more}
-    )
+    context = AnswerContext("coder-model", with_login=True, **more)
+    return StreamDecoder(context, stream_id="s", created=1)
 
 
 def decode(*pieces: bytes, **more: Any) -> tuple[list[dict[str, Any]], Exception | None]:
@@ -332,7 +333,7 @@ def test_no_secret_of_the_call_is_in_an_error(wire: Any) -> None:
 
 
 def test_retry_after_of_the_response_reaches_the_exception(wire: Any) -> None:
-    _, failure = decode(wire.event(THROTTLED), headers={"Retry-After": "9"})
+    _, failure = decode(wire.event(THROTTLED), headers=httpx.Headers({"Retry-After": "9"}))
     assert failure is not None
     assert failure.litellm_response_headers["retry-after"] == "9"  # type: ignore[attr-defined]  # set by us
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from litellm import exceptions
 
+from litellm_qwen_ai.chat.context import AnswerContext
 from litellm_qwen_ai.chat.errors import (
     PROVIDER,
     cut_stream,
@@ -142,9 +143,13 @@ ROWS: list[tuple[str, int, bytes, type[Exception], int, Reason]] = [
 ]
 
 
+def context(headers: dict[str, str] | None = None, **more: Any) -> AnswerContext:
+    sent = httpx.Headers(headers or {}, encoding="utf-8")
+    return AnswerContext(**{"model": "coder-model", "with_login": True, "headers": sent, **more})
+
+
 def refused(status: int, content: bytes, headers: dict[str, str] | None = None, **more: Any) -> Any:
-    more = {"model": "coder-model", "with_login": True, **more}
-    return error_from_response(status, headers or {}, content, **more)
+    return error_from_response(status, content, context(headers, **more))
 
 
 @pytest.mark.parametrize(
@@ -327,14 +332,14 @@ def _connect_error() -> httpx.ConnectError:
 def test_a_failed_send_becomes_timeout_or_connection_error(
     error: Exception, expected: type[Exception]
 ) -> None:
-    mapped: Any = error_from_transport(error, model="coder-model", timeout=12.5)
+    mapped: Any = error_from_transport(error, context(timeout=12.5))
     assert type(mapped) is expected
     assert (mapped.model, mapped.llm_provider) == ("coder-model", "qwen_ai")
     assert ("12.5 s" in str(mapped)) is (expected is litellm.Timeout)
 
 
 def test_a_cut_stream_is_a_connection_error() -> None:
-    assert isinstance(cut_stream(model="m"), litellm.APIConnectionError)
+    assert isinstance(cut_stream(context()), litellm.APIConnectionError)
 
 
 _HEADERS = st.dictionaries(

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
 
 from litellm_qwen_ai.chat import chunks
+from litellm_qwen_ai.chat.context import AnswerContext
 from litellm_qwen_ai.chat.decoder import StreamDecoder
 
 
 def decode(*pieces: bytes, merge: bool = True) -> list[dict[str, Any]]:
-    decoder = StreamDecoder(model="m", with_login=True, stream_id="s", created=1, merge=merge)
+    decoder = StreamDecoder(AnswerContext("m"), stream_id="s", created=1, merge=merge)
     made = [chunk for piece in pieces for chunk in decoder.feed(piece)] + decoder.close()
     return [chunk.model_dump() for chunk in made]
 
@@ -36,7 +37,7 @@ def test_what_is_fed_together_is_one_chunk_and_what_is_not_stays_apart(wire: Any
 
 
 def test_a_run_is_handed_out_by_the_feed_that_brought_it(wire: Any) -> None:
-    decoder = StreamDecoder(model="m", with_login=True, merge=True)
+    decoder = StreamDecoder(AnswerContext("m"), merge=True)
     decoder.feed(wire.delta({"role": "assistant", "content": ""}))
     half = wire.delta({"content": "c"})
     made = decoder.feed(wire.delta({"content": "a"}) + wire.delta({"content": "b"}) + half[:20])
@@ -91,7 +92,7 @@ def test_once_there_is_a_second_choice_nothing_is_merged(wire: Any) -> None:
 
 
 def test_an_error_comes_after_the_text_before_it(wire: Any) -> None:
-    decoder = StreamDecoder(model="m", with_login=True, merge=True)
+    decoder = StreamDecoder(AnswerContext("m"), merge=True)
     start = wire.delta({"role": "assistant", "content": ""})
     a = wire.delta({"content": "a"})
     made = decoder.feed(start + a + a + wire.event({"error": {"message": "Throttling"}}))

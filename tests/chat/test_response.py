@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from litellm import exceptions
 
+from litellm_qwen_ai.chat.context import AnswerContext
 from litellm_qwen_ai.chat.response import parse_response
 
 
@@ -34,8 +35,8 @@ def answer(message: dict[str, Any], finish: str | None = "stop", **more: Any) ->
 
 def parse(value: Any, **more: Any) -> litellm.ModelResponse:
     body = value if isinstance(value, bytes) else json.dumps(value).encode()
-    given: dict[str, Any] = {"model": "coder-model", "headers": httpx.Headers({}), "with_login": True, **more}
-    return parse_response(body, model_response=litellm.ModelResponse(), **given)
+    context = AnswerContext(**{"model": "coder-model", "with_login": True, **more})
+    return parse_response(body, context, litellm.ModelResponse())
 
 
 def test_content_reasoning_and_usage_come_through() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
 import litellm
 import pytest
 
+from litellm_qwen_ai.chat.context import AnswerContext
 from litellm_qwen_ai.chat.stream import AsyncChatStream, ChatStream
 
 
@@ -27,6 +28,10 @@ async def aclient() -> AsyncIterator[httpx.AsyncClient]:
         yield made
 
 
+CONTEXT = AnswerContext("coder-model", with_login=True, timeout=5)
+Opened = tuple[httpx.Response, AnswerContext]
+
+
 class Opener:
     """Opens the stream; remembers what it opened."""
 
@@ -35,15 +40,15 @@ class Opener:
         self._url = url
         self.opened: list[httpx.Response] = []
 
-    def sync(self) -> httpx.Response:
+    def sync(self) -> Opened:
         response: httpx.Response = self._client.send(self._request(), stream=True)
         self.opened.append(response)
-        return response
+        return response, CONTEXT
 
-    async def asynchronous(self) -> httpx.Response:
+    async def asynchronous(self) -> Opened:
         response: httpx.Response = await self._client.send(self._request(), stream=True)
         self.opened.append(response)
-        return response
+        return response, CONTEXT
 
     def _request(self) -> httpx.Request:
         request: httpx.Request = self._client.build_request("POST", self._url, content=b"{}")
@@ -60,14 +65,6 @@ def open_async(aclient: httpx.AsyncClient, server: Any) -> Opener:
     return Opener(aclient, server.url)
 
 
-def sync_stream(opener: Callable[[], httpx.Response]) -> ChatStream:
-    return ChatStream(opener, model="coder-model", with_login=True, timeout=5)
-
-
-def async_stream(opener: Any, **more: Any) -> AsyncChatStream:
-    return AsyncChatStream(opener, model="coder-model", with_login=True, timeout=5, **more)
-
-
 def content(chunks: list[Any]) -> str:
     return "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
 
@@ -80,7 +77,7 @@ def whole(wire: Any) -> list[bytes]:
 def test_chunks_come_out_and_the_connection_is_used_again(server: Any, wire: Any, open_sync: Opener) -> None:
     server.sends(*whole(wire), headers={"X-Request-Id": "r1"})
     for _ in range(3):
-        stream = sync_stream(open_sync.sync)
+        stream = ChatStream(open_sync.sync)
         assert dict(stream.headers) == {}
         stream.connect()
         assert stream.headers["x-request-id"] == "r1"
@@ -97,7 +94,7 @@ async def test_async_chunks_come_out_and_the_connection_is_used_again(
 ) -> None:
     server.sends(*whole(wire), headers={"X-Request-Id": "r1"})
     for _ in range(3):
-        stream = async_stream(open_async.asynchronous)
+        stream = AsyncChatStream(open_async.asynchronous)
         await stream.connect()
         assert stream.headers["x-request-id"] == "r1"
         chunks = [chunk async for chunk in stream]
@@ -110,7 +107,7 @@ def test_nothing_is_sent_before_the_first_chunk_is_asked_for(
     open_sync: Opener, server: Any, wire: Any
 ) -> None:
     server.sends(*whole(wire))
-    stream = sync_stream(open_sync.sync)
+    stream = ChatStream(open_sync.sync)
     assert open_sync.opened == []
     next(stream)
     stream.connect()
@@ -118,10 +115,10 @@ def test_nothing_is_sent_before_the_first_chunk_is_asked_for(
 
 
 def test_an_async_stream_needs_no_loop_to_be_made() -> None:
-    async def never() -> httpx.Response:
+    async def never() -> Opened:
         raise AssertionError
 
-    assert dict(async_stream(never).headers) == {}
+    assert dict(AsyncChatStream(never).headers) == {}
 
 
 class _RefusedError(Exception):
@@ -131,11 +128,11 @@ class _RefusedError(Exception):
 def test_the_openers_error_comes_out_once_and_it_is_not_asked_again() -> None:
     calls = []
 
-    def opener() -> httpx.Response:
+    def opener() -> Opened:
         calls.append(1)
         raise _RefusedError
 
-    stream = sync_stream(opener)
+    stream = ChatStream(opener)
     with pytest.raises(_RefusedError):
         next(stream)
     assert list(stream) == []
@@ -145,11 +142,11 @@ def test_the_openers_error_comes_out_once_and_it_is_not_asked_again() -> None:
 async def test_the_async_openers_error_comes_out_of_connect_and_it_is_not_asked_again() -> None:
     calls = []
 
-    async def opener() -> httpx.Response:
+    async def opener() -> Opened:
         calls.append(1)
         raise _RefusedError
 
-    stream = async_stream(opener)
+    stream = AsyncChatStream(opener)
     with pytest.raises(_RefusedError):
         await stream.connect()
     assert [chunk async for chunk in stream] == []
@@ -160,7 +157,7 @@ def test_an_error_in_the_stream_comes_after_the_chunks_before_it(
     server: Any, wire: Any, open_sync: Opener
 ) -> None:
     server.sends(wire.delta({"content": "kept"}) + wire.event({"error": {"message": "Throttling"}}))
-    stream = sync_stream(open_sync.sync)
+    stream = ChatStream(open_sync.sync)
     assert content([next(stream)]) == "kept"
     with pytest.raises(litellm.RateLimitError):
         next(stream)
@@ -172,7 +169,7 @@ async def test_an_error_in_the_async_stream_comes_after_the_chunks_before_it(
     server: Any, wire: Any, open_async: Opener
 ) -> None:
     server.sends(wire.delta({"content": "kept"}) + wire.event({"error": {"message": "Throttling"}}))
-    stream = async_stream(open_async.asynchronous)
+    stream = AsyncChatStream(open_async.asynchronous)
     assert content([await anext(stream)]) == "kept"
     with pytest.raises(litellm.RateLimitError):
         await anext(stream)
@@ -182,7 +179,7 @@ async def test_an_error_in_the_async_stream_comes_after_the_chunks_before_it(
 
 def test_a_cut_connection_is_mapped(server: Any, wire: Any, open_sync: Opener) -> None:
     server.sends(wire.delta({"content": "half"}), cut=True)
-    stream = sync_stream(open_sync.sync)
+    stream = ChatStream(open_sync.sync)
     assert content([next(stream)]) == "half"
     with pytest.raises(litellm.APIConnectionError) as caught:
         next(stream)
@@ -192,7 +189,7 @@ def test_a_cut_connection_is_mapped(server: Any, wire: Any, open_sync: Opener) -
 
 async def test_a_cut_async_connection_is_mapped(server: Any, wire: Any, open_async: Opener) -> None:
     server.sends(wire.delta({"content": "half"}), cut=True)
-    stream = async_stream(open_async.asynchronous)
+    stream = AsyncChatStream(open_async.asynchronous)
     assert content([await anext(stream)]) == "half"
     with pytest.raises(litellm.APIConnectionError):
         await anext(stream)
@@ -200,7 +197,7 @@ async def test_a_cut_async_connection_is_mapped(server: Any, wire: Any, open_asy
 
 def test_a_connection_cut_after_the_finish_costs_nothing(server: Any, wire: Any, open_sync: Opener) -> None:
     server.sends(wire.delta({"content": "all"}, "stop"), cut=True)
-    chunks = list(sync_stream(open_sync.sync))
+    chunks = list(ChatStream(open_sync.sync))
     assert content(chunks) == "all"
     assert chunks[-1].choices[0].finish_reason == "stop"
 
@@ -218,7 +215,7 @@ class Silent(httpx.SyncByteStream):
 
 def test_silence_is_a_timeout_of_ours(wire: Any) -> None:
     body = Silent(wire.delta({"content": "a"}))
-    stream = sync_stream(lambda: httpx.Response(200, stream=body))
+    stream = ChatStream(lambda: (httpx.Response(200, stream=body), CONTEXT))
     next(stream)
     with pytest.raises(litellm.Timeout, match="5 s") as caught:
         next(stream)
@@ -227,7 +224,7 @@ def test_silence_is_a_timeout_of_ours(wire: Any) -> None:
 
 def test_closing_early_closes_the_response(server: Any, wire: Any, open_sync: Opener) -> None:
     server.sends(*whole(wire))
-    stream = sync_stream(open_sync.sync)
+    stream = ChatStream(open_sync.sync)
     next(stream)
     stream.close()
     stream.close()
@@ -237,7 +234,7 @@ def test_closing_early_closes_the_response(server: Any, wire: Any, open_sync: Op
 
 async def test_closing_early_closes_the_async_response(server: Any, wire: Any, open_async: Opener) -> None:
     server.sends(*whole(wire))
-    stream = async_stream(open_async.asynchronous)
+    stream = AsyncChatStream(open_async.asynchronous)
     await anext(stream)
     await stream.aclose()
     await stream.aclose()
@@ -252,7 +249,7 @@ def test_a_dropped_stream_gives_its_connection_back_without_the_garbage_collecto
     server.sends(*whole(wire))
     gc.disable()
     try:
-        stream = sync_stream(open_sync.sync)
+        stream = ChatStream(open_sync.sync)
         stream.connect()
         for _ in range(read):
             next(stream)
@@ -266,7 +263,7 @@ async def test_a_dropped_async_stream_gives_its_connection_back(
     server: Any, wire: Any, open_async: Opener
 ) -> None:
     server.sends(*whole(wire))
-    stream = async_stream(open_async.asynchronous)
+    stream = AsyncChatStream(open_async.asynchronous)
     await anext(stream)
     del stream
     for _ in range(20):
@@ -276,7 +273,7 @@ async def test_a_dropped_async_stream_gives_its_connection_back(
 
 async def test_cancelling_a_reader_closes_the_response(server: Any, wire: Any, open_async: Opener) -> None:
     server.sends(wire.delta({"content": "a"}), hold=threading.Event())
-    stream = async_stream(open_async.asynchronous)
+    stream = AsyncChatStream(open_async.asynchronous)
     await anext(stream)
     reader = asyncio.create_task(anext(stream))  # type: ignore[arg-type]  # a coroutine
     await asyncio.sleep(0)
@@ -293,11 +290,11 @@ async def test_a_stream_closed_while_it_connects_closes_what_it_then_gets(
     server.sends(*whole(wire))
     may_open = asyncio.Event()
 
-    async def slow() -> httpx.Response:
+    async def slow() -> Opened:
         await may_open.wait()
         return await open_async.asynchronous()
 
-    stream = async_stream(slow)
+    stream = AsyncChatStream(slow)
     reader = asyncio.create_task(anext(stream, None))  # type: ignore[arg-type]  # a coroutine
     await asyncio.sleep(0)
     await stream.aclose()
@@ -310,7 +307,7 @@ async def test_a_body_that_never_ends_after_done_is_not_waited_for(
     server: Any, wire: Any, open_async: Opener
 ) -> None:
     server.sends(wire.delta({"content": "a"}, "stop") + wire.done, hold=threading.Event())
-    stream = async_stream(open_async.asynchronous, drain_seconds=0)
+    stream = AsyncChatStream(open_async.asynchronous, drain_seconds=0)
     chunks = [chunk async for chunk in stream]
     assert (content(chunks), chunks[-1].choices[0].finish_reason) == ("a", "stop")
     assert open_async.opened[0].is_closed

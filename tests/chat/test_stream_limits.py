@@ -10,6 +10,7 @@ import httpx
 import litellm
 import pytest
 
+from litellm_qwen_ai.chat.context import AnswerContext
 from litellm_qwen_ai.chat.stream import IDLE_READS, SILENT_SECONDS, AsyncChatStream, ChatStream
 
 Collect = Callable[..., Any]
@@ -35,23 +36,20 @@ class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
         return self.minutes * 60.0
 
 
-def _response(stream: Body) -> httpx.Response:
-    return httpx.Response(200, stream=stream, request=httpx.Request("POST", "http://127.0.0.1/v1"))
+def _opened(stream: Body, timeout: float | None) -> tuple[httpx.Response, AnswerContext]:
+    response = httpx.Response(200, stream=stream, request=httpx.Request("POST", "http://127.0.0.1/v1"))
+    return response, AnswerContext("m", timeout=timeout)
 
 
 async def _sync(stream: Body, timeout: float | None = None) -> list[Any]:
-    chunks = ChatStream(lambda: _response(stream), model="m", with_login=True, timeout=timeout)
-    chunks._clock = stream.clock
-    return list(chunks)
+    return list(ChatStream(lambda: _opened(stream, timeout), clock=stream.clock))
 
 
 async def _async(stream: Body, timeout: float | None = None) -> list[Any]:
-    async def opener() -> httpx.Response:
-        return _response(stream)
+    async def opener() -> tuple[httpx.Response, AnswerContext]:
+        return _opened(stream, timeout)
 
-    chunks = AsyncChatStream(opener, model="m", with_login=True, timeout=timeout)
-    chunks._clock = stream.clock
-    return [chunk async for chunk in chunks]
+    return [chunk async for chunk in AsyncChatStream(opener, clock=stream.clock)]
 
 
 @pytest.fixture(params=[_sync, _async], ids=["sync", "async"])

@@ -10,6 +10,7 @@ import litellm
 import pytest
 from litellm.integrations.custom_logger import CustomLogger
 
+from litellm_qwen_ai.chat.context import AnswerContext
 from litellm_qwen_ai.chat.decoder import StreamDecoder
 
 PROVIDER = "qwen_wire_test"
@@ -22,7 +23,7 @@ class Replay(litellm.CustomLLM):
     body = b""
 
     def _chunks(self) -> Iterator[Any]:
-        decoder = StreamDecoder(model="m", with_login=True)
+        decoder = StreamDecoder(AnswerContext("m"))
         yield from decoder.feed(self.body)
         yield from decoder.close()
         if decoder.failure:

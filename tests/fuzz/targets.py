@@ -13,6 +13,7 @@ import litellm
 import openai
 
 from litellm_qwen_ai.chat.body import drop_echoes
+from litellm_qwen_ai.chat.context import AnswerContext
 from litellm_qwen_ai.chat.decoder import StreamDecoder
 from litellm_qwen_ai.chat.errors import error_from_response, is_token_rejection
 from litellm_qwen_ai.chat.response import parse_response
@@ -94,13 +95,13 @@ def errors(data: bytes) -> None:
     )
     drop_echoes(response, {"Authorization": f"Bearer {SECRET}"})
     headers = response.headers
-    known = {"model": "coder-model", "with_login": bool(data[0] & 128), "secrets": (SECRET,)}
+    context = AnswerContext("coder-model", bool(data[0] & 128), (SECRET,), headers)
     if status != 200:
         is_token_rejection(status, body)
-        _check_error(error_from_response(status, headers, body, **known))
+        _check_error(error_from_response(status, body, context))
         return
     try:
-        answer = parse_response(body, headers=headers, model_response=litellm.ModelResponse(), **known)
+        answer = parse_response(body, context, litellm.ModelResponse())
     except openai.OpenAIError as error:
         _check_error(error)
     else:
@@ -121,7 +122,7 @@ _READERS: tuple[Callable[[protocol.HttpAnswer], object], ...] = (
 
 
 def _decode(pieces: list[bytes]) -> tuple[list[str], Exception | None]:
-    decoder = StreamDecoder(model="m", with_login=True, secrets=(SECRET,), stream_id="s", created=1)
+    decoder = StreamDecoder(AnswerContext("m", True, (SECRET,)), stream_id="s", created=1)
     chunks = [chunk for piece in pieces for chunk in decoder.feed(piece)] + decoder.close()
     return [chunk.model_dump_json() for chunk in chunks], decoder.failure
 

@@ -9,6 +9,7 @@ import httpx
 import litellm
 import pytest
 
+from litellm_qwen_ai.chat.context import AnswerContext
 from litellm_qwen_ai.chat.request import ChatRequest
 from litellm_qwen_ai.route.bearer import Bearer
 from litellm_qwen_ai.route.flow import (
@@ -29,9 +30,10 @@ def _flow(*, can_renew: bool = True, max_retries: int = 2) -> Flow:
     def build(bearer: Bearer) -> ChatRequest:
         return ChatRequest(url="http://127.0.0.1/v1", headers={}, body=bearer.token.encode(), payload={})
 
-    return call_flow(
-        build, model="coder-model", can_renew=can_renew, max_retries=max_retries, clock=lambda: NOW
-    )
+    def context(bearer: Bearer) -> AnswerContext:
+        return AnswerContext("coder-model", bearer.with_login, (bearer.token,))
+
+    return call_flow(build, context, can_renew=can_renew, max_retries=max_retries, clock=lambda: NOW)
 
 
 def _answer(status: int, body: Any = None, **headers: str) -> httpx.Response:
