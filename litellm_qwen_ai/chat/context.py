@@ -19,6 +19,8 @@ class AnswerContext:
         secrets: Values that no message may show, such as the bearer that was sent.
         headers: The answer's; empty where none came.
         timeout: The limit in force, in seconds, if it is known.
+        merge: Whether text deltas of a stream that are read together become one chunk.
+        think_tags: Whether a stream's reasoning comes in its content, between `<think>` and `</think>`.
     """
 
     model: str
@@ -26,6 +28,8 @@ class AnswerContext:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout: float | None = None
+    merge: bool = False
+    think_tags: bool = False
 
     def answered(self, headers: Mapping[str, str]) -> AnswerContext:
         """The same, with the headers of the answer."""

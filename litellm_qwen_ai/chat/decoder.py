@@ -4,6 +4,9 @@ Order of the chunks: deltas as they come; then, once the stream is over, the usa
 last the finish chunk. LiteLLM's wrapper ends a custom provider's stream at the first chunk without content
 after a finish, so OpenAI's own order (finish, then usage) would lose the usage.
 
+Fields that are not read by name here, in an event, a choice or a delta, are handed on as they came, as
+LiteLLM's own OpenAI-like providers do.
+
 Merging: deltas that are fed together are there together, so those in a row that carry nothing but text of one
 kind become one chunk. It saves LiteLLM and the consumer what a chunk costs them (100 us and more), waits for
 nothing, and leaves every other delta as it is.
@@ -13,12 +16,12 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import uuid4
 
 from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
 
-from litellm_qwen_ai.chat.chunks import Place, TextChunks
+from litellm_qwen_ai.chat.chunks import Kind, Place, TextChunks
 from litellm_qwen_ai.chat.errors import cut_stream, error_from_refusal, malformed_answer
 from litellm_qwen_ai.chat.refusal import is_error_object, read_refusal, refusal_from_object, refusal_from_text
 from litellm_qwen_ai.chat.sse import EventTooLongError, SSEParser, SSEvent
@@ -27,11 +30,20 @@ from litellm_qwen_ai.chat.toolcalls import ToolCallAssembler
 from litellm_qwen_ai.chat.usage import read_usage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from litellm.types.utils import Usage
 
     from litellm_qwen_ai.chat.context import AnswerContext
+    from litellm_qwen_ai.chat.refusal import Refusal
 
-_NO_TEXT = (None, "")
+# What is read by name.
+_OF_EVENTS = frozenset(
+    ["id", "object", "created", "model", "choices", "usage", "system_fingerprint", "error"]
+)
+_OF_CHOICES = frozenset(["index", "delta", "finish_reason", "logprobs"])
+_OF_DELTAS = frozenset(["role", "content", "reasoning_content", "reasoning", "tool_calls", "function_call"])
+_NOTHING: tuple[Any, ...] = (None, "", [], {})
 _DONE_LIMIT = 32  # bytes: `[DONE]` and some space
 MAX_CHOICES = 128
 """Choices followed at once; Qwen's `n` ends at 4. A server that sends more is broken or hostile."""
@@ -40,10 +52,11 @@ MAX_CHOICES = 128
 class _Choice:
     """What must be remembered of one choice."""
 
-    __slots__ = ("finish_reason", "role_sent", "tools")
+    __slots__ = ("finish_reason", "role_sent", "thinks", "tools")
 
     def __init__(self, id_prefix: str) -> None:
         self.role_sent = False
+        self.thinks = False  # between the tags
         self.finish_reason: str | None = None
         self.tools = ToolCallAssembler(id_prefix)
 
@@ -51,6 +64,14 @@ class _Choice:
         reason = self.finish_reason or "stop"
         # Qwen may say `stop` although it called tools; clients look for `tool_calls`.
         return "tool_calls" if reason == "stop" and self.tools else reason
+
+    def tagged(self, kind: Kind, text: str) -> str:
+        """The text with the tag before it where reasoning begins or ends."""
+        thinks = kind == "reasoning_content"
+        if thinks is self.thinks:
+            return text
+        self.thinks = thinks
+        return f"<think>{text}" if thinks else f"</think>{text}"
 
 
 class _StreamFailedError(Exception):
@@ -74,7 +95,6 @@ class StreamDecoder:
         context: With the answer's headers; chunks carry its model, as LiteLLM's own providers' do.
         stream_id: Id for the chunks if the server sends none; random by default.
         created: Unix time (seconds) for the chunks if the server sends none; now by default.
-        merge: Whether text deltas that are fed together become one chunk.
 
     Attributes:
         failure: The litellm exception that ended the stream, or None.
@@ -82,12 +102,7 @@ class StreamDecoder:
     """
 
     def __init__(
-        self,
-        context: AnswerContext,
-        *,
-        stream_id: str | None = None,
-        created: int | None = None,
-        merge: bool = False,
+        self, context: AnswerContext, *, stream_id: str | None = None, created: int | None = None
     ) -> None:
         self.failure: Exception | None = None
         self.finished = False
@@ -100,7 +115,7 @@ class StreamDecoder:
         self._usage: Usage | None = None
         self._identified = False
         self._texts = TextChunks(self._chunk)
-        self._merge = merge
+        self._made: list[ModelResponseStream] = []
         self._run: list[str] = []
         self._run_place: Place | None = None
 
@@ -111,101 +126,97 @@ class StreamDecoder:
 
     def feed(self, data: bytes) -> list[ModelResponseStream]:
         """Decode the next bytes of the body into chunks. Never raises: see `failure`."""
-        if self.finished or self.failure is not None:
-            return []
-        chunks: list[ModelResponseStream] = []
-        try:
-            for event in self._sse.feed(data):
-                self._on_event(event, chunks)
-        except EventTooLongError:
-            self.failure = self._malformed("an event without end")
-        except _StreamFailedError as failed:
-            self.failure = failed.error
-        self._end_run(chunks)
-        return chunks
+        return self._made_by(lambda: self._on_events(self._sse.feed(data)))
 
     def close(self) -> list[ModelResponseStream]:
         """End of the body: what was held back. Never raises: a cut stream sets `failure`."""
+        return self._made_by(self._on_end)
+
+    def _made_by(self, work: Callable[[], None]) -> list[ModelResponseStream]:
         if self.finished or self.failure is not None:
             return []
-        chunks: list[ModelResponseStream] = []
         try:
-            for event in self._sse.close():
-                self._on_last_event(event, chunks)
-            if not self.finished:
-                self._end_without_done(chunks)
+            work()
         except EventTooLongError:
-            self.failure = self._malformed("an event without end")
+            self.failure = malformed_answer("an event without end", self._context)
         except _StreamFailedError as failed:
             self.failure = failed.error
-        self._end_run(chunks)
-        return chunks
+        self._end_run()
+        made, self._made = self._made, []
+        return made
 
-    def _on_last_event(self, event: SSEvent, chunks: list[ModelResponseStream]) -> None:
-        """An event without its closing blank line: half of one is the cut's fault, not the server's."""
+    def _on_events(self, events: list[SSEvent]) -> None:
+        for event in events:
+            if self.finished:
+                return
+            self._on_event(event)
+
+    def _on_end(self) -> None:
         try:
-            self._on_event(event, chunks)
+            self._on_events(self._sse.close())
         except _StreamFailedError as failed:
+            # An event without its closing blank line: half of one is the cut's fault, not the server's.
             if not failed.torn:
                 raise
-
-    def _end_without_done(self, chunks: list[ModelResponseStream]) -> None:
-        if not self.answered:
-            raise _StreamFailedError(self._why_cut())
-        self._end(chunks)
-
-    def _on_event(self, event: SSEvent, chunks: list[ModelResponseStream]) -> None:
         if self.finished:
             return
+        if not self.answered:
+            raise _StreamFailedError(self._why_cut())
+        self._finish()
+
+    def _on_event(self, event: SSEvent) -> None:
         data = event.data
         if len(data) < _DONE_LIMIT and data.strip() == b"[DONE]":
-            self._end(chunks)
+            self._finish()
             return
         if event.name == b"error":
             self._refuse(read_refusal(event.status, data, self._context))
         if not data or data.isspace():
             return
-        self._on_object(self._parse(data), event.status, chunks)
+        value = self._parse(data)
+        text = self._text_alone(value)
+        if text is not None:
+            self._on_text(*text)
+            return
+        self._end_run()
+        if is_error_object(value):
+            self._refuse(refusal_from_object(value, self._context, event.status))
+        self._on_object(value)
 
     def _parse(self, data: bytes) -> dict[str, Any]:
         try:
             value = json.loads(data.decode("utf-8", "replace"))
         except (ValueError, RecursionError):
             what = html_summary(data) if looks_like_html(data) else "a chunk that is not JSON"
-            raise _StreamFailedError(self._malformed(what), torn=True) from None
+            raise _StreamFailedError(malformed_answer(what, self._context), torn=True) from None
         if not isinstance(value, dict):
-            raise _StreamFailedError(self._malformed("a chunk that is no JSON object"))
+            self._fail("a chunk that is no JSON object")
         if b"\\ud" in data or b"\\uD" in data:  # only an escape can smuggle in a lone surrogate
             value = without_surrogates(value)
         whole: dict[str, Any] = value
         return whole
 
-    def _on_object(
-        self, value: dict[str, Any], status: int | None, chunks: list[ModelResponseStream]
-    ) -> None:
-        choices = value.get("choices")
-        text = self._text_of(value, choices)
-        if text is not None:
-            self._on_text(*text, chunks)
-            return
-        self._end_run(chunks)
-        if is_error_object(value):
-            self._refuse(refusal_from_object(value, self._context, status))
+    def _on_object(self, value: dict[str, Any]) -> None:
         if not self._identified:
             self._identify(value)
         usage = value.get("usage")
         if usage is not None:
             self._usage = read_usage(usage) or self._usage
+        choices = value.get("choices")
         if not choices:
             return
         if not isinstance(choices, list):
-            raise _StreamFailedError(self._malformed("a chunk whose choices are no list"))
+            self._fail("a chunk whose choices are no list")
+        more = _others(value, _OF_EVENTS)
         made = [made for choice in choices if (made := self._on_choice(choice)) is not None]
+        if more and not made:
+            made = [StreamingChoices(delta=Delta())]
         if made:
-            chunks.append(self._chunk(made))
+            self._made.append(self._chunk(made, more))
 
-    def _text_of(self, value: dict[str, Any], choices: Any) -> tuple[Place, str] | None:
+    def _text_alone(self, value: dict[str, Any]) -> tuple[Place, str] | None:
         """The text of an event that carries nothing else and goes on with a choice; None for any other."""
+        choices = value.get("choices")
         if type(choices) is not list or len(choices) != 1 or type(choices[0]) is not dict:
             return None
         choice = choices[0]
@@ -220,29 +231,35 @@ class StreamDecoder:
             or choice.get("finish_reason")
             or choice.get("logprobs") is not None
             or delta.get("tool_calls")
-            or "audio" in delta
+            or delta.get("function_call")
+            or (delta.get("reasoning") and delta.get("reasoning_content"))
+            or _others(delta, _OF_DELTAS)
+            or _others(choice, _OF_CHOICES)
+            or _others(value, _OF_EVENTS)
         ):
             return None
-        content, reasoning = delta.get("content"), delta.get("reasoning_content")
-        if content and type(content) is str and reasoning in _NO_TEXT:
+        content, reasoning = delta.get("content"), delta.get("reasoning_content") or delta.get("reasoning")
+        if content and type(content) is str and reasoning in _NOTHING:
             return ("content", index), content
-        if reasoning and type(reasoning) is str and content in _NO_TEXT:
+        if reasoning and type(reasoning) is str and content in _NOTHING:
             return ("reasoning_content", index), reasoning
         return None
 
-    def _on_text(self, place: Place, text: str, chunks: list[ModelResponseStream]) -> None:
-        if not self._merge or len(self._choices) > 1:
-            chunks.append(self._texts.make(place, text))
-        elif place == self._run_place:
-            self._run.append(text)
-        else:
-            self._end_run(chunks)
+    def _on_text(self, place: Place, text: str) -> None:
+        if self._context.think_tags:
+            kind, index = place
+            place, text = ("content", index), self._choices[index].tagged(kind, text)
+        if not self._context.merge or len(self._choices) > 1:
+            self._made.append(self._texts.make(place, text))
+            return
+        if place != self._run_place:
+            self._end_run()
             self._run_place = place
-            self._run.append(text)
+        self._run.append(text)
 
-    def _end_run(self, chunks: list[ModelResponseStream]) -> None:
+    def _end_run(self) -> None:
         if self._run_place is not None:
-            chunks.append(self._texts.make(self._run_place, "".join(self._run)))
+            self._made.append(self._texts.make(self._run_place, "".join(self._run)))
             self._run_place = None
             self._run.clear()
 
@@ -259,16 +276,16 @@ class StreamDecoder:
 
     def _on_choice(self, value: Any) -> StreamingChoices | None:
         if not isinstance(value, dict):
-            raise _StreamFailedError(self._malformed("a choice that is no JSON object"))
+            self._fail("a choice that is no JSON object")
         delta = value.get("delta") or {}
         if not isinstance(delta, dict):
-            raise _StreamFailedError(self._malformed("a delta that is no JSON object"))
+            self._fail("a delta that is no JSON object")
         index = value.get("index")
         index = index if isinstance(index, int) and not isinstance(index, bool) else 0
         choice = self._choices.get(index)
         if choice is None:
             if len(self._choices) >= MAX_CHOICES:
-                raise _StreamFailedError(self._malformed("more choices than anyone asked for"))
+                self._fail("more choices than anyone asked for")
             choice = self._choices[index] = _Choice(f"call_{self._id}_{index}_")
         reason = value.get("finish_reason")
         if reason == "error_finish":
@@ -276,70 +293,83 @@ class StreamDecoder:
             self._refuse(refusal_from_text(str(delta.get("content") or ""), self._context))
         if reason and isinstance(reason, str) and choice.finish_reason is None:
             choice.finish_reason = reason
-        fields = self._delta_fields(delta, choice)
-        logprobs = value.get("logprobs")
-        if fields is None and not logprobs:
-            return None
-        if isinstance(logprobs, dict) and not isinstance(logprobs.get("content") or [], list):
-            # LiteLLM 1.109 no longer looks.
-            raise _StreamFailedError(self._malformed("a choice with fields of a wrong type"))
-        try:
-            return StreamingChoices(
-                index=index,
-                delta=Delta(**(fields or {})),
-                logprobs=logprobs if isinstance(logprobs, dict) else None,
-            )
-        except (ValueError, TypeError):  # pydantic's, about logprobs
-            raise _StreamFailedError(self._malformed("a choice with fields of a wrong type")) from None
+        return self._choice_with(index, self._delta_fields(delta, choice), value)
 
-    def _delta_fields(self, delta: dict[str, Any], choice: _Choice) -> dict[str, Any] | None:
-        """The fields of a delta that say something; None if none does."""
+    def _choice_with(
+        self, index: int, fields: dict[str, Any], value: dict[str, Any]
+    ) -> StreamingChoices | None:
+        more = _others(value, _OF_CHOICES)
+        logprobs = value.get("logprobs")
+        if not isinstance(logprobs, dict):
+            logprobs = None
+        elif not isinstance(logprobs.get("content") or [], list):
+            # LiteLLM 1.109 no longer looks.
+            self._fail("a choice with fields of a wrong type")
+        if not fields and not more and not logprobs:
+            return None
+        try:
+            return StreamingChoices(index=index, delta=Delta(**fields), logprobs=logprobs, **more)
+        except Exception:  # noqa: BLE001  # odd fields raise anything: pydantic's errors, TypeError
+            self._fail("a choice with fields of a wrong type")
+
+    def _delta_fields(self, delta: dict[str, Any], choice: _Choice) -> dict[str, Any]:
+        """The fields of a delta that say something."""
         content = self._string(delta, "content")
         reasoning = self._string(delta, "reasoning_content")
-        fields: dict[str, Any] = {}
+        fields = _others(delta, _OF_DELTAS)
+        again = self._string(delta, "reasoning")  # vLLM's name for it
+        if again and reasoning:
+            fields["reasoning"] = again
+        reasoning = reasoning or again
+        if self._context.think_tags and (content or reasoning):
+            before = choice.tagged("reasoning_content", reasoning) if reasoning else ""
+            content = before + (choice.tagged("content", content) if content else "")
+            reasoning = None
         if reasoning:
             fields["reasoning_content"] = reasoning
         if content:
             fields["content"] = content
-        calls = delta.get("tool_calls")
-        if calls:
-            shards = self._tool_shards(calls, choice)
-            if shards:
-                fields["tool_calls"] = shards
-        if isinstance(delta.get("audio"), dict):
-            fields["audio"] = delta["audio"]
+        shards = self._tool_shards(delta.get("tool_calls") or [], choice)
+        if shards:
+            fields["tool_calls"] = shards
+        call = delta.get("function_call")
+        if call:
+            if not isinstance(call, dict):
+                self._fail("a function call that is no JSON object")
+            arguments = self._string(call, "arguments") or ""
+            fields["function_call"] = {"name": self._string(call, "name"), "arguments": arguments}
         if not choice.role_sent and (fields or "role" in delta or content is not None):
             # Once, in the first chunk, whether the server sends it never or always.
             choice.role_sent = True
             fields["role"] = "assistant"
             fields.setdefault("content", content)
-        return fields or None
+        return fields
 
-    def _string(self, delta: dict[str, Any], name: str) -> str | None:
-        value = delta.get(name)
-        if value is None or isinstance(value, str):
-            return value
-        raise _StreamFailedError(self._malformed(f"a delta whose {name} is no string"))
+    def _string(self, value: dict[str, Any], name: str) -> str | None:
+        text = value.get(name)
+        if text is not None and not isinstance(text, str):
+            self._fail(f"a delta whose {name} is no string")
+        return text
 
     def _tool_shards(self, calls: Any, choice: _Choice) -> list[dict[str, Any]]:
         if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
-            raise _StreamFailedError(self._malformed("tool calls that are no list of objects"))
+            self._fail("tool calls that are no list of objects")
         return [shard for call in calls if (shard := choice.tools.add(call)) is not None]
 
-    def _end(self, chunks: list[ModelResponseStream]) -> None:
+    def _finish(self) -> None:
         """Hand out what was held back: other choices' finish, usage, and last the first choice's finish."""
         if not self._choices and self._usage is None:
-            raise _StreamFailedError(self._malformed("a stream without any content"))
-        self._end_run(chunks)
+            self._fail("a stream without any content")
+        self._end_run()
         self.finished = True
         first = min(self._choices, default=0)
         others = [self._finish_choice(index) for index in sorted(self._choices) if index != first]
         if others:
             # LiteLLM's wrapper looks at a chunk's first choice and would end the stream at a finish there.
-            chunks.append(self._chunk([StreamingChoices(index=first, delta=Delta()), *others]))
+            self._made.append(self._chunk([StreamingChoices(index=first, delta=Delta()), *others]))
         if self._usage is not None:
-            chunks.append(self._chunk([], self._usage))
-        chunks.append(self._chunk([self._finish_choice(first)]))
+            self._made.append(self._chunk([], {"usage": self._usage}))
+        self._made.append(self._chunk([self._finish_choice(first)]))
 
     def _finish_choice(self, index: int) -> StreamingChoices:
         choice = self._choices.get(index)
@@ -347,21 +377,24 @@ class StreamDecoder:
             index=index, delta=Delta(), finish_reason=choice.final_reason() if choice else "stop"
         )
 
-    def _chunk(self, choices: list[StreamingChoices], usage: Usage | None = None) -> ModelResponseStream:
-        extra: dict[str, Any] = {}
-        if usage is not None:
-            extra["usage"] = usage
+    def _chunk(
+        self, choices: list[StreamingChoices], more: dict[str, Any] | None = None
+    ) -> ModelResponseStream:
+        fields = dict(more or {})
         if self._fingerprint is not None:
-            extra["system_fingerprint"] = self._fingerprint
-        return ModelResponseStream(
-            id=self._id, created=self._created, model=self._context.model, choices=choices, **extra
-        )
+            fields["system_fingerprint"] = self._fingerprint
+        try:
+            return ModelResponseStream(
+                id=self._id, created=self._created, model=self._context.model, choices=choices, **fields
+            )
+        except Exception:  # noqa: BLE001  # as above
+            self._fail("a chunk with fields of a wrong type")
 
-    def _refuse(self, refusal: Any) -> None:
+    def _fail(self, what: str) -> NoReturn:
+        raise _StreamFailedError(malformed_answer(what, self._context))
+
+    def _refuse(self, refusal: Refusal) -> NoReturn:
         raise _StreamFailedError(error_from_refusal(refusal, self._context))
-
-    def _malformed(self, what: str) -> Exception:
-        return malformed_answer(what, self._context)
 
     def _why_cut(self) -> Exception:
         """The body ended early; a body that never was an event stream says more than that."""
@@ -369,9 +402,16 @@ class StreamDecoder:
         if not stray:
             return cut_stream(self._context)
         if looks_like_html(stray):
-            return self._malformed(f"{html_summary(stray)} instead of a stream")
+            return malformed_answer(f"{html_summary(stray)} instead of a stream", self._context)
         refusal = read_refusal(None, stray, self._context)
         if refusal.code or refusal.status is not None or stray.startswith(b'{"error'):
             return error_from_refusal(refusal, self._context)
         kind = "a JSON document" if stray.startswith(b"{") else "text"
-        return self._malformed(f"{kind} instead of a stream")
+        return malformed_answer(f"{kind} instead of a stream", self._context)
+
+
+def _others(value: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    """What a JSON object says beside the fields that are read by name."""
+    if value.keys() <= known:
+        return {}
+    return {name: field for name, field in value.items() if name not in known and field not in _NOTHING}

@@ -48,7 +48,6 @@ class _Stream(Generic[Opener]):
 
     Args:
         opener: Sends the request; returns the open response and what it is read with. Maps its own errors.
-        merge: Whether text deltas that were read together become one chunk.
         clock: Monotonic, in seconds.
         drain_seconds: How long an async stream waits for the end of the body after `[DONE]`.
 
@@ -64,7 +63,6 @@ class _Stream(Generic[Opener]):
         self,
         opener: Opener,
         *,
-        merge: bool = False,
         clock: Callable[[], float] = time.monotonic,
         drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
@@ -72,7 +70,6 @@ class _Stream(Generic[Opener]):
         self.shown: Mapping[str, str] = {}
         self.on_failure: Callable[[Exception], None] | None = None
         self._opener: Opener | None = opener
-        self._merge = merge
         self._clock = clock
         self._drain_seconds = drain_seconds
         self._response: httpx.Response | None = None
@@ -95,7 +92,7 @@ class _Stream(Generic[Opener]):
         self._response = response
         self.headers = response.headers
         self._context = context.answered(response.headers)
-        self._decoder = StreamDecoder(self._context, merge=self._merge)
+        self._decoder = StreamDecoder(self._context)
         self._over = False
         return response.stream
 

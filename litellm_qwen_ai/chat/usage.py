@@ -21,20 +21,34 @@ def usage_fields(value: object) -> dict[str, Any] | None:
     """The fields of LiteLLM's Usage from the server's object; None if there is none.
 
     Counts that are no non-negative integers count as 0; a missing total is the sum. Of the details, integers
-    are kept (`cached_tokens`, `reasoning_tokens`, ...).
+    are kept (`cached_tokens`, `reasoning_tokens`, ...). Whatever else there is (`cost`, ...) is kept if Usage
+    takes all of it.
     """
     if not isinstance(value, Mapping):
         return None
-    fields: dict[str, Any] = {name: _count(value.get(name)) for name in _COUNTS}
-    if not fields["total_tokens"]:
-        fields["total_tokens"] = fields["prompt_tokens"] + fields["completion_tokens"]
+    counts: dict[str, Any] = {name: _count(value.get(name)) for name in _COUNTS}
+    if not counts["total_tokens"]:
+        counts["total_tokens"] = counts["prompt_tokens"] + counts["completion_tokens"]
+    # Usage sets what it does not know as attributes: none may take the place of its own.
+    whole = {name: field for name, field in value.items() if field is not None and not hasattr(Usage, name)}
+    whole.update(counts)
     for name in _DETAILS:
         details = value.get(name)
         if isinstance(details, Mapping):
             kept = {str(key): count for key, count in details.items() if _is_count(count)}
             if kept:
-                fields[name] = kept
-    return fields
+                counts[name] = kept
+            whole[name] = {
+                key: detail
+                for key, detail in details.items()
+                if detail is not None and (key in kept or not isinstance(detail, int))
+            }
+    if whole != counts:
+        try:
+            Usage(**whole)
+        except Exception:  # noqa: BLE001  # wrong types raise anything: pydantic's errors, TypeError
+            return counts
+    return whole
 
 
 def _is_count(value: object) -> bool:

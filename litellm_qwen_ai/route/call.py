@@ -54,6 +54,7 @@ class Call:
         logging_obj: LiteLLM's, or None.
         source: Where the bearer comes from.
         stream: Whether the answer is streamed.
+        think_tags: Whether a stream's reasoning is wanted in its content, between `<think>` and `</think>`.
         in_router: Whether a Router makes the call.
         max_retries: How often a passing failure is tried again.
         sleep: Waits before a retry, in seconds.
@@ -70,6 +71,7 @@ class Call:
     logging_obj: Any
     source: BearerSource
     stream: bool
+    think_tags: bool
     in_router: bool
     max_retries: int
     sleep: Callable[[float], None]
@@ -105,6 +107,7 @@ class Call:
                 account=_account(params, litellm_params, in_router=in_router),
             ),
             stream=stream,
+            think_tags=bool(litellm_params.get("merge_reasoning_content_in_choices")),
             in_router=in_router,
             max_retries=DEFAULT_MAX_RETRIES if max_retries is None else int(max_retries),
             sleep=sleep,
@@ -129,7 +132,7 @@ class Call:
             used.append(bearer)
             return response, self._context(bearer)
 
-        stream = ChatStream(opener, merge=self._merges())
+        stream = ChatStream(opener)
         stream.on_failure = functools.partial(_count_in_stream, used)
         return stream
 
@@ -150,7 +153,7 @@ class Call:
                 shown.update(bearer.meter.headers())
             return response, self._context(bearer)
 
-        stream = AsyncChatStream(opener, merge=self._merges())
+        stream = AsyncChatStream(opener)
         stream.shown = shown
         stream.on_failure = functools.partial(_count_in_stream, used)
         return stream
@@ -189,11 +192,14 @@ class Call:
         timeout = self.timeout if isinstance(self.timeout, (int, float)) else None
         if bearer is None:
             return AnswerContext(self.model, timeout=timeout)
-        return AnswerContext(self.model, bearer.with_login, (bearer.token,), timeout=timeout)
-
-    def _merges(self) -> bool:
-        """Whether text deltas of a stream that are read together become one chunk."""
-        return self.source.settings.coalesce and _asks_for_one(self.optional_params)
+        return AnswerContext(
+            self.model,
+            bearer.with_login,
+            (bearer.token,),
+            timeout=timeout,
+            merge=self.source.settings.coalesce and _asks_for_one(self.optional_params),
+            think_tags=self.think_tags,
+        )
 
     def _log_answer(self, text: str) -> None:
         if self.logging_obj is not None:

@@ -73,6 +73,78 @@ def test_reasoning_alone_in_a_chunk_is_passed_on(wire: Any) -> None:
     assert deltas(chunks) == "42"
 
 
+def test_reasoning_has_two_names_and_one_place(wire: Any) -> None:
+    both = {"reasoning": "b", "reasoning_content": "b"}
+    chunks, failure = decode(
+        wire.delta({"reasoning": "a"}), wire.delta({"reasoning": "a"}), wire.delta(both), wire.done
+    )
+    assert (deltas(chunks, "reasoning_content"), failure) == ("aab", None)
+
+
+def test_a_function_call_in_pieces_is_passed_on(wire: Any) -> None:
+    chunks, failure = decode(
+        wire.delta({"function_call": {"name": "f", "arguments": None}}),
+        wire.delta({"function_call": {"arguments": "{}"}}),
+        wire.delta({}, "function_call"),
+        wire.done,
+    )
+    calls = [k["choices"][0]["delta"]["function_call"] for k in chunks[:2]]
+    assert calls == [{"name": "f", "arguments": ""}, {"name": None, "arguments": "{}"}]
+    assert (finishes(chunks), failure) == ([(0, "function_call")], None)
+
+
+def test_fields_that_are_not_known_are_passed_on_where_they_stood(wire: Any) -> None:
+    choice = {"index": 0, "delta": {"x_delta": [1]}, "finish_reason": "stop", "stop_reason": 42}
+    chunks, failure = decode(
+        wire.delta({"content": "a"}, x_chunk=None),
+        wire.event({"choices": [choice], "x_chunk": {"y": 0}}),
+        wire.delta({}, x_last=False),
+        wire.done,
+    )
+    assert failure is None
+    plain, odd, last, finish = chunks
+    assert "x_chunk" not in plain
+    assert (odd["x_chunk"], odd["choices"][0]["stop_reason"]) == ({"y": 0}, 42)
+    assert odd["choices"][0]["delta"]["x_delta"] == [1]
+    assert last["x_last"] is False
+    assert finish["choices"][0]["finish_reason"] == "stop"
+
+
+@pytest.mark.parametrize("place", ["chunk", "choice", "delta", "usage", "details"])
+@pytest.mark.parametrize(
+    "name", ["self", "model_dump", "__class__", "_hidden_params", "provider_specific_fields"]
+)
+def test_a_field_named_like_something_of_litellms_breaks_no_chunk(wire: Any, place: str, name: str) -> None:
+    odd: dict[str, dict[str, Any]] = {place: {name: "odd"}}
+    usage = {"prompt_tokens": 1, **odd.get("usage", {}), "prompt_tokens_details": odd.get("details")}
+    choice = {"index": 0, "delta": {"content": "a", **odd.get("delta", {})}, **odd.get("choice", {})}
+    made = decoder()
+    chunks = made.feed(wire.event({"choices": [choice], "usage": usage, **odd.get("chunk", {})}) + wire.done)
+    for chunk in chunks:
+        assert json.loads(chunk.model_dump_json())
+        assert chunk._hidden_params == {}
+    assert made.failure is not None or deltas([chunk.model_dump() for chunk in chunks]) == "a"
+    assert made.failure is None or isinstance(made.failure, litellm.InternalServerError)
+
+
+def test_think_tags_part_reasoning_from_the_answer_in_every_choice(wire: Any) -> None:
+    chunks, failure = decode(
+        wire.delta({"role": "assistant", "content": ""}),
+        wire.delta({"reasoning_content": "a"}),
+        wire.delta({"reasoning": "b", "content": "c"}),
+        wire.delta({"content": "d"}),
+        wire.delta({"reasoning_content": "e"}),
+        wire.delta({"content": "f"}, "stop"),
+        wire.delta({"reasoning_content": "g", "content": "h"}, "stop", index=1),
+        wire.done,
+        think_tags=True,
+    )
+    assert failure is None
+    assert deltas(chunks) == "<think>ab</think>cd<think>e</think>f"
+    assert deltas(chunks, index=1) == "<think>g</think>h"
+    assert deltas(chunks, "reasoning_content") == ""
+
+
 def test_content_in_the_finish_chunk_and_after_it_is_kept(wire: Any) -> None:
     chunks, failure = decode(wire.delta({"content": "a"}, "stop"), wire.delta({"content": "b"}), wire.done)
     assert (deltas(chunks), finishes(chunks), failure) == ("ab", [(0, "stop")], None)
@@ -184,6 +256,23 @@ def test_usage_of_wrong_types_costs_nothing_but_itself(wire: Any) -> None:
     assert chunks[-2]["usage"]["total_tokens"] == 0
 
 
+def test_usage_keeps_what_litellm_can_hold(wire: Any) -> None:
+    details = {"cached_tokens": 1, "cache_creation": {"x": 2}, "text_tokens": -1}
+    usage = {
+        "prompt_tokens": 1,
+        "completion_tokens": 2,
+        "cost": 0.5,
+        "x": [1],
+        "prompt_tokens_details": details,
+    }
+    chunks, failure = decode(wire.delta({"content": "a"}, "stop", usage=usage), wire.done)
+    assert failure is None
+    kept = chunks[-2]["usage"]
+    assert (kept["total_tokens"], kept["cost"], kept["x"]) == (3, 0.5, [1])
+    assert kept["prompt_tokens_details"]["cache_creation"] == {"x": 2}
+    assert kept["prompt_tokens_details"]["text_tokens"] is None
+
+
 def test_a_missing_id_and_time_are_made_up_once(wire: Any) -> None:
     event = wire.event({"choices": [{"delta": {"content": "a"}}]})
     chunks, _ = decode(event, event, wire.done)
@@ -251,6 +340,16 @@ THROTTLED = {
             b'data: {"choices": [{"delta": {"tool_calls": 5}}]}\n\n',
             exceptions.InternalServerError,
             "tool calls",
+        ),
+        (
+            b'data: {"choices": [{"delta": {"reasoning": 5}}]}\n\n',
+            exceptions.InternalServerError,
+            "reasoning",
+        ),
+        (
+            b'data: {"choices": [{"delta": {"function_call": 5}}]}\n\n',
+            exceptions.InternalServerError,
+            "function call",
         ),
         (
             b'data: {"choices": [{"logprobs": {"content": 5}}]}\n\n',
@@ -356,6 +455,8 @@ _DELTA = st.fixed_dictionaries(
         "content": st.none() | _TEXT,
         "reasoning_content": _TEXT,
         "role": st.just("assistant"),
+        "reasoning": _TEXT,
+        "odd": st.sampled_from([None, "", 0, [1]]),
         "tool_calls": st.lists(_CALL, max_size=2),
     },
 )
@@ -429,6 +530,11 @@ _FIELDS = [
     "role",
     "prompt_tokens",
     "prompt_tokens_details",
+    "reasoning",
+    "function_call",
+    "provider_specific_fields",
+    "images",
+    "odd",
 ]
 _ANY = st.recursive(
     st.none() | st.booleans() | st.integers(-1, 2) | st.text(max_size=3),

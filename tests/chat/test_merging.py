@@ -16,7 +16,7 @@ from litellm_qwen_ai.chat.decoder import StreamDecoder
 
 
 def decode(*pieces: bytes, merge: bool = True) -> list[dict[str, Any]]:
-    decoder = StreamDecoder(AnswerContext("m"), stream_id="s", created=1, merge=merge)
+    decoder = StreamDecoder(AnswerContext("m", merge=merge), stream_id="s", created=1)
     made = [chunk for piece in pieces for chunk in decoder.feed(piece)] + decoder.close()
     return [chunk.model_dump() for chunk in made]
 
@@ -37,7 +37,7 @@ def test_what_is_fed_together_is_one_chunk_and_what_is_not_stays_apart(wire: Any
 
 
 def test_a_run_is_handed_out_by_the_feed_that_brought_it(wire: Any) -> None:
-    decoder = StreamDecoder(AnswerContext("m"), merge=True)
+    decoder = StreamDecoder(AnswerContext("m", merge=True))
     decoder.feed(wire.delta({"role": "assistant", "content": ""}))
     half = wire.delta({"content": "c"})
     made = decoder.feed(wire.delta({"content": "a"}) + wire.delta({"content": "b"}) + half[:20])
@@ -62,8 +62,20 @@ def test_reasoning_and_answer_stay_apart(wire: Any) -> None:
         {"delta": {"content": "x"}, "finish_reason": "stop"},
         {"delta": {"content": "x", "reasoning_content": "y"}},
         {"delta": {"content": "x", "audio": {"data": ""}}},
+        {"delta": {"content": "x", "odd": 0}},
+        {"delta": {"content": "x"}, "odd": False},
+        {"delta": {"content": "x", "function_call": {"arguments": "{}"}}},
     ],
-    ids=["logprobs", "tool call", "finish", "both texts", "audio"],
+    ids=[
+        "logprobs",
+        "tool call",
+        "finish",
+        "both texts",
+        "audio",
+        "odd delta",
+        "odd choice",
+        "function call",
+    ],
 )
 def test_any_other_delta_is_a_chunk_of_its_own(wire: Any, between: dict[str, Any]) -> None:
     start = wire.delta({"role": "assistant", "content": ""})
@@ -74,6 +86,24 @@ def test_any_other_delta_is_a_chunk_of_its_own(wire: Any, between: dict[str, Any
         "x",
         "bb",
     ]
+
+
+def test_fields_that_say_nothing_part_no_texts(wire: Any) -> None:
+    start = wire.delta({"role": "assistant", "content": ""})
+    nothing = {"reasoning": None, "audio": None, "refusal": None, "annotations": [], "tool_calls": []}
+    a = wire.delta({"content": "a", **nothing}, service_tier=None)
+    end = wire.delta({}, "stop") + wire.done
+    assert texts(decode(start + a + a + end)) == ["aa"]
+    tier = wire.delta({"content": "b"}, service_tier="default")
+    assert texts(decode(start + a + a + tier + a + a + end)) == ["aa", "b", "aa"]
+
+
+def test_think_tags_do_not_part_texts(wire: Any) -> None:
+    start = wire.delta({"role": "assistant", "content": ""})
+    a, b, c = {"reasoning": "a"}, {"reasoning_content": "b"}, {"content": "c"}
+    stream = StreamDecoder(AnswerContext("m", merge=True, think_tags=True))
+    made = stream.feed(start + b"".join(map(wire.delta, [a, b, c, c])))
+    assert texts([chunk.model_dump() for chunk in made]) == ["<think>ab</think>cc"]
 
 
 def test_usage_among_the_deltas_parts_them_and_is_kept(wire: Any) -> None:
@@ -92,7 +122,7 @@ def test_once_there_is_a_second_choice_nothing_is_merged(wire: Any) -> None:
 
 
 def test_an_error_comes_after_the_text_before_it(wire: Any) -> None:
-    decoder = StreamDecoder(AnswerContext("m"), merge=True)
+    decoder = StreamDecoder(AnswerContext("m", merge=True))
     start = wire.delta({"role": "assistant", "content": ""})
     a = wire.delta({"content": "a"})
     made = decoder.feed(start + a + a + wire.event({"error": {"message": "Throttling"}}))

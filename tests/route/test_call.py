@@ -15,8 +15,7 @@ CALL: dict[str, Any] = {"model": "coder-model", "messages": [], "api_key": "sk-k
 
 def _merges(**params: Any) -> bool:
     call = litellm_qwen_ai.handler._read({**CALL, "optional_params": params}, stream=True)
-    merge: bool = call._merges()
-    return merge
+    return call._context(call.source.get()).merge
 
 
 @pytest.mark.parametrize(
