@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import litellm
@@ -16,17 +16,19 @@ BUILT_IN = ("openai", "dashscope")
 
 
 @pytest.fixture
-def ask(server: Any) -> Ask:
-    """Calls a route with the server that all of them are compared on."""
+async def ask(server: Any) -> AsyncIterator[Ask]:
+    """Calls a route with the server that all of them are compared on; a stream comes as its chunks."""
     litellm_qwen_ai.register()
 
-    def call(route: str, **more: Any) -> Any:
+    async def call(route: str, **more: Any) -> Any:
         messages = [{"role": "user", "content": "hi"}]
         base = server.url.removesuffix("/chat/completions")
         known = {"model": f"{route}/m", "messages": messages, "api_key": "sk-any-key", "api_base": base}
-        return litellm.completion(**known, **more)
+        made = await litellm.acompletion(**known, **more)
+        return [chunk async for chunk in made] if more.get("stream") else made
 
-    return call
+    yield call
+    await litellm.close_litellm_async_clients()
 
 
 def said(value: Any, *path: str) -> set[str]:
@@ -110,12 +112,14 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_stream_says_no_less_than_a_built_in_routes(ask: Ask, server: Any, wire: Any, case: str) -> None:
+async def test_a_stream_says_no_less_than_a_built_in_routes(
+    ask: Ask, server: Any, wire: Any, case: str
+) -> None:
     server.sends(*streams(wire)[case])
     asked: dict[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
-    ours = list(ask("qwen_ai", **asked))
+    ours = await ask("qwen_ai", **asked)
     for route in BUILT_IN:
-        theirs = list(ask(route, **asked))
+        theirs = await ask(route, **asked)
         assert fields_of(theirs) - fields_of(ours) == set()
         for name in ("content", "reasoning_content"):
             assert texts(ours, name) == texts(theirs, name)
@@ -125,7 +129,7 @@ def test_a_stream_says_no_less_than_a_built_in_routes(ask: Ask, server: Any, wir
 
 
 @pytest.mark.parametrize("route", BUILT_IN)
-def test_reasoning_comes_between_think_tags_where_that_is_asked_for(
+async def test_reasoning_comes_between_think_tags_where_that_is_asked_for(
     ask: Ask, server: Any, wire: Any, route: str
 ) -> None:
     start = wire.delta({"role": "assistant", "content": ""})
@@ -133,17 +137,17 @@ def test_reasoning_comes_between_think_tags_where_that_is_asked_for(
     answer = [wire.delta({"content": text}) for text in ("so ", "I am")]
     server.sends(start, *thoughts, *answer, wire.delta({}, "stop"), wire.usage(), wire.done)
     asked: dict[str, Any] = {"stream": True, "merge_reasoning_content_in_choices": True}
-    ours, theirs = list(ask("qwen_ai", **asked)), list(ask(route, **asked))
+    ours, theirs = await ask("qwen_ai", **asked), await ask(route, **asked)
     assert texts(ours, "content") == texts(theirs, "content") == "<think>I think</think>so I am"
     assert texts(ours, "reasoning_content") == ""
 
 
 @pytest.mark.parametrize("route", BUILT_IN)
-def test_a_whole_answer_says_no_less_than_a_built_in_routes(ask: Ask, server: Any, route: str) -> None:
+async def test_a_whole_answer_says_no_less_than_a_built_in_routes(ask: Ask, server: Any, route: str) -> None:
     message = {"role": "assistant", "content": "a", "reasoning": "think", "refusal": "no", "x": [1]}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "stop_reason": 42}
     answer = {"id": "chatcmpl-1", "created": 1, "object": "chat.completion", "model": "m", "x_answer": 1}
     server.sends(json.dumps({**answer, "choices": [choice], "usage": USAGE}).encode())
-    ours, theirs = ask("qwen_ai").model_dump(), ask(route).model_dump()
+    ours, theirs = (await ask("qwen_ai")).model_dump(), (await ask(route)).model_dump()
     assert said(theirs, "answer") - said(ours, "answer") == set()
     assert ours["choices"][0]["message"]["reasoning_content"] == "think"
