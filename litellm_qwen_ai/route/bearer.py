@@ -27,12 +27,14 @@ from litellm_qwen_ai.oauth.errors import (
     StoreError,
 )
 from litellm_qwen_ai.oauth.urls import is_loopback
+from litellm_qwen_ai.route.observer import Nobody
 from litellm_qwen_ai.settings import Settings
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.credentials import Credentials
     from litellm_qwen_ai.oauth.session import Session
     from litellm_qwen_ai.quota.meter import Meter
+    from litellm_qwen_ai.route.observer import Observer
 
 _logger = logging.getLogger("litellm_qwen_ai")
 
@@ -44,7 +46,6 @@ class Bearer:
     token: str = field(repr=False)
     base_url: str
     with_login: bool
-    meter: Meter | None = None  # counts the requests of a login
 
 
 class BearerSource:
@@ -85,6 +86,11 @@ class BearerSource:
         """Whether a refused bearer can be replaced: a login can, a key cannot."""
         return self._key is None
 
+    @property
+    def observer(self) -> Observer:
+        """Who counts the requests: the meter of a login, nobody for a key."""
+        return Nobody() if self._key is not None else _meters[self._session()]
+
     def get(self, rejected: str | None = None) -> Bearer:
         """The bearer, for a synchronous caller; may start a login in a script's terminal.
 
@@ -96,13 +102,13 @@ class BearerSource:
         session = self._session()
         try:
             try:
-                return self._of_login(session, session.get(rejected=rejected))
+                return self._of_login(session.get(rejected=rejected))
             except NotLoggedInError:
                 from litellm_qwen_ai.oauth import may_prompt  # noqa: PLC0415  # most programs never log in
 
                 if not may_prompt():
                     raise
-                return self._of_login(session, self._log_in(session))
+                return self._of_login(self._log_in(session))
         except QwenAuthError as error:
             raise self._failed(session, error) from error
 
@@ -112,22 +118,21 @@ class BearerSource:
             return self._of_key()
         session = self._session()
         try:
-            return self._of_login(session, await session.aget(rejected=rejected))
+            return self._of_login(await session.aget(rejected=rejected))
         except QwenAuthError as error:
             raise self._failed(session, error) from error
 
     def _of_key(self) -> Bearer:
-        return self._bearer(self._key or "", None, with_login=False, meter=None)
+        return self._bearer(self._key or "", None, with_login=False)
 
-    def _of_login(self, session: Session, credentials: Credentials) -> Bearer:
-        token, own_base = credentials.access_token, credentials.api_base
-        return self._bearer(token, own_base, with_login=True, meter=_meters[session])
+    def _of_login(self, credentials: Credentials) -> Bearer:
+        return self._bearer(credentials.access_token, credentials.api_base, with_login=True)
 
-    def _bearer(self, token: str, own_base: str | None, *, with_login: bool, meter: Meter | None) -> Bearer:
+    def _bearer(self, token: str, own_base: str | None, *, with_login: bool) -> Bearer:
         if self._base is not None:
             _warn_of_plain_http(self._base)
         base = self._base or own_base or DEFAULT_API_BASE
-        return Bearer(Secret(token), base, with_login=with_login, meter=meter)
+        return Bearer(Secret(token), base, with_login=with_login)
 
     def _session(self) -> Session:
         try:

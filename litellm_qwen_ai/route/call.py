@@ -20,8 +20,8 @@ from litellm_qwen_ai.chat.response import parse_response
 from litellm_qwen_ai.chat.stream import AsyncChatStream, ChatStream
 from litellm_qwen_ai.names import PROVIDER
 from litellm_qwen_ai.route import host, patches, post, telemetry
-from litellm_qwen_ai.route.bearer import Bearer, BearerSource
-from litellm_qwen_ai.route.flow import arun, call_flow, count_late, run
+from litellm_qwen_ai.route.bearer import BearerSource
+from litellm_qwen_ai.route.flow import FAILURES, arun, call_flow, count_late, run
 from litellm_qwen_ai.route.private_names import look_up
 
 if TYPE_CHECKING:
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     import httpx
     from litellm import ModelResponse
+
+    from litellm_qwen_ai.route.bearer import Bearer
+    from litellm_qwen_ai.route.flow import Flow, Outcome
 
 _logger = logging.getLogger("litellm_qwen_ai")
 
@@ -125,20 +128,17 @@ class Call:
     def open_stream(self) -> ChatStream:
         """The chunks of the answer; not connected yet."""
         # No closure may hold the stream, which holds them: dropped, it closes its connection at once.
-        used: list[Bearer] = []
 
         def opener() -> tuple[httpx.Response, AnswerContext]:
             response, bearer = self._run()
-            used.append(bearer)
             return response, self._context(bearer)
 
         stream = ChatStream(opener)
-        stream.on_failure = functools.partial(_count_in_stream, used)
+        stream.on_failure = self._count_late
         return stream
 
     def open_astream(self) -> AsyncChatStream:
         """The same for an event loop; needs none before it is connected."""
-        used: list[Bearer] = []
         shown: dict[str, str] = {}
 
         async def opener() -> tuple[httpx.Response, AnswerContext]:
@@ -148,25 +148,19 @@ class Call:
                 if self.in_router and not patches.streams_are_eager():
                     _raise_for_fallback(error, self.model)
                 raise
-            used.append(bearer)
-            if bearer.meter is not None:
-                shown.update(bearer.meter.headers())
+            shown.update(self.source.observer.headers())
             return response, self._context(bearer)
 
         stream = AsyncChatStream(opener)
         stream.shown = shown
-        stream.on_failure = functools.partial(_count_in_stream, used)
+        stream.on_failure = self._count_late
         return stream
 
     def _run(self) -> tuple[httpx.Response, Bearer]:
-        answer: tuple[httpx.Response, Bearer] = run(self._flow(), self.source, self._send, self.sleep)
-        return answer
+        return run(self._flow(), self.source, self._send, self.sleep)
 
     async def _arun(self) -> tuple[httpx.Response, Bearer]:
-        answer: tuple[httpx.Response, Bearer] = await arun(
-            self._flow(), self.source, self._asend, self.asleep
-        )
-        return answer
+        return await arun(self._flow(), self.source, self._asend, self.asleep)
 
     def _parse(
         self, response: httpx.Response, bearer: Bearer, model_response: ModelResponse
@@ -180,10 +174,9 @@ class Call:
                 model_response,
             )
         except Exception as error:
-            count_late(bearer.meter, error)
+            self._count_late(error)
             raise
-        if bearer.meter is not None:
-            telemetry.show_headers(made, bearer.meter.headers())
+        telemetry.show_headers(made, self.source.observer.headers())
         patches.spare_log(self.logging_obj)
         return made
 
@@ -205,10 +198,16 @@ class Call:
         if self.logging_obj is not None:
             self.logging_obj.post_call(input=self.messages, api_key=None, original_response=text)
 
-    def _flow(self) -> Any:
+    def _flow(self) -> Flow:
         return call_flow(
-            self._build, self._context, can_renew=self.source.can_renew, max_retries=self.max_retries
+            self.source.observer,
+            self._context,
+            can_renew=self.source.can_renew,
+            max_retries=self.max_retries,
         )
+
+    def _count_late(self, error: Exception) -> None:
+        count_late(self.source.observer, error)
 
     def _build(self, bearer: Bearer) -> ChatRequest:
         request = build_request(
@@ -235,40 +234,45 @@ class Call:
             )
         return request
 
-    def _send(self, request: ChatRequest) -> httpx.Response:
-        client, owner = host.sync_http(self.client)
-        # A bearer follows no redirect: 3xx comes back as an error.
-        response = post.send(client, request.url, request.headers, request.body, self.timeout)
-        response.extensions[_OWNER] = owner
-        body.drop_echoes(response, request.headers)
-        if self._is_stream(response):
-            return response
+    def _send(self, bearer: Bearer) -> Outcome:
+        request = self._build(bearer)
+        self.source.observer.sent()
         try:
-            body.read(response, self._context(), streamed=self.stream)
-        finally:
-            response.close()
+            client, owner = host.sync_http(self.client)
+            # A bearer follows no redirect: 3xx comes back as an error.
+            response = post.send(client, request.url, request.headers, request.body, self.timeout)
+            response.extensions[_OWNER] = owner
+            body.drop_echoes(response, request.headers)
+            if self._is_stream(response):
+                return response
+            try:
+                body.read(response, self._context(), streamed=self.stream)
+            finally:
+                response.close()
+        except FAILURES as failure:
+            return failure
         return response
 
-    async def _asend(self, request: ChatRequest) -> httpx.Response:
-        client, owner = host.async_http(self.client)
-        response = await post.asend(client, request.url, request.headers, request.body, self.timeout)
-        response.extensions[_OWNER] = owner
-        body.drop_echoes(response, request.headers)
-        if self._is_stream(response):
-            return response
+    async def _asend(self, bearer: Bearer) -> Outcome:
+        request = self._build(bearer)
+        self.source.observer.sent()
         try:
-            await body.aread(response, self._context(), streamed=self.stream)
-        finally:
-            await response.aclose()
+            client, owner = host.async_http(self.client)
+            response = await post.asend(client, request.url, request.headers, request.body, self.timeout)
+            response.extensions[_OWNER] = owner
+            body.drop_echoes(response, request.headers)
+            if self._is_stream(response):
+                return response
+            try:
+                await body.aread(response, self._context(), streamed=self.stream)
+            finally:
+                await response.aclose()
+        except FAILURES as failure:
+            return failure
         return response
 
     def _is_stream(self, response: httpx.Response) -> bool:
         return self.stream and response.status_code == _OK and body.is_plain(response)
-
-
-def _count_in_stream(used: list[Bearer], error: Exception) -> None:
-    for bearer in used:
-        count_late(bearer.meter, error)
 
 
 def _asks_for_one(params: dict[str, Any]) -> bool:

@@ -1,7 +1,7 @@
-"""How one call goes over the wire: which bearer, one renewal after a refusal, retries.
+"""How one call goes over the wire: one renewal after a refused bearer, and retries.
 
-`call_flow` decides and does no I/O: it yields what it needs and is told how it went (the shape of httpx's
-auth flows). `run` and `arun` are the two shells that perform the steps.
+`call_flow` decides and does no I/O: it yields how to try next and is told what came of it (the shape of
+httpx's auth flows). `run` and `arun` are the two shells that try.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import httpx
 
@@ -20,10 +19,11 @@ from litellm_qwen_ai.chat.refusal import Reason
 from litellm_qwen_ai.retry_after import retry_after
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Generator
+
     from litellm_qwen_ai.chat.context import AnswerContext
-    from litellm_qwen_ai.chat.request import ChatRequest
-    from litellm_qwen_ai.quota.meter import Meter
     from litellm_qwen_ai.route.bearer import Bearer, BearerSource
+    from litellm_qwen_ai.route.observer import Observer
 
 _logger = logging.getLogger("litellm_qwen_ai")
 
@@ -40,44 +40,42 @@ _OF_THE_REQUEST = frozenset(
 _OK = 200
 _SERVER_ERROR = 500
 
-
-@dataclass(frozen=True, slots=True)
-class NeedBearer:
-    """Asks for a bearer; `rejected` is the access token that the server refused."""
-
-    rejected: str | None
+#: What a transport raises: it is handed to the flow, which decides what becomes of it.
+FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError)
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
-    """Asks for the request to be sent; the answer's body is read unless it is a stream with status 200."""
+class Attempt:
+    """How to try next.
 
-    request: ChatRequest
+    Attributes:
+        wait: Seconds to wait before.
+        rejected: The access token that the server has refused; None if it has refused none.
+    """
+
+    wait: float = 0.0
+    rejected: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Asks to wait, in seconds."""
-
-    seconds: float
-
-
-Step: TypeAlias = NeedBearer | Send | Wait
-Flow: TypeAlias = Generator[Step, Any, "tuple[httpx.Response, Bearer]"]
+#: The answer to one attempt (its body read, unless it is a stream with status 200), or why none came. A
+#: failure is handed over, not raised: an error raised while it is handled would carry its frames, and with
+#: them the bearer.
+Outcome: TypeAlias = "httpx.Response | Exception"
+Flow: TypeAlias = "Generator[Attempt, tuple[Bearer, Outcome], None]"
 
 
 def call_flow(
-    build: Callable[[Bearer], ChatRequest],
+    observer: Observer,
     context_of: Callable[[Bearer], AnswerContext],
     *,
     can_renew: bool,
     max_retries: int,
     clock: Callable[[], float] = time.time,
 ) -> Flow:
-    """One call from bearer to answer; returns the 200 response and the bearer it was sent with.
+    """One call: ends when the last outcome is its answer, a response with status 200.
 
     Args:
-        build: Makes the request for a bearer.
+        observer: Is told of each outcome.
         context_of: What the answer to a bearer's request is read with.
         can_renew: Whether a refused bearer can be replaced.
         max_retries: How often a passing failure is tried again.
@@ -87,147 +85,98 @@ def call_flow(
         Exception: The matching `litellm.exceptions` class.
     """
     rejected: str | None = None
-    reconnected = False
     retries = 0
+    attempt = Attempt()
     while True:
-        bearer: Bearer = yield NeedBearer(rejected)
-        request = build(bearer)
-        meter = bearer.meter
-        if meter is not None:
-            meter.sent()
-        try:
-            response: httpx.Response = yield Send(request)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as failure:
-            if _is_stale_connection(failure) and not reconnected:
-                reconnected = True
-                continue
-            error = error_from_transport(failure, context_of(bearer))
-            wait = _backoff(retries) if isinstance(failure, httpx.TransportError) else None
+        bearer, outcome = yield attempt
+        if isinstance(outcome, Exception):
+            error = error_from_transport(outcome, context_of(bearer))
+            wait = _backoff(retries) if isinstance(outcome, httpx.TransportError) else None
+        elif outcome.status_code == _OK:
+            observer.accepted()
+            return
+        elif can_renew and rejected is None and is_token_rejection(outcome.status_code, outcome.content):
+            rejected = bearer.token
+            attempt = Attempt(0.0, rejected)
+            continue
         else:
-            if response.status_code == _OK:
-                if meter is not None:
-                    meter.accepted()
-                return response, bearer
-            if can_renew and rejected is None and is_token_rejection(response.status_code, response.content):
-                rejected = bearer.token
-                continue
             # No name for the body: a traceback with locals would show what it repeats.
-            context = context_of(bearer).answered(response.headers)
-            error = error_from_response(response.status_code, response.content, context)
-            now = clock()
-            _count_refusal(meter, response, error, now)
-            wait = _wait_before_retry(response, error, retries, now)
+            context = context_of(bearer).answered(outcome.headers)
+            error = error_from_response(outcome.status_code, outcome.content, context)
+            named = retry_after(outcome.headers, clock())
+            observer.refused(_reason(error), named)
+            wait = _wait_before_retry(outcome.status_code, error, named, retries)
         if wait is None or retries >= max_retries:
-            _note_failure(meter, error)
+            _tell_of_failure(observer, error)
             raise error from None
         retries += 1
         _logger.debug("%s, retry %d of %d in %.1f s", type(error).__name__, retries, max_retries, wait)
-        yield Wait(wait)
+        attempt = Attempt(wait, rejected)
 
 
 def run(
-    flow: Flow,
-    source: BearerSource,
-    send: Callable[[ChatRequest], httpx.Response],
-    sleep: Callable[[float], None],
-) -> Any:
-    """Drive a flow synchronously.
+    flow: Flow, source: BearerSource, send: Callable[[Bearer], Outcome], sleep: Callable[[float], None]
+) -> tuple[httpx.Response, Bearer]:
+    """Drive a flow synchronously; returns the answer and the bearer that it was asked for with.
 
     Args:
         flow: What `call_flow` returned.
         source: Where the bearer comes from.
-        send: Sends one request and reads the body as `Send` says.
+        send: Sends the request with a bearer.
         sleep: Waits, in seconds.
     """
-    step = next(flow)
+    attempt = next(flow)
     while True:
-        value: Any = None
-        failed: Exception | None = None
+        if attempt.wait:
+            sleep(attempt.wait)
+        bearer = source.get(attempt.rejected)
+        outcome = send(bearer)
         try:
-            if isinstance(step, NeedBearer):
-                value = source.get(step.rejected)
-            elif isinstance(step, Send):
-                value = send(step.request)
-            else:
-                value = sleep(step.seconds)  # type: ignore[func-returns-value]  # None is the answer
-        except Exception as error:  # noqa: BLE001  # the flow decides what becomes of it
-            failed = error
-        # Not inside `except`: the next error would carry this one, and with its frames the bearer.
-        answer = _advance(flow.send, value) if failed is None else _advance(flow.throw, failed)
-        if isinstance(answer, _Done):
-            return answer.value
-        step = answer
+            attempt = flow.send((bearer, outcome))
+        except StopIteration:
+            return outcome, bearer  # type: ignore[return-value]  # a flow that ends has its answer
 
 
 async def arun(
     flow: Flow,
     source: BearerSource,
-    send: Callable[[ChatRequest], Awaitable[httpx.Response]],
+    send: Callable[[Bearer], Awaitable[Outcome]],
     sleep: Callable[[float], Awaitable[None]],
-) -> Any:
+) -> tuple[httpx.Response, Bearer]:
     """Drive a flow on the running event loop; see `run`."""
-    step = next(flow)
+    attempt = next(flow)
     while True:
-        value: Any = None
-        failed: Exception | None = None
+        if attempt.wait:
+            await sleep(attempt.wait)
+        bearer = await source.aget(attempt.rejected)
+        outcome = await send(bearer)
         try:
-            if isinstance(step, NeedBearer):
-                value = await source.aget(step.rejected)
-            elif isinstance(step, Send):
-                value = await send(step.request)
-            else:
-                value = await sleep(step.seconds)  # type: ignore[func-returns-value]  # the same
-        except Exception as error:  # noqa: BLE001  # the flow decides what becomes of it
-            failed = error
-        # Not inside `except`: the next error would carry this one, and with its frames the bearer.
-        answer = _advance(flow.send, value) if failed is None else _advance(flow.throw, failed)
-        if isinstance(answer, _Done):
-            return answer.value
-        step = answer
+            attempt = flow.send((bearer, outcome))
+        except StopIteration:
+            return outcome, bearer  # type: ignore[return-value]  # as above
 
 
-@dataclass(frozen=True, slots=True)
-class _Done:
-    value: Any
-
-
-def _advance(resume: Callable[[Any], Step], argument: Any) -> Step | _Done:
-    try:
-        return resume(argument)
-    except StopIteration as end:
-        return _Done(end.value)
-
-
-def _is_stale_connection(error: Exception) -> bool:
-    # The server closed an idle keep-alive connection just as it was used: nothing was answered.
-    return isinstance(error, (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError))
-
-
-def _count_refusal(meter: Meter | None, response: httpx.Response, error: Exception, now: float) -> None:
-    if meter is not None:
-        named = retry_after(response.headers, now)
-        meter.refused(getattr(error, "qwen_reason", None), named)
-
-
-def count_late(meter: Meter | None, error: Exception) -> None:
+def count_late(observer: Observer, error: Exception) -> None:
     """Count an error that came inside an answer with status 200, where no header names a time to wait."""
-    if meter is not None:
-        meter.refused(getattr(error, "qwen_reason", None), None)
-        _note_failure(meter, error)
+    observer.refused(_reason(error), None)
+    _tell_of_failure(observer, error)
 
 
-def _note_failure(meter: Meter | None, error: Exception) -> None:
-    if meter is not None and getattr(error, "qwen_reason", None) not in _OF_THE_REQUEST:
-        meter.failed(error)
+def _tell_of_failure(observer: Observer, error: Exception) -> None:
+    if _reason(error) not in _OF_THE_REQUEST:
+        observer.failed(error)
 
 
-def _wait_before_retry(response: httpx.Response, error: Exception, retries: int, now: float) -> float | None:
+def _reason(error: Exception) -> str | None:
+    """The value of `Reason` that chat/ puts on its exceptions."""
+    return getattr(error, "qwen_reason", None)
+
+
+def _wait_before_retry(status: int, error: Exception, named: float | None, retries: int) -> float | None:
     """Seconds to wait before the next try, or None if trying again is useless."""
-    status = response.status_code
     retryable = status in _RETRYABLE_STATUS or status >= _SERVER_ERROR
-    if not retryable or getattr(error, "qwen_reason", None) == Reason.QUOTA_SPENT.value:
+    if not retryable or _reason(error) == Reason.QUOTA_SPENT.value:
         return None
-    named = retry_after(response.headers, now)
     if named is None:
         return _backoff(retries)
     return named if named <= LONGEST_WAIT else None

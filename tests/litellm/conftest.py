@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -37,6 +38,18 @@ def token_dir(tmp_path: Path) -> Path:
 def login(sandbox: Sandbox, token_dir: Path) -> Path:
     """A credentials file of a login in the sandbox."""
     return sandbox.write_credentials(token_dir)
+
+
+@pytest.fixture
+def own_route(sandbox: Sandbox) -> Iterator[dict[str, str]]:
+    """What a call names to reach the sandbox by LiteLLM's own `openai/`, the yardstick; for sync tests."""
+    yield {"model": "openai/coder-model", "api_key": "sk-sandbox", "api_base": sandbox.api_base}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12, if there is no loop
+        # That route's sync calls leave a loop behind (litellm/_service_logger.py).
+        with contextlib.suppress(RuntimeError):
+            asyncio.get_event_loop().close()
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
-"""One call over the wire, step by step: no server, no clock."""
+"""One call over the wire, attempt by attempt: no server, no clock."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -10,168 +11,209 @@ import litellm
 import pytest
 
 from litellm_qwen_ai.chat.context import AnswerContext
-from litellm_qwen_ai.chat.request import ChatRequest
 from litellm_qwen_ai.route.bearer import Bearer
-from litellm_qwen_ai.route.flow import (
-    LONGEST_WAIT,
-    Flow,
-    NeedBearer,
-    Send,
-    Wait,
-    call_flow,
-)
+from litellm_qwen_ai.route.flow import LONGEST_WAIT, Attempt, Outcome, arun, call_flow, run
+from litellm_qwen_ai.route.observer import Nobody, Observer
 
 NOW = 1_800_000_000.0
 TOKEN_REFUSED = {"error": {"code": "invalid_api_key", "message": "invalid access token or token expired"}}
 QUOTA_SPENT = {"error": {"code": "insufficient_quota", "message": "Free allocated quota exceeded."}}
-
-
-def _flow(*, can_renew: bool = True, max_retries: int = 2) -> Flow:
-    def build(bearer: Bearer) -> ChatRequest:
-        return ChatRequest(url="http://127.0.0.1/v1", headers={}, body=bearer.token.encode(), payload={})
-
-    def context(bearer: Bearer) -> AnswerContext:
-        return AnswerContext("coder-model", bearer.with_login, (bearer.token,))
-
-    return call_flow(build, context, can_renew=can_renew, max_retries=max_retries, clock=lambda: NOW)
+URL = "http://127.0.0.1/v1"
 
 
 def _answer(status: int, body: Any = None, **headers: str) -> httpx.Response:
-    request = httpx.Request("POST", "http://127.0.0.1/v1")
     named = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = httpx.Request("POST", URL)
     return httpx.Response(status, headers=named, content=json.dumps(body or {}), request=request)
 
 
-def _bearer(token: str = "first", *, with_login: bool = True) -> Bearer:
-    return Bearer(token=token, base_url="http://127.0.0.1/v1", with_login=with_login)
+def _context(bearer: Bearer) -> AnswerContext:
+    return AnswerContext("coder-model", bearer.with_login, (bearer.token,))
 
 
-def _sent(step: Any) -> str:
-    assert isinstance(step, Send)
-    return step.request.body.decode()
+class Wire:
+    """Gives out bearers `token-1`, `token-2` (a new one after a refusal), and answers from its list."""
+
+    def __init__(self, *outcomes: Outcome) -> None:
+        self.outcomes = [*outcomes]
+        self.sent: list[str] = []
+        self.waits: list[float] = []
+        self.renewals = 0
+
+    def get(self, rejected: str | None = None) -> Bearer:
+        self.renewals += rejected == f"token-{self.renewals + 1}"
+        return Bearer(f"token-{self.renewals + 1}", URL, with_login=True)
+
+    async def aget(self, rejected: str | None = None) -> Bearer:
+        return self.get(rejected)
+
+    def send(self, bearer: Bearer) -> Outcome:
+        self.sent.append(bearer.token)
+        return self.outcomes.pop(0)
+
+    async def asend(self, bearer: Bearer) -> Outcome:
+        return self.send(bearer)
+
+    async def asleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+    def call(
+        self, *, can_renew: bool = True, max_retries: int = 2, observer: Observer | None = None
+    ) -> tuple[httpx.Response, Bearer]:
+        """Both shells in turn, which must agree."""
+        first = [*self.outcomes]
+
+        def flow() -> Any:
+            return call_flow(
+                observer or Nobody(),
+                _context,
+                can_renew=can_renew,
+                max_retries=max_retries,
+                clock=lambda: NOW,
+            )
+
+        source: Any = self
+        if observer is not None:
+            return run(flow(), source, self.send, self.waits.append)
+        try:
+            return run(flow(), source, self.send, self.waits.append)
+        finally:
+            twin = Wire(*first)
+            other: Any = twin
+            outcome = asyncio.run(_settled(arun(flow(), other, twin.asend, twin.asleep)))
+            assert outcome is None or isinstance(outcome, Exception)
+            assert twin.sent == self.sent
+            assert len(twin.waits) == len(self.waits)
 
 
-def _to_first_answer(flow: Flow, token: str = "first") -> None:
-    assert next(flow) == NeedBearer(None)
-    assert _sent(flow.send(_bearer(token))) == token
+async def _settled(call: Any) -> Exception | None:
+    try:
+        await call
+    except Exception as error:  # noqa: BLE001  # compared with the other shell's
+        return error
+    return None
 
 
 def test_an_answer_ends_the_call_and_comes_with_its_bearer() -> None:
-    flow = _flow()
-    _to_first_answer(flow)
-    with pytest.raises(StopIteration) as end:
-        flow.send(_answer(200))
-    response, bearer = end.value.value
+    response, bearer = Wire(_answer(200)).call()
     assert response.status_code == 200
-    assert bearer.token == "first"
+    assert bearer.token == "token-1"
 
 
 def test_a_refused_token_is_renewed_once_and_the_call_tried_once_more() -> None:
-    flow = _flow()
-    _to_first_answer(flow)
-    assert flow.send(_answer(401, TOKEN_REFUSED)) == NeedBearer("first")
-    assert _sent(flow.send(_bearer("second"))) == "second"
+    wire = Wire(_answer(401, TOKEN_REFUSED), _answer(401, TOKEN_REFUSED), _answer(200))
     with pytest.raises(litellm.AuthenticationError):
-        flow.send(_answer(401, TOKEN_REFUSED))
+        wire.call()
+    assert wire.sent == ["token-1", "token-2"]
+    assert wire.waits == []
 
 
 def test_a_refused_key_is_not_tried_again() -> None:
-    flow = _flow(can_renew=False)
-    _to_first_answer(flow)
+    wire = Wire(_answer(401, TOKEN_REFUSED), _answer(200))
     with pytest.raises(litellm.AuthenticationError):
-        flow.send(_answer(401, TOKEN_REFUSED))
+        wire.call(can_renew=False)
+    assert wire.sent == ["token-1"]
 
 
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 504])
 def test_a_passing_failure_is_tried_again_as_often_as_allowed(status: int) -> None:
-    flow = _flow(max_retries=2)
-    _to_first_answer(flow)
-    waits = []
-    for _ in range(2):
-        wait = flow.send(_answer(status))
-        assert isinstance(wait, Wait)
-        waits.append(wait.seconds)
-        assert flow.send(None) == NeedBearer(None)
-        flow.send(_bearer())
-    assert 0 < waits[0] <= 0.5 <= waits[1] <= 1.0
+    wire = Wire(*[_answer(status)] * 3, _answer(200))
     with pytest.raises(litellm.exceptions.openai.APIError) as failure:
-        flow.send(_answer(status))
+        wire.call(max_retries=2)
     assert failure.value.llm_provider == "qwen_ai"
+    assert len(wire.sent) == 3
+    assert 0 < wire.waits[0] <= 0.5 <= wire.waits[1] <= 1.0
 
 
 @pytest.mark.parametrize("status", [400, 402, 403, 404, 405, 422, 301, 418])
 def test_a_final_refusal_is_not_tried_again(status: int) -> None:
-    flow = _flow()
-    _to_first_answer(flow)
+    wire = Wire(_answer(status, {"error": {"message": "no", "code": "InvalidParameter"}}))
     with pytest.raises(litellm.exceptions.openai.APIError):
-        flow.send(_answer(status, {"error": {"message": "no", "code": "InvalidParameter"}}))
+        wire.call()
+    assert len(wire.sent) == 1
 
 
 def test_a_spent_quota_is_not_tried_again() -> None:
-    flow = _flow()
-    _to_first_answer(flow)
+    wire = Wire(_answer(429, QUOTA_SPENT))
     with pytest.raises(litellm.RateLimitError):
-        flow.send(_answer(429, QUOTA_SPENT))
+        wire.call()
+    assert len(wire.sent) == 1
 
 
 def test_the_wait_that_the_server_names_is_kept() -> None:
-    flow = _flow()
-    _to_first_answer(flow)
-    assert flow.send(_answer(429, retry_after="7")) == Wait(7.0)
+    wire = Wire(_answer(429, retry_after="7"), _answer(200))
+    wire.call()
+    assert wire.waits == [7.0]
 
 
 def test_a_wait_of_more_than_a_minute_is_left_to_the_caller() -> None:
-    flow = _flow()
-    _to_first_answer(flow)
+    seconds = str(int(LONGEST_WAIT) + 1)
     with pytest.raises(litellm.RateLimitError) as failure:
-        flow.send(_answer(429, retry_after=str(int(LONGEST_WAIT) + 1)))
-    assert failure.value.response.headers["retry-after"] == str(int(LONGEST_WAIT) + 1)
+        Wire(_answer(429, retry_after=seconds)).call()
+    assert failure.value.response.headers["retry-after"] == seconds
 
 
-def test_a_stale_connection_is_replaced_once_even_without_retries() -> None:
-    flow = _flow(max_retries=0)
-    _to_first_answer(flow)
-    assert flow.throw(httpx.ReadError("Server disconnected")) == NeedBearer(None)
-    flow.send(_bearer())
+LOST = [httpx.ReadError("disconnected"), httpx.RemoteProtocolError("cut"), httpx.ConnectError("refused")]
+
+
+@pytest.mark.parametrize("lost", LOST, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_lost_connection_is_a_retry_like_any_other(lost: httpx.TransportError, retries: int) -> None:
+    wire = Wire(*[lost] * 3)
     with pytest.raises(litellm.APIConnectionError):
-        flow.throw(httpx.ReadError("Server disconnected"))
+        wire.call(max_retries=retries)
+    assert len(wire.sent) == 1 + retries
+    assert len(wire.waits) == retries
 
 
-def test_a_connection_that_fails_is_tried_again_after_a_wait() -> None:
-    flow = _flow(max_retries=1)
-    _to_first_answer(flow)
-    assert isinstance(flow.throw(httpx.ConnectError("refused")), Wait)
-    assert flow.send(None) == NeedBearer(None)
-    flow.send(_bearer())
+def test_an_address_that_cannot_be_read_is_not_tried_again() -> None:
+    wire = Wire(httpx.InvalidURL("no"))
     with pytest.raises(litellm.APIConnectionError):
-        flow.throw(httpx.ConnectError("refused"))
+        wire.call()
+    assert len(wire.sent) == 1
 
 
 def test_a_time_out_becomes_litellms_timeout() -> None:
-    flow = _flow(max_retries=0)
-    _to_first_answer(flow)
     with pytest.raises(litellm.Timeout) as failure:
-        flow.throw(httpx.ReadTimeout("slow"))
+        Wire(httpx.ReadTimeout("slow")).call(max_retries=0)
     assert failure.value.llm_provider == "qwen_ai"
 
 
 def test_an_error_of_the_login_passes_as_it_is() -> None:
-    flow = _flow()
-    next(flow)
+    wire: Any = Wire()
     error = litellm.AuthenticationError(message="no login", model="coder-model", llm_provider="qwen_ai")
+
+    def get(rejected: str | None = None) -> Bearer:
+        del rejected
+        raise error
+
+    wire.get = get
+    flow = call_flow(Nobody(), _context, can_renew=True, max_retries=2)
     with pytest.raises(litellm.AuthenticationError) as failure:
-        flow.throw(error)
+        run(flow, wire, wire.send, wire.waits.append)
     assert failure.value is error
 
 
-class _Meter:
-    """Notes what a meter is told."""
+def test_the_flow_says_which_token_was_refused_until_the_call_ends() -> None:
+    flow = call_flow(Nobody(), _context, can_renew=True, max_retries=1)
+    first, second = (Bearer(token, URL, with_login=True) for token in ("first", "second"))
+    assert next(flow) == Attempt()
+    assert flow.send((first, _answer(401, TOKEN_REFUSED))) == Attempt(0.0, "first")
+    assert flow.send((second, _answer(429, retry_after="3"))) == Attempt(3.0, "first")
+
+
+def test_no_traceback_of_an_error_shows_a_bearer_or_leads_to_the_failure_behind_it() -> None:
+    with pytest.raises(litellm.APIConnectionError) as caught:
+        Wire(httpx.ReadError("lost")).call(max_retries=0)
+    assert caught.value.__context__ is None
+    assert caught.value.__cause__ is None
+
+
+class Notes(Nobody):
+    """Notes what an observer is told."""
 
     def __init__(self) -> None:
         self.told: list[tuple[Any, ...]] = []
-
-    def sent(self) -> None:
-        self.told.append(("sent",))
 
     def accepted(self) -> None:
         self.told.append(("accepted",))
@@ -183,35 +225,31 @@ class _Meter:
         self.told.append(("failed", type(error).__name__))
 
 
-def test_the_meter_of_a_login_is_told_of_each_request_and_of_how_it_was_answered() -> None:
-    meter: Any = _Meter()
-    metered = Bearer("first", "http://127.0.0.1/v1", with_login=True, meter=meter)
-    flow = _flow()
-    assert next(flow) == NeedBearer(None)
-    _sent(flow.send(metered))
-    assert isinstance(flow.send(_answer(429, {"error": {"message": "slow down"}}, retry_after="7")), Wait)
-    flow.send(None)
-    _sent(flow.send(metered))
-    with pytest.raises(StopIteration):
-        flow.send(_answer(200))
-    assert meter.told == [("sent",), ("refused", "throttled", 7.0), ("sent",), ("accepted",)]
-
-
-def test_the_meter_is_told_why_the_quota_is_spent() -> None:
-    meter: Any = _Meter()
-    flow = _flow()
-    next(flow)
-    flow.send(Bearer("first", "http://127.0.0.1/v1", with_login=True, meter=meter))
-    with pytest.raises(litellm.RateLimitError):
-        flow.send(_answer(403, QUOTA_SPENT))
-    assert meter.told == [("sent",), ("refused", "quota_spent", None), ("failed", "RateLimitError")]
-
-
-def test_a_request_that_was_wrong_is_no_failure_of_the_account() -> None:
-    meter: Any = _Meter()
-    flow = _flow()
-    next(flow)
-    flow.send(Bearer("first", "http://127.0.0.1/v1", with_login=True, meter=meter))
-    with pytest.raises(litellm.BadRequestError):
-        flow.send(_answer(400, {"error": {"code": "invalid_parameter_error", "message": "bad"}}))
-    assert ("failed", "BadRequestError") not in meter.told
+@pytest.mark.parametrize(
+    ("outcomes", "told"),
+    [
+        (
+            [_answer(429, {"error": {"message": "slow down"}}, retry_after="7"), _answer(200)],
+            [("refused", "throttled", 7.0), ("accepted",)],
+        ),
+        ([_answer(403, QUOTA_SPENT)], [("refused", "quota_spent", None), ("failed", "RateLimitError")]),
+        # What was wrong with the one request is no failure of the account.
+        (
+            [_answer(400, {"error": {"code": "invalid_parameter_error", "message": "bad"}})],
+            [("refused", "bad_request", None)],
+        ),
+        ([_answer(401, TOKEN_REFUSED), _answer(200)], [("accepted",)]),
+    ],
+    ids=["throttled", "quota spent", "bad request", "renewed"],
+)
+def test_the_observer_is_told_how_each_request_was_answered(
+    outcomes: list[Outcome], told: list[tuple[Any, ...]]
+) -> None:
+    notes = Notes()
+    wire = Wire(*outcomes)
+    if told[-1] == ("accepted",):
+        wire.call(observer=notes)
+    else:
+        with pytest.raises(litellm.exceptions.openai.APIError):
+            wire.call(observer=notes)
+    assert notes.told == told
