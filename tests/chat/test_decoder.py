@@ -419,6 +419,13 @@ def test_an_endless_event_and_endless_choices_are_refused(wire: Any, monkeypatch
     monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 1000)
     _, failure = decode(b"data: " + b"x" * 2000)
     assert isinstance(failure, litellm.InternalServerError)
+    # The last line has no end, so that its event is put together when the body is over.
+    chunks, failure = decode(
+        wire.delta({"content": "kept"}), b"data: " + b"x" * 600 + b"\ndata: " + b"y" * 600
+    )
+    assert deltas(chunks) == "kept"
+    assert isinstance(failure, litellm.InternalServerError)
+    assert "event without end" in str(failure)
     many = [wire.delta({"content": "a"}, index=index) for index in range(200)]
     _, failure = decode(*many)
     assert isinstance(failure, litellm.InternalServerError)

@@ -201,6 +201,19 @@ def test_an_error_body_is_read_in_every_dialect(content: bytes) -> None:
     assert "so it is" in str(refused(400, content))
 
 
+@pytest.mark.parametrize(("sent", "shown"), [("编号-1".encode(), "编号-1"), (b"caf\xe9", "café")])
+def test_a_refusal_that_is_not_ascii_is_shown_as_it_is(sent: bytes, shown: str) -> None:
+    headers = httpx.Headers([(b"X-Request-Id", sent), (b"Retry-After", b"3")])
+    content = body("账户余额不足", "欠费", "")
+    error: Any = error_from_response(402, content, context().answered(headers))
+    for words in ("账户余额不足", "欠费", f"[request id {shown}]"):
+        assert words in str(error)
+    assert error.request_id == shown
+    assert error.response.json()["error"] == {"message": "账户余额不足", "code": "欠费"}
+    assert error.litellm_response_headers["x-request-id"] == shown
+    assert error.litellm_response_headers["retry-after"] == "3"
+
+
 def test_a_page_is_summarised_not_dumped() -> None:
     text = str(refused(504, HTML))
     assert 'an HTML page titled "504 Gateway Time-out"' in text

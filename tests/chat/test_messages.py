@@ -64,8 +64,14 @@ def test_the_callers_own_cache_marks_are_kept_and_none_added() -> None:
 
 
 def test_a_cache_mark_on_the_message_moves_to_its_last_part() -> None:
-    prepared = prepare({"role": "system", "content": "one", "cache_control": EPHEMERAL})
-    assert prepared == [{"role": "system", "content": [text("one", cache_control=EPHEMERAL)]}]
+    # Unlike the mark that we add, and not where we would add one.
+    mark = {"type": "ephemeral", "ttl": "1h"}
+    prepared = prepare(
+        {"role": "system", "content": [text("one"), text("two")], "cache_control": mark},
+        {"role": "system", "content": "three"},
+    )
+    content = [text("one"), text("two", cache_control=mark), text("three")]
+    assert prepared == [{"role": "system", "content": content}]
 
 
 def test_with_a_key_system_messages_stay_where_and_as_they_are() -> None:

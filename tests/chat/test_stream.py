@@ -165,18 +165,6 @@ def test_an_error_in_the_stream_comes_after_the_chunks_before_it(
     assert open_sync.opened[0].is_closed
 
 
-async def test_an_error_in_the_async_stream_comes_after_the_chunks_before_it(
-    server: Any, wire: Any, open_async: Opener
-) -> None:
-    server.sends(wire.delta({"content": "kept"}) + wire.event({"error": {"message": "Throttling"}}))
-    stream = AsyncChatStream(open_async.asynchronous)
-    assert content([await anext(stream)]) == "kept"
-    with pytest.raises(litellm.RateLimitError):
-        await anext(stream)
-    assert [chunk async for chunk in stream] == []
-    assert open_async.opened[0].is_closed
-
-
 def test_a_cut_connection_is_mapped(server: Any, wire: Any, open_sync: Opener) -> None:
     server.sends(wire.delta({"content": "half"}), cut=True)
     stream = ChatStream(open_sync.sync)
@@ -185,61 +173,6 @@ def test_a_cut_connection_is_mapped(server: Any, wire: Any, open_sync: Opener) -
         next(stream)
     assert isinstance(caught.value.__cause__, httpx.RemoteProtocolError)
     assert open_sync.opened[0].is_closed
-
-
-async def test_a_cut_async_connection_is_mapped(server: Any, wire: Any, open_async: Opener) -> None:
-    server.sends(wire.delta({"content": "half"}), cut=True)
-    stream = AsyncChatStream(open_async.asynchronous)
-    assert content([await anext(stream)]) == "half"
-    with pytest.raises(litellm.APIConnectionError):
-        await anext(stream)
-
-
-def test_a_connection_cut_after_the_finish_costs_nothing(server: Any, wire: Any, open_sync: Opener) -> None:
-    server.sends(wire.delta({"content": "all"}, "stop"), cut=True)
-    chunks = list(ChatStream(open_sync.sync))
-    assert content(chunks) == "all"
-    assert chunks[-1].choices[0].finish_reason == "stop"
-
-
-class Silent(httpx.SyncByteStream):
-    """A body that stops arriving."""
-
-    def __init__(self, piece: bytes) -> None:
-        self._piece = piece
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield self._piece
-        raise httpx.ReadTimeout("The read operation timed out")
-
-
-def test_silence_is_a_timeout_of_ours(wire: Any) -> None:
-    body = Silent(wire.delta({"content": "a"}))
-    stream = ChatStream(lambda: (httpx.Response(200, stream=body), CONTEXT))
-    next(stream)
-    with pytest.raises(litellm.Timeout, match="5 s") as caught:
-        next(stream)
-    assert (caught.value.model, caught.value.llm_provider) == ("coder-model", "qwen_ai")
-
-
-def test_closing_early_closes_the_response(server: Any, wire: Any, open_sync: Opener) -> None:
-    server.sends(*whole(wire))
-    stream = ChatStream(open_sync.sync)
-    next(stream)
-    stream.close()
-    stream.close()
-    assert open_sync.opened[0].is_closed
-    assert list(stream) == []
-
-
-async def test_closing_early_closes_the_async_response(server: Any, wire: Any, open_async: Opener) -> None:
-    server.sends(*whole(wire))
-    stream = AsyncChatStream(open_async.asynchronous)
-    await anext(stream)
-    await stream.aclose()
-    await stream.aclose()
-    assert open_async.opened[0].is_closed
-    assert [chunk async for chunk in stream] == []
 
 
 @pytest.mark.parametrize("read", [0, 1])
@@ -282,25 +215,6 @@ async def test_cancelling_a_reader_closes_the_response(server: Any, wire: Any, o
         await reader
     assert open_async.opened[0].is_closed
     assert [chunk async for chunk in stream] == []
-
-
-async def test_a_stream_closed_while_it_connects_closes_what_it_then_gets(
-    server: Any, wire: Any, open_async: Opener
-) -> None:
-    server.sends(*whole(wire))
-    may_open = asyncio.Event()
-
-    async def slow() -> Opened:
-        await may_open.wait()
-        return await open_async.asynchronous()
-
-    stream = AsyncChatStream(slow)
-    reader = asyncio.create_task(anext(stream, None))  # type: ignore[arg-type]  # a coroutine
-    await asyncio.sleep(0)
-    await stream.aclose()
-    may_open.set()
-    assert await reader is None
-    assert open_async.opened[0].is_closed
 
 
 async def test_a_body_that_never_ends_after_done_is_not_waited_for(
