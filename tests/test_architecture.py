@@ -22,7 +22,7 @@ FLOORS = (
     ("stores",),
     ("settings", "quota"),
     ("chat", "oauth"),
-    ("models", "names", "_version", "retry_after"),
+    ("models", "names", "_version", "redaction", "retry_after"),
 )
 #: Beside the house: what users may import, and the server that tests and the demo run on.
 ABOVE_ALL = frozenset({"", "testing"})
