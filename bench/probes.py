@@ -37,7 +37,7 @@ def _look_up() -> Any:
             importlib.import_module("litellm.llms.github_copilot.authenticator").Authenticator().get_api_key
         )
     settings = importlib.import_module("litellm_qwen_ai.settings").Settings.from_environment()
-    return ours.session_for(settings).get
+    return importlib.import_module("litellm_qwen_ai.accounts").account_of(settings).session.get
 
 
 async def file_opens(client: Client, count: int) -> dict[str, float]:

@@ -16,21 +16,21 @@ A variable that is empty counts as not set.
 
 from __future__ import annotations
 
+import contextlib
 import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from litellm_qwen_ai.names import DEFAULT_AUTH_FILE, DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL, login_command
+from litellm_qwen_ai.names import DEFAULT_AUTH_FILE, DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from litellm_qwen_ai.stores.files.login import FileStore
 
-_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+#: What says where a user's folders are: with it, equal settings mean equal folders.
+_HOMES = ("HOME", "USERPROFILE", "XDG_CONFIG_HOME")
 _OFF = frozenset({"0", "false", "no", "off"})
 
 
@@ -38,7 +38,7 @@ _OFF = frozenset({"0", "false", "no", "off"})
 class Settings:
     """What the environment says; see the module docstring for each variable."""
 
-    token_dir: Path
+    configured_dir: str | None = None
     auth_file: str = DEFAULT_AUTH_FILE
     oauth_base_url: str = DEFAULT_OAUTH_BASE_URL
     oauth_client_id: str = DEFAULT_CLIENT_ID
@@ -46,6 +46,7 @@ class Settings:
     api_key: str | None = field(default=None, repr=False)
     coalesce: bool = True
     host_adaptations: bool = True
+    homes: tuple[str | None, ...] = ()
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -53,19 +54,14 @@ class Settings:
 
         Args:
             environ: The variables to read; `os.environ` by default.
-
-        Raises:
-            ConfigurationError: `QWEN_TOKEN_DIR` names an unknown home folder.
         """
-        return _as_it_is_now() if environ is None else cls._read(environ)
+        source = os.environ if environ is None else environ
 
-    @classmethod
-    def _read(cls, source: Mapping[str, str]) -> Settings:
         def value(name: str) -> str | None:
             return source.get(name, "").strip() or None
 
         return cls(
-            token_dir=_folder(value("QWEN_TOKEN_DIR")),
+            configured_dir=value("QWEN_TOKEN_DIR"),
             auth_file=value("QWEN_AUTH_FILE") or DEFAULT_AUTH_FILE,
             oauth_base_url=(value("QWEN_OAUTH_BASE_URL") or DEFAULT_OAUTH_BASE_URL).rstrip("/"),
             oauth_client_id=value("QWEN_OAUTH_CLIENT_ID") or DEFAULT_CLIENT_ID,
@@ -73,68 +69,36 @@ class Settings:
             api_key=value("QWEN_API_KEY"),
             coalesce=is_on("QWEN_COALESCE", source),
             host_adaptations=is_on("QWEN_HOST_ADAPTATIONS", source),
+            homes=tuple(map(source.get, _HOMES)),
         )
 
-    def store(self, account: str | None = None) -> FileStore:
-        """The credentials file of one account.
-
-        Args:
-            account: An account's name; `None` is the default account, `QWEN_AUTH_FILE`.
+    @property
+    def token_dir(self) -> Path:
+        """The folder of the logins, there or not.
 
         Raises:
-            ConfigurationError: The file name or the account's name is not allowed.
+            ConfigurationError: No folder is set and there is no home folder, or not the one that is named.
         """
-        from litellm_qwen_ai.stores.files.login import FileStore  # noqa: PLC0415  # programs with a key need none
-
-        if account is None:
-            return FileStore(self.token_dir, self.auth_file)
-        if not _ACCOUNT.fullmatch(account):
-            raise ConfigurationError(
-                f"{account!r} is no account name: use letters, digits, '.', '_' and '-', "
-                "starting with a letter or digit. An account is a name, never a path."
-            )
-        return FileStore(self.token_dir, f"{account}.json", login_command=login_command(account))
-
-
-#: All that the settings depend on: ours, and those that say where a user's folders are.
-_READ = (
-    "QWEN_TOKEN_DIR",
-    "QWEN_AUTH_FILE",
-    "QWEN_OAUTH_BASE_URL",
-    "QWEN_OAUTH_CLIENT_ID",
-    "QWEN_API_BASE",
-    "QWEN_API_KEY",
-    "QWEN_COALESCE",
-    "QWEN_HOST_ADAPTATIONS",
-    "HOME",
-    "USERPROFILE",
-    "XDG_CONFIG_HOME",
-)
-_last: tuple[tuple[str | None, ...], Settings] | None = None
-
-
-def _as_it_is_now() -> Settings:
-    """The settings; made anew when a variable has changed, since that takes 14 us and looking 7."""
-    global _last  # noqa: PLW0603  # one process has one environment
-    values = tuple(map(os.environ.get, _READ))
-    last = _last
-    if last is None or last[0] != values:
-        last = _last = (values, Settings.from_environment(os.environ))
-    return last[1]
+        return _folder(self.configured_dir)
 
 
 def _folder(configured: str | None) -> Path:
     if configured is None:
         import platformdirs  # noqa: PLC0415  # only needed when no folder is set
 
-        return Path(platformdirs.user_config_dir("litellm", appauthor=False)) / "qwen_ai"
-    try:
-        return Path(configured).expanduser()
-    except RuntimeError as error:
+        folder = Path(platformdirs.user_config_dir("litellm", appauthor=False)) / "qwen_ai"
+    else:
+        folder = Path(configured)
+    with contextlib.suppress(RuntimeError):  # there is no such home folder: it says so below
+        folder = folder.expanduser()
+    if str(folder).startswith("~"):
         raise ConfigurationError(
             f"QWEN_TOKEN_DIR={configured!r} starts with a home folder that does not exist here; "
             "write the folder's full path."
-        ) from error
+            if configured
+            else "There is no home folder to keep logins in. Set QWEN_TOKEN_DIR to a folder of this user."
+        )
+    return folder
 
 
 def is_on(name: str, environ: Mapping[str, str] | None = None) -> bool:

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
+from litellm_qwen_ai.oauth.clocks import Clocks
 from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.session import Session
 from litellm_qwen_ai.stores.files.login import FileStore
@@ -33,6 +34,10 @@ class Clock:
     now: float = NOW
     mono: float = 1000.0
     naps: list[float] = field(default_factory=list)
+
+    @property
+    def clocks(self) -> Clocks:
+        return Clocks(self.time, self.monotonic, self.sleep)
 
     def time(self) -> float:
         return self.now
@@ -204,8 +209,7 @@ class Logins:
             **changes,
         }
         credentials = Credentials(**fields)
-        with self._store.lock(5):
-            self._store.save(credentials)
+        self._store.save(credentials)
         born = self._clock.now + seconds_left - lifetime
         os.utime(self._store.path, (born, born))
         return credentials
@@ -217,13 +221,16 @@ def logins(store: FileStore, server: OAuthServer, clock: Clock) -> Logins:
 
 
 @pytest.fixture
-def new_session(store: FileStore, server: OAuthServer, clock: Clock) -> Callable[..., Session]:
+def new_session(
+    store: FileStore, server: OAuthServer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Session]:
+    # On a busy machine a look may take its time; whoever tests that it is not waited for says so.
+    monkeypatch.setattr("litellm_qwen_ai.oauth.session.LOOK_PATIENCE", 30.0)
+
     def make(**changes: Any) -> Session:
         settings: dict[str, Any] = {
             "oauth_base_url": server.url,
-            "clock": clock.time,
-            "monotonic": clock.monotonic,
-            "sleep": clock.sleep,
+            "clocks": clock.clocks,
             **changes,
         }
         return Session(settings.pop("store", store), **settings)

@@ -18,6 +18,7 @@ from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
 from litellm_qwen_ai.cli import app
 from litellm_qwen_ai.oauth import FileStore, device_login, errors
+from litellm_qwen_ai.oauth.clocks import Clocks
 from litellm_qwen_ai.sandbox import Answer, Sandbox
 
 CALL = {"model": "qwen_ai/coder-model", "messages": [{"role": "user", "content": "ping"}], "max_retries": 0}
@@ -144,7 +145,9 @@ def test_no_error_of_a_login_shows_a_secret(sandbox: Sandbox, tmp_path: Path, na
     sandbox.answer_next("token", name, 200)
     with pytest.raises(errors.LoginError) as caught:
         device_login(
-            FileStore(tmp_path / "new"), oauth_base_url=sandbox.url, monotonic=lambda: now[0], sleep=sleep
+            FileStore(tmp_path / "new"),
+            oauth_base_url=sandbox.url,
+            clocks=Clocks(lambda: now[0], lambda: now[0], sleep),
         )
     assert sandbox.requests_to("token")
     assert not found_in(shown(caught.value), sandbox)

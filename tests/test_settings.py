@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import platformdirs
 import pytest
 
-from litellm_qwen_ai import settings
-from litellm_qwen_ai.oauth import CorruptCredentialsError, NotLoggedInError, Session
+from litellm_qwen_ai.accounts import account_of
+from litellm_qwen_ai.oauth import CorruptCredentialsError, NotLoggedInError
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.settings import Settings
+from litellm_qwen_ai.stores.place import place_of
 
 
 def test_nothing_set_means_qwens_own_service_and_the_users_config_folder() -> None:
@@ -38,7 +38,7 @@ def test_every_variable_is_read() -> None:
             "QWEN_HOST_ADAPTATIONS": "0",
         }
     )
-    assert settings.store().path == Path("/srv/tokens/team.json")
+    assert place_of(settings).login(None).describe() == str(Path("/srv/tokens/team.json"))
     assert settings.oauth_base_url == "https://gateway.example"
     assert settings.oauth_client_id == "client"
     assert settings.api_base == "https://api.example/v1"
@@ -61,7 +61,7 @@ def test_a_tilde_expands(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
 
 def test_a_home_folder_that_is_not_there_is_said() -> None:
     with pytest.raises(ConfigurationError, match="QWEN_TOKEN_DIR"):
-        Settings.from_environment({"QWEN_TOKEN_DIR": "~no-such-user-here/tokens"})
+        place_of(Settings.from_environment({"QWEN_TOKEN_DIR": "~no-such-user-here/tokens"}))
 
 
 def test_the_environment_is_read_anew_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,25 +71,16 @@ def test_the_environment_is_read_anew_each_time(monkeypatch: pytest.MonkeyPatch)
     assert Settings.from_environment().api_base == "https://two.example/v1"
 
 
-def test_every_variable_that_counts_makes_new_settings(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    read: set[str] = set()
-
-    class Watched(dict[str, str]):
-        def get(self, name: str, default: Any = None) -> Any:
-            read.add(name)
-            return default
-
-    Settings.from_environment(Watched())
-    assert read == {name for name in settings._READ if name.startswith("QWEN_")}
+def test_a_new_home_means_a_new_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("QWEN_TOKEN_DIR", raising=False)
     before = Settings.from_environment()
-    assert Settings.from_environment() is before
+    assert Settings.from_environment() == before
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setenv("HOME", str(tmp_path))
+    assert Settings.from_environment() != before
     folder = Path(platformdirs.user_config_dir("litellm", appauthor=False)) / "qwen_ai"
     assert Settings.from_environment().token_dir == folder
+    assert account_of(Settings.from_environment()).store.describe() == str(folder / "oauth_creds.json")
 
 
 def test_the_key_is_in_no_representation() -> None:
@@ -99,23 +90,23 @@ def test_the_key_is_in_no_representation() -> None:
 @pytest.mark.parametrize("name", ["a/b.json", "../b.json", "..", "/etc/b.json"])
 def test_an_auth_file_with_a_path_is_refused(name: str) -> None:
     with pytest.raises(ConfigurationError, match="file name"):
-        Settings.from_environment({"QWEN_AUTH_FILE": name}).store()
+        account_of(Settings.from_environment({"QWEN_AUTH_FILE": name}))
 
 
 def test_an_account_is_a_file_beside_the_default_one() -> None:
     settings = Settings.from_environment({"QWEN_TOKEN_DIR": "/srv/tokens"})
-    assert settings.store("alice").path == Path("/srv/tokens/alice.json")
+    assert place_of(settings).login("alice").describe() == str(Path("/srv/tokens/alice.json"))
 
 
 @pytest.mark.parametrize("name", ["", "../alice", "a/b", ".alice", "al ice", "alice\n", "..", "alicé"])
 def test_an_account_is_a_name_and_never_a_path(name: str) -> None:
     with pytest.raises(ConfigurationError, match="never a path"):
-        Settings.from_environment({}).store(name)
+        account_of(Settings.from_environment({}), name)
 
 
 def test_an_accounts_errors_name_the_command_with_the_account(tmp_path: Path) -> None:
     settings = Settings.from_environment({"QWEN_TOKEN_DIR": str(tmp_path)})
-    session = Session(settings.store("alice"))
+    session = account_of(settings, "alice").session
     with pytest.raises(NotLoggedInError, match="Run `litellm-qwen-ai login --account alice`"):
         session.get()
     (tmp_path / "alice.json").write_text("{")

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from litellm_qwen_ai.accounts import Standing, base_url_of, known_accounts, state_of
 from litellm_qwen_ai.cli import exits
-from litellm_qwen_ai.cli.facts import gather, local
+from litellm_qwen_ai.cli.facts import local
 from litellm_qwen_ai.cli.options import DEFAULT_ACCOUNT, json_option
 from litellm_qwen_ai.cli.screen import columns, wrapped
-from litellm_qwen_ai.oauth import QwenAuthError, pending_login
-from litellm_qwen_ai.oauth.pending import SUFFIX, WAITING
+from litellm_qwen_ai.oauth import QwenAuthError
+from litellm_qwen_ai.oauth.pending import WAITING
 from litellm_qwen_ai.oauth.prompt import is_terminal
 from litellm_qwen_ai.settings import Settings
 
-if TYPE_CHECKING:
-    from litellm_qwen_ai.cli.facts import Facts
-
 _NOTHING = "-"
-LOGGED_IN, EXPIRED, NOT_LOGGED_IN, UNUSABLE = "logged in", "expired", "not logged in", "unusable"
 
 
 @click.command()
@@ -31,53 +28,34 @@ def accounts(*, as_json: bool) -> int:
     Asks no server. Exits with 4 if no account is logged in.
     """
     settings = Settings.from_environment()
-    found = [_look_at(settings, name) for name in _names(settings)]
+    found = [_look_at(settings, name) for name in known_accounts(settings)]
     if as_json:
         exits.print_json(found)
     else:
         _show(found)
-    return exits.DONE if any(one["state"] == LOGGED_IN for one in found) else exits.NOT_LOGGED_IN
-
-
-def _names(settings: Settings) -> list[str | None]:
-    """The default account, and whatever else has a file of its own."""
-    files = {path.name.removesuffix(SUFFIX) for path in settings.token_dir.glob(f"*.json{SUFFIX}")}
-    files |= {path.name for path in settings.token_dir.glob("*.json")}
-    named = []
-    for file in sorted(files - {settings.auth_file}):
-        name = file.removesuffix(".json")
-        try:
-            settings.store(name)
-        except QwenAuthError:
-            continue  # a file that no account can have
-        named.append(name)
-    return [None, *named]
+    return (
+        exits.DONE if any(one["state"] == Standing.LOGGED_IN.value for one in found) else exits.NOT_LOGGED_IN
+    )
 
 
 def _look_at(settings: Settings, account: str | None) -> dict[str, Any]:
-    store = settings.store(account)
-    facts: Facts | None = None
-    problem, waiting = None, False
-    try:
-        started = pending_login(store)
-        waiting = started is not None and started.state == WAITING
-        facts = gather(settings, account)
-        problem = facts.problem
-    except QwenAuthError as error:
-        problem = str(error)
-    there = facts is not None and facts.expires_at is not None
-    state = UNUSABLE if problem else EXPIRED if there else NOT_LOGGED_IN
-    if facts is not None and facts.logged_in and not problem:
-        state = LOGGED_IN
+    state = state_of(settings, account)
+    problem: QwenAuthError | None = state.problem
+    standing = state.standing
+    if problem is None and settings.api_key is None and state.credentials is not None:
+        try:
+            base_url_of(settings, state.credentials)
+        except QwenAuthError as error:
+            problem, standing = error, Standing.UNUSABLE
     return {
         "account": account,
-        "state": state,
-        "waiting_for_approval": waiting,
-        "user": facts.user if facts else None,
-        "expires_at": facts.expires_at if facts else None,
-        "can_renew": facts.can_renew if facts else False,
-        "file": str(store.path),
-        "problem": problem,
+        "state": standing.value,
+        "waiting_for_approval": state.pending is not None and state.pending.state == WAITING,
+        "user": state.user,
+        "expires_at": state.expires_at,
+        "can_renew": state.can_renew,
+        "file": state.store.describe(),
+        "problem": str(problem) if problem else None,
     }
 
 

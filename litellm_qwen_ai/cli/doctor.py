@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from litellm_qwen_ai._version import __version__
+from litellm_qwen_ai.accounts import account_of
 from litellm_qwen_ai.cli import exits
-from litellm_qwen_ai.cli.checkup.finding import FAIL, OK, WARN, Finding
 from litellm_qwen_ai.cli.options import account_option
 from litellm_qwen_ai.cli.screen import coloured, columns, hanging
 from litellm_qwen_ai.oauth import QwenAuthError
 from litellm_qwen_ai.settings import Settings
+from litellm_qwen_ai.stores.finding import FAIL, OK, WARN, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,18 +56,18 @@ def doctor(*, account: str | None, call: bool, as_json: bool) -> int:
 
 def _findings(account: str | None, *, call: bool) -> Iterator[Finding]:
     # What these bring along (ssl, subprocess) would slow down every other command.
-    from litellm_qwen_ai.cli.checkup import files, hosts, plugin  # noqa: PLC0415  # only this command needs them
+    from litellm_qwen_ai.cli.checkup import hosts, login, plugin  # noqa: PLC0415  # only this command needs them
 
     try:
         settings = Settings.from_environment()
-        store = settings.store(account)
+        store = account_of(settings, account).store
     except QwenAuthError as error:
         yield Finding("Settings", FAIL, str(error))
         return
     probe = plugin.Probe(account, call=call)  # LiteLLM takes seconds to load: it does so beside all else
     try:
         yield from plugin.versions()
-        yield from files.look_at(settings, store)
+        yield from login.look_at(settings, account)
         yield from hosts.ask(settings, store)
         yield from probe.findings()
     finally:

@@ -1,26 +1,17 @@
-"""What is there and what `qwen_ai/` would use now. Reads the environment and one file; no network."""
+"""What is there and what `qwen_ai/` would use now, in plain values; and moments and spans in words."""
 
 from __future__ import annotations
 
-import base64
-import json
-import stat
-import time
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from litellm_qwen_ai.names import DEFAULT_API_BASE
-from litellm_qwen_ai.oauth import Credentials, QwenAuthError
-from litellm_qwen_ai.oauth.due import Due
-from litellm_qwen_ai.quota import meter
+from litellm_qwen_ai.accounts import base_url_of, shown, state_of
+from litellm_qwen_ai.oauth.errors import QwenAuthError
 
 if TYPE_CHECKING:
-    from litellm_qwen_ai.oauth import FileStore, StoredCredentials
     from litellm_qwen_ai.quota.tally import Usage
     from litellm_qwen_ai.settings import Settings
-
-_SHOWN = 100  # characters of a text that the server chose
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +19,8 @@ class Facts:
     """The state in plain values, as `--json` prints it; nothing in it is secret.
 
     Attributes:
-        file: The credentials file's path, there or not.
-        mode: Its permissions, like `0600`; None without a file.
+        file: Where the login is kept, there or not.
+        mode: How it is kept from others: the file's permissions, like `0600`; None without a login.
         logged_in: There is a login that can be used now or after a renewal.
         account: The account's name; None is the default one.
         user: Who logged in, if the server said so.
@@ -65,73 +56,63 @@ class Facts:
     problem: str | None
     usage: Usage
 
+    @property
+    def guard(self) -> str:
+        """How the login is kept from others, in words."""
+        return f"mode {self.mode}" if self.mode and self.mode.isdigit() else self.mode or "not there"
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
 
 
 def gather(settings: Settings, account: str | None = None) -> Facts:
-    """Look at everything.
+    """Look at everything; asks no OAuth server.
 
     Args:
         settings: The environment.
         account: The account's name; None is the default one.
 
     Raises:
-        StoreError: The credentials file cannot be used, and no key makes that unimportant.
-        ConfigurationError: The file's name or the account's cannot be used.
+        StoreError: The login cannot be read, and no key makes that unimportant.
+        ConfigurationError: The place or the account's name cannot be used.
     """
-    store = settings.store(account)
+    state = state_of(settings, account)
     key = settings.api_key is not None
-    problem = None
-    stored = None
-    try:
-        stored = store.load()
-    except QwenAuthError as error:
-        if not key:
-            raise
-        problem = str(error)
-    credentials = stored.credentials if stored else None
-    left = credentials.seconds_left(time.time()) if credentials else None
-    usable = credentials is not None and ((left or 0) > 0 or credentials.refresh_token is not None)
-    base, base_problem = _base_url(settings, credentials)
+    if state.problem is not None and state.stored is None and not key:
+        raise state.problem
+    credentials, problem = state.credentials, state.problem
+    usable = credentials is not None and (state.seconds_left > 0 or state.can_renew)
     uses = "key" if key else "login" if usable else None
+    base = None
+    try:
+        base = base_url_of(settings, credentials) if uses else None
+    except QwenAuthError as error:
+        problem = problem or error
+    guard = state.store.guard()
     return Facts(
-        file=str(store.path),
-        mode=mode_of(store),
+        file=state.store.describe(),
+        mode=guard.removeprefix("mode ") if guard else None,
         logged_in=usable,
         account=account,
-        user=_user(credentials) if credentials else None,
-        scope=_shown(credentials.scope) if credentials else None,
-        token_type=_shown(credentials.token_type) if credentials else None,
-        resource_url=_shown(credentials.resource_url) if credentials else None,
-        expires_at=utc(credentials) if credentials else None,
-        seconds_left=int(left) if left is not None else None,
-        can_renew=credentials is not None and credentials.refresh_token is not None,
-        renewal=_renewal(stored) if stored else None,
+        user=state.user,
+        scope=shown(credentials.scope) if credentials else None,
+        token_type=shown(credentials.token_type) if credentials else None,
+        resource_url=shown(credentials.resource_url) if credentials else None,
+        expires_at=state.expires_at,
+        seconds_left=int(state.seconds_left) if credentials else None,
+        can_renew=state.can_renew,
+        renewal=state.renewal,
         api_key_set=key,
         uses=uses,
-        base_url=base if uses else None,
-        problem=problem or base_problem,
-        usage=meter.read(meter.meter_path(store.path)).usage(time.time()),
+        base_url=base,
+        problem=str(problem) if problem else None,
+        usage=state.usage,
     )
 
 
-def mode_of(store: FileStore) -> str | None:
-    """The file's permissions, like `0600`."""
-    try:
-        return f"{stat.S_IMODE(store.path.stat().st_mode):04o}"
-    except OSError:
-        return None
-
-
-def utc(credentials: Credentials) -> str:
-    """When the access token dies, ISO 8601 in UTC."""
-    return datetime.fromtimestamp(credentials.expiry_date // 1000, timezone.utc).isoformat()
-
-
 def local(iso: str) -> str:
-    """The same moment for people: local time without seconds."""
+    """A moment for people: local time without seconds."""
     return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M")
 
 
@@ -146,41 +127,3 @@ def span(seconds: float) -> str:
     return " ".join(
         part for part in (f"{hours} h" if hours else "", f"{minutes} min" if minutes else "") if part
     )
-
-
-def _renewal(stored: StoredCredentials) -> str:
-    due, now = Due.of(stored), time.time()
-    if now < due.renew_at:
-        return "not due"
-    return "due" if now < due.wait_at else "overdue"
-
-
-def _base_url(settings: Settings, credentials: Credentials | None) -> tuple[str | None, str | None]:
-    """Where calls go, or why they cannot: the order is that of every call."""
-    if settings.api_base is not None:
-        return settings.api_base, None
-    if settings.api_key is not None or credentials is None:
-        return DEFAULT_API_BASE, None
-    try:
-        return credentials.api_base or DEFAULT_API_BASE, None
-    except QwenAuthError as error:
-        return None, str(error)
-
-
-def _user(credentials: Credentials) -> str | None:
-    """Who logged in, from the ID token if there is one (OpenID Connect Core section 2).
-
-    Its signature is not checked: it comes from our own file, and nothing but one line of text depends on it.
-    """
-    parts = (credentials.id_token or "").split(".")
-    try:
-        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-        named = [claims.get(name) for name in ("email", "preferred_username", "name", "sub")]
-    except (IndexError, ValueError, AttributeError, RecursionError):
-        return None
-    return next((_shown(name) for name in named if isinstance(name, str) and _shown(name)), None)
-
-
-def _shown(text: str | None) -> str | None:
-    """A text from the file as a terminal can take it."""
-    return "".join(char for char in text[:_SHOWN] if char.isprintable()) if text else None

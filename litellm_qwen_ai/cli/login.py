@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from litellm_qwen_ai.accounts import account_of
 from litellm_qwen_ai.cli import exits, outcome, steps, takeover
 from litellm_qwen_ai.cli.options import account_option
 from litellm_qwen_ai.cli.panel import best_prompt
 from litellm_qwen_ai.cli.qr import drawn, require_segno
-from litellm_qwen_ai.oauth import cancel_login, device_login, may_open_browser, open_browser
+from litellm_qwen_ai.oauth import device_login, may_open_browser, open_browser
 from litellm_qwen_ai.settings import Settings
 
 if TYPE_CHECKING:
-    from litellm_qwen_ai.oauth import FileStore
+    from litellm_qwen_ai.oauth.door import Store
 
 
 @click.command()
@@ -58,7 +59,7 @@ def login(  # noqa: PLR0913  # its options
     if qr:
         require_segno()
     settings = Settings.from_environment()
-    store = settings.store(account)
+    store = account_of(settings, account).store
     if settings.api_key is not None:
         click.echo("QWEN_API_KEY is set: qwen_ai/ uses that key, not a login, until you unset it.", err=True)
     report = outcome.Report(settings, account, as_json=as_json)
@@ -75,16 +76,12 @@ def login(  # noqa: PLR0913  # its options
         return _in_one_go(store, settings, report, qr=qr, browser=browser)
 
 
-def _in_one_go(
-    store: FileStore, settings: Settings, report: outcome.Report, *, qr: bool, browser: bool
-) -> int:
-    with outcome.unreadable_file_kept(store):
-        device_login(
-            store,
-            prompt=best_prompt(drawn if qr else None, browser=browser),
-            open_browser=open_browser if browser else None,
-            oauth_base_url=settings.oauth_base_url,
-            client_id=settings.oauth_client_id,
-        )
-    cancel_login(store)  # one that was started elsewhere has nothing left to bring
-    return report.logged_in()
+def _in_one_go(store: Store, settings: Settings, report: outcome.Report, *, qr: bool, browser: bool) -> int:
+    device_login(
+        store,
+        prompt=best_prompt(drawn if qr else None, browser=browser),
+        open_browser=open_browser if browser else None,
+        oauth_base_url=settings.oauth_base_url,
+        client_id=settings.oauth_client_id,
+    )
+    return report.new_login()

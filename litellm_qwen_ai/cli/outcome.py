@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 import sys
 import time
 from typing import TYPE_CHECKING
 
 import click
 
+from litellm_qwen_ai.accounts import account_of
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.check import Verdict, check_token
 from litellm_qwen_ai.cli.facts import Facts, gather, local, span
 from litellm_qwen_ai.cli.screen import coloured, wrapped
 from litellm_qwen_ai.names import login_command
-from litellm_qwen_ai.oauth import CorruptCredentialsError
-from litellm_qwen_ai.stores.files.disk import FILE_MODE, store_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from litellm_qwen_ai.oauth import FileStore
+    from litellm_qwen_ai.oauth.door import Store
     from litellm_qwen_ai.settings import Settings
 
 
@@ -46,7 +40,7 @@ class Report:
         return login_command(self.account)
 
     def unchanged(self) -> int:
-        """There was a login already."""
+        """There was a login already; returns the exit code."""
         facts = gather(self.settings, self.account)
         if self.as_json:
             self._print(facts, None, changed=False)
@@ -54,8 +48,8 @@ class Report:
             _say(f"Already logged in, {_until(facts)}. For another login: {self.command} --force")
         return exits.DONE
 
-    def logged_in(self, verb: str = "Logged in") -> int:
-        """There is a new login: check that it is accepted, and say what comes next."""
+    def new_login(self, verb: str = "Logged in") -> int:
+        """There is a new login: check that it is accepted, and say what comes next; returns the exit code."""
         facts = gather(self.settings, self.account)
         verdict = self._check(facts)
         if self.as_json:
@@ -68,7 +62,7 @@ class Report:
         """Only a live token that calls would use now can be tried."""
         if facts.uses != "login" or facts.base_url is None or (facts.seconds_left or 0) <= 0:
             return None
-        stored = self.settings.store(self.account).load()
+        stored = account_of(self.settings, self.account).store.look()
         return check_token(facts.base_url, stored.credentials.access_token) if stored else None
 
     def _print(self, facts: Facts, verdict: Verdict | None, *, changed: bool) -> None:
@@ -77,7 +71,7 @@ class Report:
 
     def _tell(self, facts: Facts, verdict: Verdict | None, verb: str) -> None:
         renewed = " and renewed by itself" if facts.can_renew else ""
-        _say(f"{verb}. The token is stored in {facts.file} (mode {facts.mode}).", verb, "ok")
+        _say(f"{verb}. The token is stored in {facts.file} ({facts.guard}).", verb, "ok")
         if (facts.seconds_left or 0) > 0:
             _say(f"It is valid {_until(facts)}{renewed}.")
         else:
@@ -104,32 +98,10 @@ def _say(text: str, first: str = "", state: str = "ok") -> None:
     click.echo(coloured(first, state) + wrapped(text)[len(first) :] if first else wrapped(text))
 
 
-def is_logged_in(store: FileStore) -> bool:
+def is_logged_in(store: Store) -> bool:
     """Whether the stored token is alive. Whether an expired one could be renewed only the server knows."""
-    stored = store.load()
+    stored = store.look()
     return stored is not None and stored.credentials.seconds_left(time.time()) > 0
-
-
-@contextlib.contextmanager
-def unreadable_file_kept(store: FileStore) -> Iterator[None]:
-    """A file that is no credentials file is copied before a new login takes its place."""
-    copy: Path | None = None
-    try:
-        store.load()
-    except CorruptCredentialsError:
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        copy = store.path.with_name(f"{store.path.name}.{stamp}.old")
-        with store_errors("copy", store.path):
-            copy.touch(FILE_MODE)  # the mode first, then the content
-            shutil.copyfile(store.path, copy)
-    try:
-        yield
-    except BaseException:
-        if copy is not None:
-            copy.unlink(missing_ok=True)
-        raise
-    if copy is not None:
-        click.echo(f"The file that was there is kept as {copy}.", err=True)
 
 
 def _until(facts: Facts) -> str:

@@ -43,7 +43,7 @@ def status(*, account: str | None, as_json: bool) -> int:
 
 def _lines(facts: Facts) -> list[tuple[str, str]]:
     lines = [("Account", facts.account)] if facts.account else []
-    lines.append(("File", f"{facts.file} ({f'mode {facts.mode}' if facts.mode else 'not there'})"))
+    lines.append(("File", f"{facts.file} ({facts.guard})"))
     if facts.expires_at is not None:
         lines += [(label, text) for label, text in (("User", facts.user), ("Scope", facts.scope)) if text]
         lines.append(("Token", _token(facts)))

@@ -11,23 +11,21 @@ import click
 
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.facts import span
-from litellm_qwen_ai.cli.outcome import is_logged_in, unreadable_file_kept
+from litellm_qwen_ai.cli.outcome import is_logged_in
 from litellm_qwen_ai.oauth import LoginNotStartedError, PendingLogin, poll_login, start_login
-from litellm_qwen_ai.oauth.prompt import COMPARE, INVITATION, PHISHING
+from litellm_qwen_ai.oauth.prompt import COMPARE, INVITATION, PHISHING, trouble_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from litellm_qwen_ai.cli.outcome import Report
-    from litellm_qwen_ai.oauth import FileStore
+    from litellm_qwen_ai.oauth.door import Store
     from litellm_qwen_ai.settings import Settings
 
 _TICK = 1.0  # seconds between two looks while it waits
 
 
-def start(
-    store: FileStore, settings: Settings, report: Report, *, picture: Callable[[str], str] | None
-) -> int:
+def start(store: Store, settings: Settings, report: Report, *, picture: Callable[[str], str] | None) -> int:
     """Ask for a code, or show the one that waits already."""
     login = start_login(store, oauth_base_url=settings.oauth_base_url, client_id=settings.oauth_client_id)
     if report.as_json:
@@ -43,17 +41,16 @@ def start(
     return exits.DONE
 
 
-def complete(store: FileStore, report: Report, *, wait: bool) -> int:
+def complete(store: Store, report: Report, *, wait: bool) -> int:
     """Finish a started login, if it has been approved."""
     try:
-        with unreadable_file_kept(store):
-            _until_approved(store, wait=wait)
+        _until_approved(store, wait=wait)
     except _StillWaitingError as waiting:
         if report.as_json:
             exits.print_json(_as_json(waiting.login, report))
         else:
             left = span(waiting.login.expires_at - time.time())
-            trouble = f" {waiting.login.message.strip()}" if waiting.login.message else ""
+            trouble = f" {trouble_text(waiting.login.message)}" if waiting.login.message else ""
             click.echo(
                 f"Not approved yet; the code {waiting.login.user_code} is valid for another {left}.{trouble}",
                 err=True,
@@ -63,7 +60,7 @@ def complete(store: FileStore, report: Report, *, wait: bool) -> int:
         if not is_logged_in(store):
             raise
         return report.unchanged()  # another process has finished it
-    return report.logged_in()
+    return report.new_login()
 
 
 class _StillWaitingError(Exception):
@@ -72,7 +69,7 @@ class _StillWaitingError(Exception):
         self.login = login
 
 
-def _until_approved(store: FileStore, *, wait: bool) -> None:
+def _until_approved(store: Store, *, wait: bool) -> None:
     while isinstance(login := poll_login(store), PendingLogin):
         if not wait:
             raise _StillWaitingError(login)
@@ -91,6 +88,6 @@ def _as_json(login: PendingLogin, report: Report) -> dict[str, Any]:
         "expires_at": datetime.fromtimestamp(login.expires_at, timezone.utc).isoformat(timespec="seconds"),
         "seconds_left": max(0, int(login.expires_at - now)),
         "next_poll_in": max(0, round(login.next_poll_at - now)),
-        "message": login.message.strip() if login.message else None,
+        "message": trouble_text(login.message) if login.message else None,
         "next_command": f"{report.command} --complete --json",
     }

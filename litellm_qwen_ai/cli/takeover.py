@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litellm_qwen_ai.cli.outcome import is_logged_in, unreadable_file_kept
+from litellm_qwen_ai.cli.outcome import is_logged_in
 from litellm_qwen_ai.cli.screen import wrapped
 from litellm_qwen_ai.names import DEFAULT_AUTH_FILE
 from litellm_qwen_ai.oauth import (
@@ -23,12 +23,10 @@ from litellm_qwen_ai.stores.files import disk as files
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.cli.outcome import Report
-    from litellm_qwen_ai.oauth import FileStore
-
-_LOCK_TIMEOUT = 30.0  # seconds
+    from litellm_qwen_ai.oauth.door import Store
 
 
-def take_over(store: FileStore, source: str, report: Report, *, force: bool) -> int:
+def take_over(store: Store, source: str, report: Report, *, force: bool) -> int:
     """Copy the login in a file, which stays as it is.
 
     Args:
@@ -44,18 +42,17 @@ def take_over(store: FileStore, source: str, report: Report, *, force: bool) -> 
         StoreError: It cannot be read, or ours cannot be written.
     """
     path = _found(source)
-    if files.target_of(path) == files.target_of(store.path):
+    if str(files.target_of(path)) == store.key:
         raise ConfigurationError(f"{path} is the file that is in use already; there is nothing to import.")
     credentials = _read(path)
     if not force and is_logged_in(store):
         raise ConfigurationError(
-            f"There is a login in {store.path} already. To replace it, add --force; to keep both, import "
-            "under a name: --account NAME."
+            f"There is a login in {store.describe()} already. To replace it, add --force; to keep both, "
+            "import under a name: --account NAME."
         )
-    with unreadable_file_kept(store), store.lock(_LOCK_TIMEOUT), store.prepare(None) as draft:
-        draft.commit(credentials)
+    store.save(credentials)
     cancel_login(store)
-    code = report.logged_in("Imported")
+    code = report.new_login("Imported")
     click.echo(
         wrapped(
             f"{path} was not changed, but it must not be used any more: each renewal replaces the refresh "

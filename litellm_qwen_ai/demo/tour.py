@@ -23,9 +23,10 @@ import click
 import httpx
 
 from litellm_qwen_ai.demo.proxy import ProxyMissingError, proxy_config, running_proxy
-from litellm_qwen_ai.oauth import FileStore, device_login
+from litellm_qwen_ai.oauth import device_login
 from litellm_qwen_ai.sandbox import Sandbox
 from litellm_qwen_ai.sandbox.serve import ended_by_sigterm
+from litellm_qwen_ai.stores.files.login import FileStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -86,8 +87,7 @@ class Tour:
             open_browser=None,
             oauth_base_url=self.sandbox.oauth_base_url,
         )
-        mode = self.store.path.stat().st_mode & 0o777
-        _say(f"The login is in {self.store.path} (mode {mode:04o}).")
+        _say(f"The login is in {self.store.describe()} ({self.store.guard()}).")
         _say(f"Chat goes to {credentials.api_base}")
 
     def chat(self) -> None:
@@ -136,7 +136,7 @@ class Tour:
 
     def renew(self) -> None:
         """A call with a token that the server no longer takes."""
-        before, kept = self.sandbox.counts, self.store.path.read_bytes()
+        before, kept = self.sandbox.counts, self.store.look()
         expired = self.sandbox.expire_access_tokens()
         _say(f"The server lets the access token expire ({expired} was alive), and we ask again.")
         answer = _complete(messages=[_user("Still there?")])
@@ -144,7 +144,7 @@ class Tour:
         after = self.sandbox.counts
         refused = after.token_rejections - before.token_rejections
         refreshed = after.refresh_requests - before.refresh_requests
-        if (refused, refreshed) != (1, 1) or self.store.path.read_bytes() == kept:
+        if (refused, refreshed) != (1, 1) or self.store.look() == kept:
             raise DemoError(f"expected one refused call and one refresh, saw {refused} and {refreshed}")
         _say("The server refused one call and saw exactly one refresh; the new tokens are in the file.")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.credentials import Credentials
+    from litellm_qwen_ai.oauth.door import Store, StoredCredentials
     from litellm_qwen_ai.oauth.errors import (
         ConfigurationError,
         CorruptCredentialsError,
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
     )
     from litellm_qwen_ai.oauth.protocol import DeviceCode
     from litellm_qwen_ai.oauth.session import Session
-    from litellm_qwen_ai.stores.files.draft import StoredCredentials
-    from litellm_qwen_ai.stores.files.login import FileStore, Store
 
 __all__ = [
     "DEFAULT_CLIENT_ID",
@@ -99,9 +98,9 @@ _HOMES = {
     "litellm_qwen_ai.oauth.prompt": ("LoginPrompt", "TerminalPrompt", "may_open_browser", "open_browser"),
     "litellm_qwen_ai.oauth.protocol": ("DeviceCode",),
     "litellm_qwen_ai.oauth.session": ("Session",),
-    "litellm_qwen_ai.stores.files.draft": ("StoredCredentials",),
+    "litellm_qwen_ai.oauth.door": ("Store", "StoredCredentials"),
     # By name alone: a place imports what it keeps, not the other way round.
-    "litellm_qwen_ai.stores.files.login": ("FileStore", "Store"),
+    "litellm_qwen_ai.stores.files.login": ("FileStore",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from litellm_qwen_ai.oauth.protocol import DEFAULT_TOKEN_LIFETIME
 
 if TYPE_CHECKING:
-    from litellm_qwen_ai.stores.files.draft import StoredCredentials
+    from litellm_qwen_ai.oauth.door import StoredCredentials
 
 ADVISORY = 300.0  # seconds
 MANDATORY = 30.0  # seconds

@@ -35,17 +35,24 @@ class SingleFlight(Generic[Result]):
     Args:
         function: What to run.
         name: The thread's name.
+        daemon: The interpreter does not wait for its end: it brings nothing that could be lost.
     """
 
-    def __init__(self, function: Callable[[], Result], name: str) -> None:
+    def __init__(self, function: Callable[[], Result], name: str, *, daemon: bool = False) -> None:
         self._function = function
         self._name = name
+        self._daemon = daemon
         self._after_fork()
         renew_in_child(self)
 
     def _after_fork(self) -> None:
         self._lock = threading.Lock()
         self._future: Future[Result] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a run is under way."""
+        return self._future is not None
 
     def board(self) -> Future[Result]:
         """The run under way, or a new one. Cancelling the future has no effect."""
@@ -55,7 +62,7 @@ class SingleFlight(Generic[Result]):
             future: Future[Result] = Future()
             future.set_running_or_notify_cancel()
             self._future = future
-        thread = threading.Thread(target=self._run, args=(future,), name=self._name, daemon=False)
+        thread = threading.Thread(target=self._run, args=(future,), name=self._name, daemon=self._daemon)
         try:
             thread.start()
         except RuntimeError:  # the interpreter is shutting down and starts no more threads

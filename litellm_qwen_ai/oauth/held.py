@@ -16,15 +16,15 @@ from litellm_qwen_ai.oauth.errors import (
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.credentials import Credentials
-    from litellm_qwen_ai.stores.files.draft import StoredCredentials
+    from litellm_qwen_ai.oauth.door import Store, StoredCredentials
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
     """The login in memory, with its moments in epoch seconds; they lie in the past for a rejected token."""
 
+    stored: StoredCredentials
     credentials: Credentials
-    version: object
     renew_at: float
     wait_at: float
     dies_at: float
@@ -38,8 +38,9 @@ class Held:
             rejected: The access token that the chat server refused last, if it did.
         """
         due = Due.of(stored)
-        dies_at = stored.credentials.expiry_date / 1000
-        held = cls(stored.credentials, stored.version, due.renew_at, due.wait_at, dies_at)
+        held = cls(
+            stored, stored.credentials, due.renew_at, due.wait_at, stored.credentials.expiry_date / 1000
+        )
         return held.as_rejected() if held.credentials.access_token == rejected else held
 
     def as_rejected(self) -> Held:
@@ -67,15 +68,18 @@ class Trouble:
         return self.kind(self.message)
 
 
-def not_logged_in(where: str, command: str) -> NotLoggedInError:
-    """The error of a store that holds no login; `command` logs in."""
-    return NotLoggedInError(f"Not logged in to Qwen: there is no {where}. Run `{command}`.")
+def not_logged_in(store: Store) -> NotLoggedInError:
+    """The error of a place that holds no login."""
+    return NotLoggedInError(
+        f"Not logged in to Qwen: there is no {store.describe()}. Run `{store.login_command}`."
+    )
 
 
-def ended(where: str, reason: str, command: str) -> LoginExpiredError:
+def ended(store: Store, reason: str) -> LoginExpiredError:
     """The error of a login that can be renewed no more; `reason` is a sentence."""
     return LoginExpiredError(
-        f"The login in {where} has ended: {reason} Run `{command}` to log in again; the old file is kept."
+        f"The login in {store.describe()} has ended: {reason} Run `{store.login_command}` to log in again; "
+        "the old file is kept."
     )
 
 
@@ -86,9 +90,14 @@ def not_renewed(reason: str, retry_after: float | None = None) -> RefreshError:
     )
 
 
-def still_rejected(command: str) -> RefreshError:
-    """The error of a token that is refused and cannot be replaced; `command` logs in."""
+def changed_meanwhile(store: Store) -> RefreshError:
+    """The error of a login that others change all the time."""
+    return RefreshError(f"The login in {store.describe()} was changed during a refresh. Try again.")
+
+
+def still_rejected(store: Store) -> RefreshError:
+    """The error of a token that is refused and cannot be replaced."""
     return RefreshError(
         "The chat server refuses the access token, and a refresh brought the same one. Try again later, "
-        f"or run `{command} --force`."
+        f"or run `{store.login_command} --force`."
     )

@@ -1,56 +1,30 @@
-"""The device login (RFC 8628 with PKCE): ask for a code, show it, poll until approved, store the tokens."""
+"""The device login in one go: ask for a code, show it, poll until approved, keep the login."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import functools
-import logging
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING
 
-from litellm_qwen_ai.names import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL, SERVICE_NOTICE
-from litellm_qwen_ai.oauth.errors import (
-    LockTimeoutError,
-    LoginCancelledError,
-    LoginError,
-    LoginTimedOutError,
-)
+from litellm_qwen_ai.names import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL, LOGIN_COMMAND
+from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
+from litellm_qwen_ai.oauth.door import StoredCredentials
+from litellm_qwen_ai.oauth.errors import LoginCancelledError, LoginNotStartedError, StoreError
+from litellm_qwen_ai.oauth.pending import PendingLogin, cancel_login, pending_login, poll_login, start_login
 from litellm_qwen_ai.oauth.prompt import TerminalPrompt, is_terminal
-from litellm_qwen_ai.oauth.protocol import (
-    MAX_INTERVAL,
-    SLOW_DOWN,
-    DeviceCode,
-    Inconclusive,
-    Pending,
-    Pkce,
-    SlowDown,
-    TokenAnswer,
-    device_request,
-    poll_request,
-    read_device_answer,
-    read_poll_answer,
-)
-from litellm_qwen_ai.oauth.rotation import credentials_of
-from litellm_qwen_ai.oauth.transport import TransportError, httpx_poster
-from litellm_qwen_ai.oauth.urls import checked_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from litellm_qwen_ai.oauth.credentials import Credentials
+    from litellm_qwen_ai.oauth.door import LoginStore
     from litellm_qwen_ai.oauth.prompt import LoginPrompt
     from litellm_qwen_ai.oauth.transport import Poster
-    from litellm_qwen_ai.stores.files.login import Store
 
-TIMEOUT = 30.0  # seconds for one answer
-LOCK_TIMEOUT = 30.0  # seconds
-NOT_IN_TIME = "Nobody approved the login in time. Start again for a new code."
 _WORTH_TELLING = 2  # useless answers in a row: a single one is nothing to worry a person with
+_LEAST_WAIT = 0.01  # seconds: two clocks never agree to the last bit
 _TICK = 1.0  # seconds between two looks at the caller's wish to cancel
-_log = logging.getLogger(__name__)
 
 
 def may_prompt() -> bool:
@@ -64,8 +38,8 @@ def may_prompt() -> bool:
     return False
 
 
-def device_login(  # noqa: PLR0913  # each is a seam
-    store: Store | None = None,
+def device_login(  # noqa: PLR0913  # the server is named by two, the rest are seams
+    store: LoginStore | None = None,
     *,
     prompt: LoginPrompt | None = None,
     open_browser: Callable[[str], object] | None = None,
@@ -73,14 +47,12 @@ def device_login(  # noqa: PLR0913  # each is a seam
     oauth_base_url: str = DEFAULT_OAUTH_BASE_URL,
     client_id: str = DEFAULT_CLIENT_ID,
     poster: Poster | None = None,
-    clock: Callable[[], float] = time.time,
-    monotonic: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-    lock_timeout: float = LOCK_TIMEOUT,
+    clocks: Clocks = CLOCKS,
 ) -> Credentials:
-    """Log in; blocks until a person has approved or the code has expired. All times are in seconds.
+    """Log in; blocks until a person has approved or the code has expired.
 
-    Ctrl-C passes through as `KeyboardInterrupt` and leaves nothing behind.
+    A login that waits there already, started by whomever, is joined: all who wait for it end together. Ctrl-C
+    passes through as `KeyboardInterrupt` and leaves nothing behind of a login that was started here.
 
     Args:
         store: Where to keep the login. That it can be written is made sure of before anybody is asked.
@@ -91,10 +63,7 @@ def device_login(  # noqa: PLR0913  # each is a seam
         oauth_base_url: The OAuth server: https, or http on loopback.
         client_id: The OAuth client id.
         poster: Sends the requests; httpx by default.
-        clock: The time of day, in epoch seconds.
-        monotonic: A clock that never jumps.
-        sleep: Waits.
-        lock_timeout: How long to wait for another process that holds the store's lock.
+        clocks: The time.
 
     Returns:
         The new login, stored if there is a store.
@@ -104,131 +73,113 @@ def device_login(  # noqa: PLR0913  # each is a seam
         StoreError: The store cannot be written.
         ConfigurationError: `oauth_base_url` cannot be used.
     """
-    base_url = checked_url(oauth_base_url, "The OAuth server's address")
-    post = poster or httpx_poster
-    if store is not None:
-        with store.lock(lock_timeout), store.prepare(None):
-            pass  # what can fail fails now, not after the approval
-    code = ask_for_code(base_url, client_id, post)
-    poll = _Poll(base_url, client_id, code, post, cancelled=cancelled, monotonic=monotonic, sleep=sleep)
-    tokens = poll.run(prompt or TerminalPrompt(), open_browser)
-    credentials = credentials_of(tokens, clock())
-    if store is not None:
-        with lock_for_new_login(store, lock_timeout), store.prepare(None) as draft:
-            draft.commit(credentials)
+    place = Nowhere() if store is None else store
+    shown = prompt or TerminalPrompt()
+    before, waited = _readable(place), pending_login(place, clocks=clocks)
+    pending = start_login(
+        place, oauth_base_url=oauth_base_url, client_id=client_id, poster=poster, clocks=clocks
+    )
+    approved = False
+    shown.show(pending.code(clocks.now()))
+    try:
+        if open_browser is not None:
+            open_browser(pending.link)
+        credentials = _until_approved(place, pending, shown, cancelled, poster, clocks)
+        approved = True
+    except LoginNotStartedError:
+        credentials = _finished_elsewhere(place, before)
+        approved = True
+    finally:
+        shown.done(approved=approved)
+        if not approved and (waited is None or waited.device_code != pending.device_code):
+            cancel_login(place)
     return credentials
 
 
-def ask_for_code(base_url: str, client_id: str, post: Poster) -> DeviceCode:
-    """Start a login at the server.
-
-    Raises:
-        LoginError: The server cannot be reached.
-        LoginRefusedError: It gave no code.
-    """
-    pkce = Pkce.new()
-    try:
-        answer = post(device_request(base_url, client_id, pkce), TIMEOUT)
-    except (TransportError, OSError) as error:
-        raise LoginError(
-            f"The login could not start: {error}. Check the network and any proxy, then try again."
-        ) from None
-    return read_device_answer(answer, pkce)
-
-
-def ask_for_tokens(
-    base_url: str, client_id: str, code: DeviceCode, post: Poster
-) -> TokenAnswer | Pending | SlowDown | Inconclusive:
-    """Poll once.
-
-    Raises:
-        LoginError: The login has ended without tokens; the subclass says how.
-    """
-    try:
-        answer = post(poll_request(base_url, client_id, code), TIMEOUT)
-    except (TransportError, OSError) as error:
-        return Inconclusive(f"{error}.")
-    return read_poll_answer(answer, code)
-
-
-def told_last(outcome: Inconclusive) -> str:
-    """What the error of a login that nobody approved in time adds about the server's last answer."""
-    return f" The last answer was no help: {outcome.reason} {SERVICE_NOTICE}"
-
-
-class _Poll:
+def _until_approved(  # noqa: PLR0913, PLR0917  # what one loop needs
+    place: LoginStore,
+    pending: PendingLogin,
+    prompt: LoginPrompt,
+    cancelled: Callable[[], bool],
+    poster: Poster | None,
+    clocks: Clocks,
+) -> Credentials:
     """The poll loop of RFC 8628 section 3.5: it waits before the first poll, and slower when told so."""
-
-    def __init__(  # noqa: PLR0913  # what one loop needs
-        self,
-        base_url: str,
-        client_id: str,
-        code: DeviceCode,
-        post: Poster,
-        *,
-        cancelled: Callable[[], bool],
-        monotonic: Callable[[], float],
-        sleep: Callable[[float], None],
-    ) -> None:
-        self._ask = functools.partial(ask_for_tokens, base_url, client_id, code, post)
-        self._code = code
-        self._cancelled = cancelled
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._deadline = monotonic() + code.expires_in
-        self._last_fault = ""
-
-    def run(self, prompt: LoginPrompt, open_browser: Callable[[str], object] | None) -> TokenAnswer:
-        approved = False
-        prompt.show(self._code)
-        try:
-            if open_browser is not None:
-                open_browser(self._code.link)
-            tokens = self._until_approved(prompt)
-            approved = True
-        finally:
-            prompt.done(approved=approved)
-        return tokens
-
-    def _until_approved(self, prompt: LoginPrompt) -> TokenAnswer:
-        interval = pause = self._code.interval
-        faults = 0  # in a row
-        while True:
-            self._wait(pause, prompt)
-            outcome = self._ask()
-            if isinstance(outcome, TokenAnswer):
-                return outcome
-            if isinstance(outcome, SlowDown):
-                interval = min(interval + SLOW_DOWN, MAX_INTERVAL)
-            pause = interval
-            if not isinstance(outcome, Inconclusive):
-                faults, self._last_fault = 0, ""
-                continue
-            pause = max(interval, outcome.retry_after or 0.0)
-            self._last_fault = told_last(outcome)
-            faults += 1
-            if faults == _WORTH_TELLING:
-                prompt.trouble(outcome.reason)
-
-    def _wait(self, seconds: float, prompt: LoginPrompt) -> None:
-        until = self._monotonic() + seconds
-        while (now := self._monotonic()) < until:
-            if self._cancelled():
-                raise LoginCancelledError("The login was cancelled; nothing was changed.")
-            if now >= self._deadline:
-                raise LoginTimedOutError(f"{NOT_IN_TIME}{self._last_fault}")
-            prompt.waiting(self._deadline - now)
-            self._sleep(min(until - now, self._deadline - now, _TICK))
+    faults = 0  # in a row
+    while True:
+        _wait(pending, prompt, cancelled, clocks)
+        outcome = poll_login(place, poster=poster, clocks=clocks)
+        if not isinstance(outcome, PendingLogin):
+            return outcome
+        pending = outcome
+        faults = faults + 1 if pending.message else 0
+        if pending.message and faults == _WORTH_TELLING:
+            prompt.trouble(pending.message)
 
 
-@contextlib.contextmanager
-def lock_for_new_login(store: Store, lock_timeout: float) -> Iterator[None]:
-    """The store's lock, if it can be had: a login that a person has just approved is kept without it too."""
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(store.lock(lock_timeout))
-        except LockTimeoutError as error:
-            # The write is atomic without the lock too, and whoever holds the lock finds the file changed and
-            # lets the newer login win.
-            _log.warning("%s The new login is written all the same.", error)
-        yield
+def _wait(pending: PendingLogin, prompt: LoginPrompt, cancelled: Callable[[], bool], clocks: Clocks) -> None:
+    """Wait until it is time to poll, or the code has died: then the poll says so."""
+    due = min(pending.next_poll_at, pending.expires_at)
+    until = clocks.monotonic() + max(_LEAST_WAIT, due - clocks.now())
+    while (left := until - clocks.monotonic()) > 0:
+        if cancelled():
+            raise LoginCancelledError("The login was cancelled; nothing was changed.")
+        prompt.waiting(pending.expires_at - clocks.now())
+        clocks.sleep(min(left, _TICK))
+
+
+def _readable(store: LoginStore) -> StoredCredentials | None:
+    try:
+        return store.look()
+    except StoreError:
+        return None  # a new login replaces it
+
+
+def _finished_elsewhere(place: LoginStore, before: StoredCredentials | None) -> Credentials:
+    """The login that another process has brought, which waited for the same approval."""
+    stored = place.look()
+    if stored is None or (before is not None and stored.version == before.version):
+        raise LoginCancelledError("The login was cancelled elsewhere; nothing was changed.")
+    return stored.credentials
+
+
+class Nowhere:
+    """A place for a login that the caller keeps: it lives as long as this object."""
+
+    login_command = LOGIN_COMMAND
+
+    def __init__(self) -> None:
+        self._stored: StoredCredentials | None = None
+        self._note: bytes | None = None
+
+    def describe(self) -> str:
+        """For messages."""
+        return "memory"
+
+    def look(self, known: StoredCredentials | None = None) -> StoredCredentials | None:
+        """See `Store.look`."""
+        del known
+        return self._stored
+
+    def guard(self) -> str | None:
+        """Nobody else sees it."""
+        return None
+
+    def save(self, credentials: Credentials) -> StoredCredentials:
+        """See `Store.save`."""
+        self._stored = StoredCredentials(credentials, object())
+        return self._stored
+
+    def note(self) -> bytes | None:
+        """See `Store.note`."""
+        return self._note
+
+    def swap_note(self, old: bytes | None, new: bytes | None) -> bool:
+        """See `Store.swap_note`."""
+        if self._note != old:
+            return False
+        self._note = new
+        return True
+
+    def ping(self, patience: float | None = None) -> None:
+        """Memory takes everything."""

@@ -1,22 +1,21 @@
-"""A device login that one process starts and another one finishes: a script in two steps, a page of a proxy.
+"""A device login in steps (RFC 8628 with PKCE): started by one process, polled and finished by any.
 
-What is needed to go on stands in `<file>.pending` beside the credentials file, with mode 0600, and every
-process keeps to one pace: the interval of RFC 8628 section 3.5 counts for all of them together. A login that
-has ended without tokens stays there as a note of how, without its secrets, until the next one starts.
+What is needed to go on is a note in the place where the login will be kept, and everybody keeps to one pace:
+the interval of RFC 8628 section 3.5 counts for all of them together. A login that has ended without tokens
+stays there as a note of how, without its secrets, until the next one starts. `login.py` does all steps in one
+go; there is no other way to a login.
 """
 
 from __future__ import annotations
 
 import json
 import math
-import os
-import time
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from litellm_qwen_ai.names import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL
+from litellm_qwen_ai.names import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL, SERVICE_NOTICE
+from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.errors import (
-    CorruptCredentialsError,
     LoginCancelledError,
     LoginDeniedError,
     LoginError,
@@ -24,39 +23,31 @@ from litellm_qwen_ai.oauth.errors import (
     LoginRefusedError,
     LoginTimedOutError,
 )
-from litellm_qwen_ai.oauth.login import (
-    LOCK_TIMEOUT,
-    NOT_IN_TIME,
-    TIMEOUT,
-    ask_for_code,
-    ask_for_tokens,
-    lock_for_new_login,
-    told_last,
-)
 from litellm_qwen_ai.oauth.protocol import (
     MAX_INTERVAL,
     SLOW_DOWN,
     DeviceCode,
     Inconclusive,
+    Pending,
+    Pkce,
     SlowDown,
     TokenAnswer,
+    device_request,
+    poll_request,
+    read_device_answer,
+    read_poll_answer,
 )
 from litellm_qwen_ai.oauth.rotation import credentials_of
-from litellm_qwen_ai.oauth.transport import httpx_poster
+from litellm_qwen_ai.oauth.transport import TransportError, httpx_poster
 from litellm_qwen_ai.oauth.urls import checked_url
-from litellm_qwen_ai.stores.files import disk as files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from litellm_qwen_ai.oauth.credentials import Credentials
-    from litellm_qwen_ai.oauth.protocol import Pending
+    from litellm_qwen_ai.oauth.door import LoginStore
     from litellm_qwen_ai.oauth.transport import Poster
-    from litellm_qwen_ai.stores.files.login import FileStore
 
+TIMEOUT = 30.0  # seconds for one answer
 WAITING = "waiting"
-SUFFIX = ".pending"
 _ENDS: dict[str, type[LoginError]] = {
     "denied": LoginDeniedError,
     "expired": LoginTimedOutError,
@@ -112,6 +103,22 @@ class PendingLogin:
         """For people and programs: everything but the secrets."""
         return {name: value for name, value in asdict(self).items() if name not in _SECRETS}
 
+    def code(self, now: float) -> DeviceCode:
+        """What to show and to poll with.
+
+        Args:
+            now: The time, in epoch seconds.
+        """
+        return DeviceCode(
+            user_code=self.user_code,
+            verification_uri=self.verification_uri,
+            verification_uri_complete=self.verification_uri_complete,
+            expires_in=self.expires_at - now,
+            interval=self.interval,
+            device_code=self.device_code,
+            code_verifier=self.code_verifier,
+        )
+
     def raise_end(self) -> None:
         """Raise the `LoginError` with which it ended; nothing while it waits."""
         kind = _ENDS.get(self.state)
@@ -119,17 +126,16 @@ class PendingLogin:
             raise kind(self.message or "The login has ended without tokens. Start again for a new code.")
 
 
-def start_login(  # noqa: PLR0913  # each is a seam
-    store: FileStore,
+def start_login(  # noqa: PLR0913  # the server is named by two, the rest are seams
+    store: LoginStore,
     *,
     anew: bool = False,
     oauth_base_url: str = DEFAULT_OAUTH_BASE_URL,
     client_id: str = DEFAULT_CLIENT_ID,
     poster: Poster | None = None,
-    clock: Callable[[], float] = time.time,
-    lock_timeout: float = LOCK_TIMEOUT,
+    clocks: Clocks = CLOCKS,
 ) -> PendingLogin:
-    """Ask for a code and save it, or return the login that already waits.
+    """Ask for a code and note it, or return the login that already waits.
 
     Args:
         store: Where the login will be kept. That it can be written is made sure of first.
@@ -137,8 +143,7 @@ def start_login(  # noqa: PLR0913  # each is a seam
         oauth_base_url: The OAuth server: https, or http on loopback.
         client_id: The OAuth client id.
         poster: Sends the request; httpx by default.
-        clock: The time of day, in epoch seconds.
-        lock_timeout: How long to wait for another process that holds the store's lock, in seconds.
+        clocks: The time.
 
     Raises:
         LoginError: The server cannot be reached.
@@ -148,18 +153,19 @@ def start_login(  # noqa: PLR0913  # each is a seam
     """
     base_url = checked_url(oauth_base_url, "The OAuth server's address")
 
-    def usable() -> PendingLogin | None:
-        found = _read(store)
+    def usable(note: bytes | None) -> PendingLogin | None:
+        found = _read(note)
         if anew or found is None or found.state != WAITING:
             return None
-        same_place = (found.oauth_base_url, found.client_id) == (base_url, client_id)
-        return found if same_place and found.expires_at - clock() > _WORTH_SHOWING else None
+        same_server = (found.oauth_base_url, found.client_id) == (base_url, client_id)
+        return found if same_server and found.expires_at - clocks.now() > _WORTH_SHOWING else None
 
-    with store.lock(lock_timeout), store.prepare(None):  # what can fail fails now, not after the approval
-        if (found := usable()) is not None:
-            return found
-    code = ask_for_code(base_url, client_id, poster or httpx_poster)
-    now = clock()
+    store.ping()  # what can fail fails now, not after the approval
+    note = _note_in(store)
+    if (found := usable(note)) is not None:
+        return found
+    code = _ask_for_code(base_url, client_id, poster or httpx_poster)
+    now = clocks.now()
     fresh = PendingLogin(
         state=WAITING,
         user_code=code.user_code,
@@ -176,20 +182,16 @@ def start_login(  # noqa: PLR0913  # each is a seam
         device_code=code.device_code,
         code_verifier=code.code_verifier,
     )
-    with store.lock(lock_timeout):
-        # Two that start at once shall show the same code: the first to be written is the one.
-        if (found := usable()) is not None:
+    while not store.swap_note(note, _written(fresh)):
+        # Two that start at once shall show the same code: the first to be noted is the one.
+        note = _note_in(store)
+        if (found := usable(note)) is not None:
             return found
-        _write(store, fresh)
     return fresh
 
 
 def poll_login(
-    store: FileStore,
-    *,
-    poster: Poster | None = None,
-    clock: Callable[[], float] = time.time,
-    lock_timeout: float = LOCK_TIMEOUT,
+    store: LoginStore, *, poster: Poster | None = None, clocks: Clocks = CLOCKS
 ) -> PendingLogin | Credentials:
     """Ask the server once whether the login has been approved, if it is time to ask.
 
@@ -199,8 +201,7 @@ def poll_login(
     Args:
         store: The store that was given to `start_login`.
         poster: Sends the request; httpx by default.
-        clock: The time of day, in epoch seconds.
-        lock_timeout: How long to wait for another process that holds the store's lock, in seconds.
+        clocks: The time.
 
     Returns:
         The login that still waits; or the new credentials, which are stored, and nothing is pending any more.
@@ -211,64 +212,50 @@ def poll_login(
         LoginCancelledError: It was cancelled while the server was asked; what it answered is not kept.
         StoreError: The store cannot be read or written.
     """
-    with store.lock(lock_timeout):
-        claimed, is_due = _claim(store, clock())
-    if not is_due:
-        return claimed
-    code = DeviceCode(
-        user_code=claimed.user_code,
-        verification_uri=claimed.verification_uri,
-        verification_uri_complete=claimed.verification_uri_complete,
-        expires_in=claimed.expires_at - claimed.started_at,
-        interval=claimed.interval,
-        device_code=claimed.device_code,
-        code_verifier=claimed.code_verifier,
-    )
+    note, found = _under_way(store, clocks.now())
+    claim = _claimed(found, clocks.now())
+    if claim is None:
+        return found
+    if not store.swap_note(note, _written(claim)):
+        return _under_way(store, clocks.now())[1]  # somebody else asks just now
     try:
-        outcome = ask_for_tokens(claimed.oauth_base_url, claimed.client_id, code, poster or httpx_poster)
+        outcome = _ask_for_tokens(claim, poster or httpx_poster, clocks.now())
     except LoginError as error:
-        with store.lock(lock_timeout):
-            if _is_current(store, claimed):
-                _write(store, _ended(claimed, error))
+        store.swap_note(_written(claim), _written(_ended(claim, error)))
         raise
     if isinstance(outcome, TokenAnswer):
-        credentials = credentials_of(outcome, clock())
-        with lock_for_new_login(store, lock_timeout), store.prepare(None) as draft:
-            if not _is_current(store, claimed):
-                raise LoginCancelledError("The login was cancelled meanwhile; nothing was changed.")
-            draft.commit(credentials)
-            _remove(store)
+        _check_current(store, claim)
+        credentials = credentials_of(outcome, clocks.now())
+        store.save(credentials)
+        store.swap_note(_note_in(store), None)
         return credentials
-    waiting = _paced(claimed, outcome, clock())
-    with store.lock(lock_timeout):
-        if not _is_current(store, claimed):
-            raise LoginCancelledError("The login was cancelled; nothing was changed.")
-        _write(store, waiting)
+    waiting = _paced(claim, outcome, clocks.now())
+    if not store.swap_note(_written(claim), _written(waiting)):
+        _check_current(store, claim)  # else somebody took us for dead, and asks in our place
     return waiting
 
 
-def pending_login(store: FileStore, *, clock: Callable[[], float] = time.time) -> PendingLogin | None:
+def pending_login(store: LoginStore, *, clocks: Clocks = CLOCKS) -> PendingLogin | None:
     """The login that was started last, if it has not been finished; one small read, no network.
 
     Args:
         store: The store that was given to `start_login`.
-        clock: The time of day, in epoch seconds.
+        clocks: The time.
 
     Raises:
         StoreError: What is there cannot be read or trusted.
     """
-    found = _read(store)
-    return None if found is None else _at(found, clock())
+    found = _read(_note_in(store))
+    return None if found is None else _at(found, clocks.now())
 
 
-def cancel_login(store: FileStore, *, lock_timeout: float = LOCK_TIMEOUT) -> bool:
+def cancel_login(store: LoginStore) -> bool:
     """Forget the login that waits, and any note of one that has ended.
 
     The server is not told, as it knows no way to be: whoever has the code can still approve it, to no effect.
 
     Args:
         store: The store that was given to `start_login`.
-        lock_timeout: How long to wait for another process that holds the store's lock, in seconds.
 
     Returns:
         True if there was anything.
@@ -276,15 +263,42 @@ def cancel_login(store: FileStore, *, lock_timeout: float = LOCK_TIMEOUT) -> boo
     Raises:
         StoreError: It cannot be removed.
     """
-    if not _path(store).exists():
-        return False  # without a lock file in a folder that we have never used
-    with store.lock(lock_timeout):
-        return _remove(store)
+    while (note := _note_in(store)) is not None:
+        if store.swap_note(note, None):
+            return True
+    return False
 
 
-def _claim(store: FileStore, now: float) -> tuple[PendingLogin, bool]:
-    """The login, and whether the caller shall poll; under the lock. Nobody else does while it is at it."""
-    found = _read(store)
+def _ask_for_code(base_url: str, client_id: str, post: Poster) -> DeviceCode:
+    pkce = Pkce.new()
+    try:
+        answer = post(device_request(base_url, client_id, pkce), TIMEOUT)
+    except (TransportError, OSError) as error:
+        raise LoginError(
+            f"The login could not start: {error}. Check the network and any proxy, then try again."
+        ) from None
+    return read_device_answer(answer, pkce)
+
+
+def _ask_for_tokens(
+    login: PendingLogin, post: Poster, now: float
+) -> TokenAnswer | Pending | SlowDown | Inconclusive:
+    code = login.code(now)
+    try:
+        answer = post(poll_request(login.oauth_base_url, login.client_id, code), TIMEOUT)
+    except (TransportError, OSError) as error:
+        return Inconclusive(f"{error}.")
+    return read_poll_answer(answer, code)
+
+
+def _under_way(store: LoginStore, now: float) -> tuple[bytes | None, PendingLogin]:
+    """The note of the login that waits, and what it says.
+
+    Raises:
+        LoginError: None waits; the subclass says why.
+    """
+    note = _note_in(store)
+    found = _read(note)
     if found is None:
         raise LoginNotStartedError(
             "No login waits to be completed. If none was completed elsewhere, start one: "
@@ -292,21 +306,33 @@ def _claim(store: FileStore, now: float) -> tuple[PendingLogin, bool]:
         )
     current = _at(found, now)
     if current != found:
-        _write(store, current)
+        store.swap_note(note, _written(current))
     current.raise_end()
+    return note, current
+
+
+def _claimed(login: PendingLogin, now: float) -> PendingLogin | None:
+    """The login with a mark that we ask now, which keeps others from it; None if it is not time to ask."""
     # A clock that was set back must not make us wait for the old time.
-    if (current.polled_at or current.started_at) <= now < current.next_poll_at:
-        return current, False
+    if (login.polled_at or login.started_at) <= now < login.next_poll_at:
+        return None
     # If we die while we ask, the others go on after the longest time that an answer may take.
-    claimed = replace(current, polled_at=now, next_poll_at=now + TIMEOUT + current.interval)
-    _write(store, claimed)
-    return claimed, True
+    return replace(login, polled_at=now, next_poll_at=now + TIMEOUT + login.interval)
+
+
+def _check_current(store: LoginStore, login: PendingLogin) -> None:
+    found = _read(_note_in(store))
+    if found is None or found.device_code != login.device_code:
+        raise LoginCancelledError("The login was cancelled meanwhile; nothing was changed.")
 
 
 def _at(found: PendingLogin, now: float) -> PendingLogin:
     if found.state != WAITING or now < found.expires_at:
         return found
-    return _ended(found, LoginTimedOutError(f"{NOT_IN_TIME}{found.message or ''}"))
+    last = f" The last answer was no help: {found.message} {SERVICE_NOTICE}" if found.message else ""
+    return _ended(
+        found, LoginTimedOutError(f"Nobody approved the login in time. Start again for a new code.{last}")
+    )
 
 
 def _ended(login: PendingLogin, error: LoginError) -> PendingLogin:
@@ -320,26 +346,15 @@ def _paced(login: PendingLogin, outcome: Pending | SlowDown | Inconclusive, now:
         interval = pause = min(interval + SLOW_DOWN, MAX_INTERVAL)
     if isinstance(outcome, Inconclusive):
         pause = max(interval, outcome.retry_after or 0.0)
-        message = told_last(outcome)
+        message = outcome.reason
     return replace(login, interval=interval, next_poll_at=now + pause, message=message)
 
 
-def _is_current(store: FileStore, login: PendingLogin) -> bool:
-    found = _read(store)
-    return found is not None and found.device_code == login.device_code
-
-
-def _path(store: FileStore) -> Path:
-    target = files.target_of(store.path)
-    return target.with_name(target.name + SUFFIX)
-
-
-def _read(store: FileStore) -> PendingLogin | None:
-    """What is saved. A file that holds no started login is worth nothing: the next start replaces it."""
+def _read(note: bytes | None) -> PendingLogin | None:
+    """What a note says. One that tells of no started login is worth nothing: the next start replaces it."""
     try:
-        found = files.read(_path(store))
-        value = json.loads(found[0]) if found else None
-    except (ValueError, RecursionError, CorruptCredentialsError):
+        value = json.loads(note) if note else None
+    except (ValueError, RecursionError):
         return None
     if not isinstance(value, dict) or value.pop("format", None) != _FORMAT:
         return None
@@ -360,26 +375,19 @@ def _is_moment(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _write(store: FileStore, login: PendingLogin) -> None:
-    """Put it in the place of what was there, in one step; under the lock."""
-    path = _path(store)
-    fresh = path.with_name(path.name + ".new")
-    with files.store_errors("write", path):
-        fresh.unlink(missing_ok=True)  # of a writer that crashed
-        fd = files.open_draft(fresh, files.target_of(store.path))
-        try:
-            files.write_draft(fd, json.dumps({"format": _FORMAT, **asdict(login)}).encode())
-        finally:
-            os.close(fd)
-        fresh.replace(path)
+def _written(login: PendingLogin) -> _Note:
+    return _Note(json.dumps({"format": _FORMAT, **asdict(login)}).encode())
 
 
-def _remove(store: FileStore) -> bool:
-    path = _path(store)
-    with files.store_errors("remove", path):
-        path.with_name(path.name + ".new").unlink(missing_ok=True)
-        try:
-            path.unlink()
-        except FileNotFoundError:
-            return False
-    return True
+def _note_in(store: LoginStore) -> _Note | None:
+    note = store.note()
+    return None if note is None else _Note(note)
+
+
+class _Note(bytes):
+    """Its repr is masked, for the sake of tracebacks with locals."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "b'***'"

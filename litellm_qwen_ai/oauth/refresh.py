@@ -16,10 +16,9 @@ from litellm_qwen_ai.oauth.protocol import (
 from litellm_qwen_ai.oauth.transport import TransportError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from litellm_qwen_ai.oauth.clocks import Clocks
+    from litellm_qwen_ai.oauth.door import Turn
     from litellm_qwen_ai.oauth.transport import Poster
-    from litellm_qwen_ai.stores.files.login import Draft
 
 TIMEOUT = 30.0  # seconds for one answer
 RETRY_PAUSES = (0.1, 0.3)  # seconds before the second and the third try
@@ -35,18 +34,16 @@ class Refresher:
         base_url: The OAuth server.
         client_id: The OAuth client id.
         poster: Sends a request.
-        monotonic: A clock in seconds that never jumps.
-        sleep: Waits for some seconds.
+        clocks: The time.
     """
 
     base_url: str
     client_id: str
     poster: Poster
-    monotonic: Callable[[], float]
-    sleep: Callable[[float], None]
+    clocks: Clocks
 
     def ask(
-        self, refresh_token: str, *, patient: bool, draft: Draft | None = None
+        self, refresh_token: str, *, patient: bool, turn: Turn
     ) -> TokenAnswer | Rotated | Refused | Inconclusive:
         """Send the refresh token.
 
@@ -55,29 +52,26 @@ class Refresher:
         Args:
             refresh_token: The one to spend.
             patient: Try up to three times while the answer decides nothing: the caller has no other token.
-            draft: Catches the answer.
+            turn: Catches the answer.
         """
-        begun = self.monotonic()
+        begun = self.clocks.monotonic()
         for pause in (*(RETRY_PAUSES if patient else ()), None):
-            outcome = self._once(refresh_token, draft)
+            outcome = self._once(refresh_token, turn)
             if not isinstance(outcome, Inconclusive) or pause is None:
                 break
-            if (outcome.retry_after or 0.0) > pause or self.monotonic() - begun > _RETRY_BUDGET:
+            if (outcome.retry_after or 0.0) > pause or self.clocks.monotonic() - begun > _RETRY_BUDGET:
                 break
-            self.sleep(pause)
+            self.clocks.sleep(pause)
         return outcome
 
-    def _once(
-        self, refresh_token: str, draft: Draft | None
-    ) -> TokenAnswer | Rotated | Refused | Inconclusive:
+    def _once(self, refresh_token: str, turn: Turn) -> TokenAnswer | Rotated | Refused | Inconclusive:
         request = refresh_request(self.base_url, self.client_id, refresh_token)
-        if draft is not None:
-            draft.expect()
-            request = replace(request, catcher=draft)
+        turn.expect()
+        request = replace(request, catcher=turn)
         try:
             answer = self.poster(request, TIMEOUT)
         except (TransportError, OSError) as error:
             return Inconclusive(f"{error}.")
-        if draft is not None and not draft.caught and answer.status == _OK:  # a poster without catchers
-            draft.catch(answer.body)
+        if not turn.caught and answer.status == _OK:  # a poster that knows nothing of catchers
+            turn.catch(answer.body)
         return read_refresh_answer(answer, refresh_token)

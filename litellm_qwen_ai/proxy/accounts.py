@@ -1,26 +1,31 @@
-"""The accounts of a proxy, as its page shows them: from the token folder and the proxy's configuration."""
+"""The accounts of a proxy, as its page shows them."""
 
 from __future__ import annotations
 
 import functools
-import time
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from litellm_qwen_ai.accounts import Standing, iso, state_of, usable_name
 from litellm_qwen_ai.names import PROVIDER
-from litellm_qwen_ai.oauth.errors import ConfigurationError, QwenAuthError
-from litellm_qwen_ai.oauth.pending import SUFFIX, WAITING, PendingLogin, pending_login
-from litellm_qwen_ai.quota.meter import meter_for
+from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
+from litellm_qwen_ai.oauth.errors import ConfigurationError
+from litellm_qwen_ai.oauth.pending import WAITING
+from litellm_qwen_ai.oauth.prompt import trouble_text
+from litellm_qwen_ai.stores.place import checked_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from pathlib import Path
+    from collections.abc import Iterable
 
-    from litellm_qwen_ai.oauth import FileStore, StoredCredentials
-    from litellm_qwen_ai.quota.tally import Failure
+    from litellm_qwen_ai.accounts import LoginState
+    from litellm_qwen_ai.oauth.pending import PendingLogin
     from litellm_qwen_ai.settings import Settings
 
-SIGNED_IN, SIGNED_OUT, ENDED, UNUSABLE = "signed_in", "signed_out", "ended", "unusable"
+_STATES = {
+    Standing.LOGGED_IN: "signed_in",
+    Standing.NOT_LOGGED_IN: "signed_out",
+    Standing.ENDED: "ended",
+    Standing.UNUSABLE: "unusable",
+}
 LONGEST_NAME = 64  # characters
 
 
@@ -30,37 +35,19 @@ def checked_account(settings: Settings, name: str | None) -> str | None:
     Raises:
         ConfigurationError: It is no account's name.
     """
-    name = name.strip() if name else None
-    if not name:
-        return None
-    if len(name) > LONGEST_NAME:
+    name = checked_name(name.strip() or None if name else None)
+    if name is not None and len(name) > LONGEST_NAME:
         raise ConfigurationError(f"An account's name has at most {LONGEST_NAME} characters.")
-    return None if settings.store(name).path == settings.store().path else name
+    return None if name is None else usable_name(settings, name)
 
 
-def known_accounts(settings: Settings, deployments: Iterable[Any]) -> list[str | None]:
-    """The default account, then those that have a file in the token folder or that a deployment names.
+def accounts_of(deployments: Iterable[Any]) -> list[str]:
+    """The accounts that deployments name.
 
     Args:
-        settings: What the environment says.
         deployments: The proxy's `model_list`.
     """
-    named = {_account_of(deployment) for deployment in deployments}
-    for pattern in ("*.json", f"*.json{SUFFIX}"):
-        named |= {_account_in(path) for path in settings.token_dir.glob(pattern)}
-    usable = {_usable(settings, name) for name in named}
-    return [None, *sorted(name for name in usable if name is not None)]
-
-
-def _usable(settings: Settings, name: str | None) -> str | None:
-    try:
-        return checked_account(settings, name)
-    except QwenAuthError:
-        return None  # a file that is no account's, or a deployment whose calls say what is wrong
-
-
-def _account_in(path: Path) -> str:
-    return path.name.removesuffix(SUFFIX).removesuffix(".json")
+    return [name for name in map(_account_of, deployments) if name is not None]
 
 
 def _account_of(deployment: Any) -> str | None:
@@ -71,60 +58,37 @@ def _account_of(deployment: Any) -> str | None:
     return str(name) if name is not None and str(model).startswith(f"{PROVIDER}/") else None
 
 
-def view(settings: Settings, account: str | None, clock: Callable[[], float] = time.time) -> dict[str, Any]:
-    """The state of an account in plain values; no secret is in it. Reads three small files.
+def view(settings: Settings, account: str | None, clocks: Clocks = CLOCKS) -> dict[str, Any]:
+    """The state of an account in plain values; no secret is in it.
 
     Args:
         settings: What the environment says.
         account: The account's name; None is the default one.
-        clock: The time of day, in epoch seconds.
+        clocks: The time.
 
     Raises:
-        StoreError: The token folder cannot be read.
+        ConfigurationError: The place of the logins cannot be used.
     """
-    store = settings.store(account)
-    meter = meter_for(store.path)
-    failure = meter.last_failure()
-    stored, problem = _stored(store)
-    saved_at = stored.saved_at if stored else None
-    if failure is not None and saved_at is not None and failure.at < saved_at:
-        failure = None  # of the login before this one
-    pending = pending_login(store, clock=clock)
-    now = clock()
+    state = state_of(settings, account, clocks=clocks)
+    saved_at = state.stored.saved_at if state.stored else None
     return {
         "account": account,
-        "file": str(store.path),
-        "state": UNUSABLE if problem else _state(stored, failure, now),
-        "expires_at": _iso(stored.credentials.expiry_date / 1000) if stored else None,
-        "seconds_left": round(stored.credentials.seconds_left(now)) if stored else None,
-        "can_renew": stored is not None and stored.credentials.refresh_token is not None,
-        "last_refresh": _iso(saved_at) if saved_at is not None else None,
-        "last_error": _error(problem, failure),
-        "usage": meter.usage().as_dict(),
-        "login": _login(pending, now) if pending else None,
+        "file": state.store.describe(),
+        "state": _STATES[state.standing],
+        "expires_at": state.expires_at,
+        "seconds_left": round(state.seconds_left) if state.stored else None,
+        "can_renew": state.can_renew,
+        "last_refresh": iso(saved_at) if saved_at is not None else None,
+        "last_error": _error(state),
+        "usage": state.usage.as_dict(),
+        "login": _login(state.pending, state.now) if state.pending else None,
     }
 
 
-def _stored(store: FileStore) -> tuple[StoredCredentials | None, str | None]:
-    try:
-        return store.load(), None
-    except QwenAuthError as error:
-        return None, str(error)
-
-
-def _state(stored: StoredCredentials | None, failure: Failure | None, now: float) -> str:
-    if stored is None:
-        return SIGNED_OUT
-    if failure is not None and failure.login_ended:
-        return ENDED
-    lives = stored.credentials.seconds_left(now) > 0 or stored.credentials.refresh_token is not None
-    return SIGNED_IN if lives else ENDED
-
-
-def _error(problem: str | None, failure: Failure | None) -> dict[str, Any] | None:
-    if problem is not None:
-        return {"at": None, "text": problem}
-    return {"at": _iso(failure.at), "text": failure.text} if failure else None
+def _error(state: LoginState) -> dict[str, Any] | None:
+    if state.problem is not None:
+        return {"at": None, "text": str(state.problem)}
+    return {"at": iso(state.failure.at), "text": state.failure.text} if state.failure else None
 
 
 def _login(pending: PendingLogin, now: float) -> dict[str, Any]:
@@ -134,10 +98,10 @@ def _login(pending: PendingLogin, now: float) -> dict[str, Any]:
         "state": pending.state,
         "user_code": pending.user_code,
         "link": link if waiting else None,
-        "expires_at": _iso(pending.expires_at),
+        "expires_at": iso(pending.expires_at),
         "seconds_left": max(0, round(pending.expires_at - now)),
         "lifetime": round(pending.expires_at - pending.started_at),
-        "message": pending.message,
+        "message": trouble_text(pending.message) if waiting and pending.message else pending.message,
         "qr": qr_code(link) if waiting and link else None,
     }
 
@@ -151,7 +115,3 @@ def qr_code(link: str) -> str | None:
         return None
     image: str = segno.make(link, error="m", micro=False).svg_data_uri(border=3, light="#fff", dark="#000")
     return image
-
-
-def _iso(moment: float) -> str:
-    return datetime.fromtimestamp(int(moment), timezone.utc).isoformat()

@@ -15,7 +15,6 @@ key are LiteLLM's own.
 from __future__ import annotations
 
 import importlib.resources
-import time
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
@@ -23,9 +22,11 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict
 
 from litellm_qwen_ai._version import __version__
+from litellm_qwen_ai.accounts import account_of, known_accounts
+from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.errors import ConfigurationError, LoginError, QwenAuthError
 from litellm_qwen_ai.oauth.pending import cancel_login, poll_login, start_login
-from litellm_qwen_ai.proxy.accounts import checked_account, known_accounts, view
+from litellm_qwen_ai.proxy.accounts import accounts_of, checked_account, view
 from litellm_qwen_ai.proxy.guard import HEADERS, admins_only, refused
 from litellm_qwen_ai.settings import Settings
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import ModuleType
 
-    from litellm_qwen_ai.oauth import FileStore
+    from litellm_qwen_ai.oauth.door import Store
 
 _FILES = {
     "page.html": "text/html; charset=utf-8",
@@ -56,18 +57,18 @@ class Wanted(BaseModel):
     anew: bool = False
 
 
-def router_for(server: ModuleType, page: str, *, clock: Callable[[], float] = time.time) -> APIRouter:
+def router_for(server: ModuleType, page: str, *, clocks: Clocks = CLOCKS) -> APIRouter:
     """The routes, for a proxy.
 
     Args:
         server: LiteLLM's module `proxy_server`.
         page: Where the page is; the JSON is below it.
-        clock: The time of day, in epoch seconds.
+        clocks: The time.
     """
     router = APIRouter(prefix=page, include_in_schema=False)
     for path, name in (("", "page.html"), ("/page.css", "page.css"), ("/page.js", "page.js")):
         router.add_api_route(path, _served(name), methods=["GET"], response_model=None)
-    api, acts = APIRouter(prefix="/api", dependencies=admins_only(server)), _Acts(server, clock)
+    api, acts = APIRouter(prefix="/api", dependencies=admins_only(server)), _Acts(server, clocks)
     api.add_api_route("/accounts", acts.accounts, methods=["GET"], response_model=None)
     for path, act in (("/login", acts.login), ("/poll", acts.poll), ("/cancel", acts.cancel)):
         api.add_api_route(path, act, methods=["POST"], response_model=None)
@@ -78,33 +79,36 @@ def router_for(server: ModuleType, page: str, *, clock: Callable[[], float] = ti
 class _Acts:
     """What an admin may ask for; FastAPI runs it in threads, where files and servers may take their time."""
 
-    def __init__(self, server: ModuleType, clock: Callable[[], float]) -> None:
+    def __init__(self, server: ModuleType, clocks: Clocks) -> None:
         self._server = server
-        self._clock = clock
+        self._clocks = clocks
 
     def accounts(self) -> Response:
         settings = _settings()
         router = getattr(self._server, "llm_router", None)
-        names = known_accounts(settings, getattr(router, "model_list", None) or ())
+        try:
+            names = known_accounts(settings, accounts_of(getattr(router, "model_list", None) or ()))
+        except QwenAuthError as error:
+            raise refused(500, str(error)) from None
         found = [self._view(settings, account) for account in names]
         return _json({"accounts": found, "api_key_set": settings.api_key is not None, "version": __version__})
 
     def login(self, wanted: Wanted) -> Response:
-        def start(settings: Settings, store: FileStore) -> None:
+        def start(settings: Settings, store: Store) -> None:
             start_login(
                 store,
                 anew=wanted.anew,
                 oauth_base_url=settings.oauth_base_url,
                 client_id=settings.oauth_client_id,
-                clock=self._clock,
+                clocks=self._clocks,
             )
 
         return self._done(wanted, start)
 
     def poll(self, wanted: Wanted) -> Response:
-        def ask(_: Settings, store: FileStore) -> None:
+        def ask(_: Settings, store: Store) -> None:
             try:
-                poll_login(store, clock=self._clock)
+                poll_login(store, clocks=self._clocks)
             except LoginError:
                 return  # how it ended stands in the view, also for whoever asks next
 
@@ -113,12 +117,12 @@ class _Acts:
     def cancel(self, wanted: Wanted) -> Response:
         return self._done(wanted, lambda _, store: cancel_login(store))
 
-    def _done(self, wanted: Wanted, act: Callable[[Settings, FileStore], object]) -> Response:
+    def _done(self, wanted: Wanted, act: Callable[[Settings, Store], object]) -> Response:
         """Do it, and show the account as it is then."""
         settings = _settings()
         try:
             account = checked_account(settings, wanted.account)
-            act(settings, settings.store(account))
+            act(settings, account_of(settings, account).store)
         except ConfigurationError as error:
             raise refused(400, str(error)) from None
         except LoginError as error:
@@ -129,7 +133,7 @@ class _Acts:
 
     def _view(self, settings: Settings, account: str | None) -> dict[str, Any]:
         try:
-            return view(settings, account, self._clock)
+            return view(settings, account, self._clocks)
         except QwenAuthError as error:
             raise refused(500, str(error)) from None
 

@@ -1,10 +1,9 @@
 """The quota meter: how many requests each account has sent, and whether the server has had enough.
 
 Counting is one `append` in memory. A daemon thread, alive only while something has been sent in the last
-minute, adds what is new to `meter/<account>.json` in the token folder, every `INTERVAL` seconds and once at
-exit, so that all processes add up. A process that is killed loses what it has counted since. A folder that
-cannot be written costs the sum with other processes, nothing else: no call ever waits for the meter or fails
-because of it.
+minute, adds what is new to the account's counters, every `INTERVAL` seconds and once at exit, so that all
+processes add up. A process that is killed loses what it has counted since. Counters that cannot be written
+cost the sum with other processes, nothing else: no call ever waits for the meter or fails because of it.
 
 Only requests with a login are counted: a key's limits are its owner's affair.
 """
@@ -12,53 +11,55 @@ Only requests with a login are counted: a key's limits are its owner's affair.
 from __future__ import annotations
 
 import atexit
-import contextlib
 import logging
-import os
 import threading
 import time
 from collections import deque
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import filelock
-
+from litellm_qwen_ai.names import LOGGER
+from litellm_qwen_ai.oauth.errors import StoreError
 from litellm_qwen_ai.oauth.flight import renew_in_child
-from litellm_qwen_ai.quota.tally import LONGEST_TEXT, QUOTA_SPENT, THROTTLED, Failure, Refusal, Tally, Usage
-from litellm_qwen_ai.stores.files.disk import FILE_MODE, FOLDER_MODE, POSIX, identity
+from litellm_qwen_ai.quota.tally import (
+    LATEST,
+    LONGEST_TEXT,
+    QUOTA_SPENT,
+    THROTTLED,
+    Failure,
+    Refusal,
+    Tally,
+    Usage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from litellm_qwen_ai.quota.door import Counters
 
 INTERVAL = 3.0  # seconds between two writes
-LOCK_TIMEOUT = 0.5  # seconds: whoever does not get the lock tries again at the next turn
-FOLDER = "meter"
 _MOST_PENDING = 100_000  # requests in memory between two turns
-_MAX_FILE = 256 * 1024  # bytes; a real one has under 8 kB
-_LATEST = 252_000_000_000  # epoch seconds: a date that can still be shown
 #: LiteLLM gives every header that it does not know this prefix, sooner or later: with it, the name is one.
 _HEADER = "llm_provider-x-qwen-ratelimit-"
-_log = logging.getLogger("litellm_qwen_ai")
+_log = logging.getLogger(LOGGER)
 
 
 class Meter:
     """Counts the requests of one account; safe to use from any thread.
 
     Args:
-        path: The file in which all processes' counts add up.
+        counters: Where the counts of all processes add up.
         keeper: Writes it from time to time; None: whoever holds the meter calls `turn`.
         clock: The time of day, in epoch seconds.
     """
 
     def __init__(
-        self, path: Path, *, keeper: Keeper | None = None, clock: Callable[[], float] = time.time
+        self, counters: Counters, *, keeper: Keeper | None = None, clock: Callable[[], float] = time.time
     ) -> None:
-        self._path = path
+        self._counters = counters
         self._keeper = keeper
         self._clock = clock
         self._saved = Tally()
-        self._version: object = None
         self._after_fork()
         renew_in_child(self)
 
@@ -96,7 +97,7 @@ class Meter:
         if reason not in {THROTTLED, QUOTA_SPENT}:
             return
         now = self._clock()
-        until = None if seconds is None else min(now + seconds, _LATEST)
+        until = None if seconds is None else min(now + seconds, LATEST - 1)
         self._over = False
         self._limited = True
         self._refusals.append(Refusal(now, until, reason))
@@ -122,7 +123,7 @@ class Meter:
         """The account's last failure in any process, as far as it has been written."""
         with self._mutex:
             self._take()
-            self._read_if_changed()
+            self._read()
             return self._known().failure
 
     def headers(self) -> dict[str, str]:
@@ -137,7 +138,7 @@ class Meter:
         """The counts now, with those that other processes have written; reads the file if it has changed."""
         with self._mutex:
             self._take()
-            self._read_if_changed()
+            self._read()
             return self._known().usage(self._clock())
 
     def turn(self) -> bool:
@@ -148,14 +149,8 @@ class Meter:
         """
         with self._mutex:
             self._take()
-            try:
-                if self._unsaved:
-                    self._save()
-                else:
-                    self._read_if_changed()
-            except (OSError, RuntimeError) as error:  # the latter from filelock, where locks do not work
-                _log.debug("The quota meter cannot write %s: %s", self._path, error)
-            self._sum_up()
+            self._write()
+            self._read()
             self._asleep = not self._minute
         if self._asleep and (self._pending or self._refusals or self._failure):
             self._asleep = False  # counted just now, by somebody who did not see us fall asleep
@@ -204,41 +199,19 @@ class Meter:
         self._unsaved.prune(self._clock())
         self._sum_up()  # the headers add these sums to what is pending, which is nothing now
 
-    def _read_if_changed(self) -> None:
+    def _read(self) -> None:
         try:
-            version = identity(self._path.stat())
-        except OSError:
-            return
-        if version != self._version:
-            self._saved, self._version = read(self._path), version
-            self._sum_up()
+            self._saved = self._counters.read()
+        except StoreError as error:
+            _log.debug("The quota meter cannot be read. %s", error)
+        self._sum_up()
 
-    def _save(self) -> None:
-        folder = self._path.parent
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir(mode=FOLDER_MODE)  # not its parents: without a token folder there is no account
-            _hand_over(folder, folder.parent)
-        lock_path = self._path.with_name(self._path.name + ".lock")
-        lock = filelock.FileLock(lock_path, mode=FILE_MODE)
+    def _write(self) -> None:
         try:
-            lock.acquire(timeout=LOCK_TIMEOUT)
-        except filelock.Timeout:
-            return
-        try:
-            _hand_over(lock_path, folder.parent)
-            total = read(self._path)
-            total.merge(self._unsaved)
-            total.prune(self._clock())
-            fresh = self._path.with_name(self._path.name + ".new")
-            fresh.unlink(missing_ok=True)  # of a writer that was killed
-            with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:
-                file.write(total.to_json())
-            _hand_over(fresh, folder.parent)
-            fresh.replace(self._path)
-            self._version = identity(self._path.stat())
-        finally:
-            lock.release()
-        self._saved, self._unsaved = total, Tally()
+            if self._unsaved and self._counters.add(self._unsaved, self._clock()):
+                self._unsaved = Tally()
+        except StoreError as error:
+            _log.debug("The quota meter cannot be written. %s", error)
 
 
 class Keeper:
@@ -292,46 +265,5 @@ class Keeper:
                     return
 
 
-def meter_path(credentials: Path) -> Path:
-    """Where the counts of an account are kept.
-
-    Args:
-        credentials: The account's credentials file.
-    """
-    return credentials.parent / FOLDER / f"{credentials.stem}.json"
-
-
-def read(path: Path) -> Tally:
-    """The counts in a file; empty if there are none, or if it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return Tally.from_json(file.read(_MAX_FILE))
-    except (OSError, ValueError, RecursionError) as error:
-        if not isinstance(error, FileNotFoundError):
-            _log.debug("The quota meter cannot read %s: %s", path, error)
-        return Tally()
-
-
-def _hand_over(path: Path, like: Path) -> None:
-    """What root makes in a user's folder is the user's: or the user's own programs could not count."""
-    if not POSIX or os.geteuid() != 0:
-        return
-    owner = like.stat()
-    if owner.st_uid != 0:
-        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
-
-
-_keeper = Keeper()
-_meters: dict[str, Meter] = {}
-_meters_lock = threading.Lock()
-
-
-def meter_for(credentials: Path) -> Meter:
-    """The process's one meter of an account.
-
-    Args:
-        credentials: The account's credentials file.
-    """
-    path = meter_path(credentials)
-    with _meters_lock:
-        return _meters.setdefault(str(path), Meter(path, keeper=_keeper))
+KEEPER = Keeper()
+"""The process's one keeper."""

@@ -26,7 +26,7 @@ _MINUTE = 60
 _HOUR = 3600
 _KEPT_HOURS = 48
 _FORMAT = 1
-_LATEST = 253_000_000_000  # epoch seconds: shortly before the year 9999, the last that a date can show
+LATEST = 253_000_000_000  # epoch seconds: shortly before the year 9999, the last that a date can show
 _MOST = 1 << 53  # the largest whole number that every JSON reader keeps
 
 
@@ -147,6 +147,12 @@ class Tally:
         failures = [failure for failure in (self.failure, other.failure) if failure is not None]
         self.failure = max(failures, key=lambda failure: failure.at, default=None)
 
+    def copy(self) -> Tally:
+        """One that can be changed by itself."""
+        made = Tally()
+        made.merge(self)
+        return made
+
     def prune(self, now: float) -> None:
         """Forget what no answer needs any more, and what a clock that was wrong has dated in the future."""
         second, hour = int(now), int(now) // _HOUR
@@ -262,4 +268,4 @@ def _is_moment(value: object) -> bool:
     """Whether it is a time that a date can show."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
-    return math.isfinite(value) and 0 <= value < _LATEST
+    return math.isfinite(value) and 0 <= value < LATEST

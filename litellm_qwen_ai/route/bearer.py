@@ -1,14 +1,12 @@
 """Which bearer a call uses: an explicit key, `QWEN_API_KEY`, or the login of an account.
 
-One `Session` per account and process lives here. Errors of `oauth/` become the LiteLLM exceptions that
-a built-in provider would raise, so that Router retries, cools down and falls back as it does for those.
+Errors of `oauth/` become the LiteLLM exceptions that a built-in provider would raise, so that Router retries,
+cools down and falls back as it does for those.
 """
 
 from __future__ import annotations
 
-import functools
 import logging
-import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -31,9 +29,8 @@ from litellm_qwen_ai.route.observer import Nobody
 from litellm_qwen_ai.settings import Settings
 
 if TYPE_CHECKING:
+    from litellm_qwen_ai.accounts import Account
     from litellm_qwen_ai.oauth.credentials import Credentials
-    from litellm_qwen_ai.oauth.session import Session
-    from litellm_qwen_ai.quota.meter import Meter
     from litellm_qwen_ai.route.observer import Observer
 
 _logger = logging.getLogger("litellm_qwen_ai")
@@ -89,7 +86,7 @@ class BearerSource:
     @property
     def observer(self) -> Observer:
         """Who counts the requests: the meter of a login, nobody for a key."""
-        return Nobody() if self._key is not None else _meters[self._session()]
+        return Nobody() if self._key is not None else self._of_account().meter
 
     def get(self, rejected: str | None = None) -> Bearer:
         """The bearer, for a synchronous caller; may start a login in a script's terminal.
@@ -99,28 +96,28 @@ class BearerSource:
         """
         if self._key is not None:
             return self._of_key()
-        session = self._session()
+        account = self._of_account()
         try:
             try:
-                return self._of_login(session.get(rejected=rejected))
+                return self._of_login(account.session.get(rejected=rejected))
             except NotLoggedInError:
                 from litellm_qwen_ai.oauth import may_prompt  # noqa: PLC0415  # most programs never log in
 
                 if not may_prompt():
                     raise
-                return self._of_login(self._log_in(session))
+                return self._of_login(self._log_in(account))
         except QwenAuthError as error:
-            raise self._failed(session, error) from error
+            raise self._failed(account, error) from error
 
     async def aget(self, rejected: str | None = None) -> Bearer:
         """The bearer, for an asynchronous caller; never blocks the loop, never starts a login."""
         if self._key is not None:
             return self._of_key()
-        session = self._session()
+        account = self._of_account()
         try:
-            return self._of_login(await session.aget(rejected=rejected))
+            return self._of_login(await account.session.aget(rejected=rejected))
         except QwenAuthError as error:
-            raise self._failed(session, error) from error
+            raise self._failed(account, error) from error
 
     def _of_key(self) -> Bearer:
         return self._bearer(self._key or "", None, with_login=False)
@@ -134,27 +131,29 @@ class BearerSource:
         base = self._base or own_base or DEFAULT_API_BASE
         return Bearer(Secret(token), base, with_login=with_login)
 
-    def _session(self) -> Session:
+    def _of_account(self) -> Account:
+        from litellm_qwen_ai.accounts import account_of  # noqa: PLC0415  # programs with a key need none
+
         try:
-            return session_for(self._settings, self._account)
+            return account_of(self._settings, self._account)
         except QwenAuthError as error:
             raise as_litellm_error(error, self._model) from error
 
-    def _failed(self, session: Session, error: QwenAuthError) -> Exception:
+    def _failed(self, account: Account, error: QwenAuthError) -> Exception:
         if isinstance(error, (LoginExpiredError, RefreshError, StoreError)):
-            _meters[session].failed(error, login_ended=isinstance(error, LoginExpiredError))
+            account.meter.failed(error, login_ended=isinstance(error, LoginExpiredError))
         return as_litellm_error(error, self._model)
 
-    def _log_in(self, session: Session) -> Credentials:
+    def _log_in(self, account: Account) -> Credentials:
         from litellm_qwen_ai.oauth import device_login, may_open_browser, open_browser  # noqa: PLC0415  # as above
 
         device_login(
-            self._settings.store(self._account),
+            account.store,
             open_browser=open_browser if may_open_browser() else None,
             oauth_base_url=self._settings.oauth_base_url,
             client_id=self._settings.oauth_client_id,
         )
-        return session.get()
+        return account.session.get()
 
 
 _warned_of: set[str] = set()
@@ -172,36 +171,6 @@ def _warn_of_plain_http(base_url: str) -> None:
             "Use https if the server has it.",
             host,
         )
-
-
-_sessions: dict[tuple[str, str, str], Session] = {}
-_meters: dict[Session, Meter] = {}
-_sessions_lock = threading.Lock()
-
-
-@functools.lru_cache(maxsize=1024)  # saves a call 15 us of building paths
-def session_for(settings: Settings, account: str | None = None) -> Session:
-    """The process's one session of an account.
-
-    Raises:
-        ConfigurationError: The file name, the account's name or the OAuth URL is not allowed.
-    """
-    store = settings.store(account)
-    key = (str(store.path), settings.oauth_base_url, settings.oauth_client_id)
-    session = _sessions.get(key)
-    if session is None:
-        from litellm_qwen_ai.oauth.session import Session  # noqa: PLC0415  # programs with a key need none
-        from litellm_qwen_ai.quota.meter import meter_for  # noqa: PLC0415  # as below
-
-        with _sessions_lock:
-            session = _sessions.get(key)
-            if session is None:
-                session = Session(
-                    store, oauth_base_url=settings.oauth_base_url, client_id=settings.oauth_client_id
-                )
-                _meters[session] = meter_for(store.path)
-                _sessions[key] = session
-    return session
 
 
 _page: str | None = None

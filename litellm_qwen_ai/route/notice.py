@@ -15,7 +15,6 @@ import tempfile
 from pathlib import Path
 
 from litellm_qwen_ai.oauth.errors import NotLoggedInError, QwenAuthError
-from litellm_qwen_ai.route.bearer import session_for
 from litellm_qwen_ai.settings import Settings
 
 _logger = logging.getLogger("litellm_qwen_ai")
@@ -29,11 +28,8 @@ def say_if_not_logged_in() -> None:
     """
     try:
         settings = Settings.from_environment()
-        if settings.api_key is not None:
-            return
-        session = session_for(settings)
-        if session.peek() is None and not _other_accounts(settings.token_dir):
-            session.get()  # without a file it sends nothing: it says what a refused request is told
+        if settings.api_key is None:
+            _check(settings)
     except NotLoggedInError as error:
         _say("%s Until then calls to qwen_ai/ are answered with 401. No restart is needed after it.", error)
     except QwenAuthError as error:
@@ -63,6 +59,10 @@ def _first_of_the_workers() -> bool:
     return True
 
 
-def _other_accounts(folder: Path) -> bool:
-    """Whether accounts with a name are logged in: then the default one may be unused on purpose."""
-    return any(folder.glob("*.json"))
+def _check(settings: Settings) -> None:
+    """Raise what a refused request would be told; nothing if some account is logged in."""
+    from litellm_qwen_ai.accounts import account_of, known_accounts  # noqa: PLC0415  # a proxy with a key needs none
+
+    session = account_of(settings).session
+    if session.peek() is None and known_accounts(settings) == [None]:
+        session.get()  # without a login it sends nothing

@@ -41,7 +41,7 @@ def test_a_lane_sees_no_key_and_no_proxy_of_the_user(tmp_path: Path, monkeypatch
 
 def test_the_made_up_login_is_one_that_the_store_takes(tmp_path: Path) -> None:
     write_logins(tmp_path, "http://127.0.0.1:1/v1")
-    stored = FileStore(tmp_path / "qwen").load()
+    stored = FileStore(tmp_path / "qwen").look()
     assert stored is not None
     assert stored.credentials.api_base == "http://127.0.0.1:1/v1"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,8 @@ import pytest
 
 from litellm_qwen_ai.cli import login as login_command
 from litellm_qwen_ai.cli import main
-from litellm_qwen_ai.oauth import FileStore, device_login, network
+from litellm_qwen_ai.oauth import FileStore, device_login
+from litellm_qwen_ai.oauth.clocks import Clocks
 from litellm_qwen_ai.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ class Waiting:
 
     passed: float = 0.0
     on_nap: Callable[[], None] = field(default=lambda: None)
+
+    def now(self) -> float:
+        return time.time() + self.passed
 
     def monotonic(self) -> float:
         return self.passed
@@ -67,7 +72,6 @@ def environ(sandbox: Sandbox, token_dir: Path, monkeypatch: pytest.MonkeyPatch) 
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TZ", "UTC")
-    monkeypatch.setattr(network, "_source", network.Network.from_environment)  # commands load no LiteLLM
     return {**os.environ, **settings}
 
 
@@ -84,7 +88,8 @@ def run(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[..., Outcome]:
     assert environ["QWEN_OAUTH_BASE_URL"].startswith("http://127.0.0.1")
-    quick = functools.partial(device_login, monotonic=waiting.monotonic, sleep=waiting.sleep)
+    clocks = Clocks(waiting.now, waiting.monotonic, waiting.sleep)
+    quick = functools.partial(device_login, clocks=clocks)
     monkeypatch.setattr(login_command, "device_login", quick)
 
     def invoke(*arguments: Any) -> Outcome:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from litellm_qwen_ai.accounts import account_of
 from litellm_qwen_ai.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def test_each_account_has_a_file_of_its_own(run: Any, token_dir: Path, store: Fi
     assert done.code == 0
     assert f"stored in {token_dir / 'alice.json'}" in done.out
     assert 'qwen_account="alice"' in done.out
-    assert store.load() is None
+    assert store.look() is None
     assert run("status").code == 4
     shown = run("status", "--account", "alice")
     assert shown.code == 0
@@ -106,6 +107,23 @@ def test_without_a_usable_account_it_exits_with_4(run: Any, token_dir: Path) -> 
     assert done.code == 4
     assert "not logged in" in done.out
     assert not token_dir.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_a_note_that_others_can_write_makes_no_login_unusable(
+    run: Any, sandbox: Sandbox, token_dir: Path
+) -> None:
+    sandbox.write_credentials(token_dir)
+    note = token_dir / "oauth_creds.json.pending"
+    note.write_text("{}")
+    note.chmod(0o666)
+    done = run("accounts", "--json")
+    (found,) = json.loads(done.out)
+    assert (done.code, found["state"]) == (0, "logged in")
+    assert f"chmod 600 '{note}'" in found["problem"]
+    status = run("status")
+    assert status.code == 0
+    assert "can be written by other users" in status.out
 
 
 # --- import ---
@@ -221,8 +239,8 @@ def test_logout_removes_what_is_ours_and_nothing_else(run: Any, sandbox: Sandbox
     (token_dir / "oauth_creds.json.backup").write_text("the user's")
     run("login", "--start", "--force")
     assert run("logout", "--yes").code == 0
-    left = {path.name for path in token_dir.iterdir()}
-    assert left == {"alice.json", "oauth_creds.json.backup", "oauth_creds.json.lock"}
+    left = {path.name for path in token_dir.iterdir() if path.suffix != ".lock"}
+    assert left == {"alice.json", "oauth_creds.json.backup"}
 
 
 def test_logout_does_not_remove_a_file_that_is_no_login(
@@ -259,4 +277,4 @@ def test_the_default_accounts_file_may_have_another_name(
     sandbox.write_credentials(token_dir, "mine.json")
     listed = json.loads(run("accounts", "--json").out)
     assert [(one["account"], one["state"]) for one in listed] == [(None, "logged in")]
-    assert Settings.from_environment().store().path == token_dir / "mine.json"
+    assert account_of(Settings.from_environment()).store.describe() == str(token_dir / "mine.json")

@@ -2,13 +2,17 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from litellm_qwen_ai.cli.checkup import hosts, plugin
 from litellm_qwen_ai.route import probe as _probe
+from litellm_qwen_ai.stores.files.locks import locked
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth import FileStore
@@ -122,7 +126,7 @@ def test_it_is_safe_to_paste(
     sandbox.write_credentials(token_dir, id_token="head.eyJlbWFpbCI6ICJtZUBleGFtcGxlLmNvbSJ9.x")
     monkeypatch.setattr(Path, "home", lambda: token_dir.parent)
     out = examine()["out"]
-    stored = store.load()
+    stored = store.look()
     assert stored is not None
     secrets = [stored.credentials.access_token, stored.credentials.refresh_token or "none", "me@example.com"]
     assert not [one for one in secrets if one in out]
@@ -154,10 +158,19 @@ def test_a_file_that_others_can_read_or_write_is_told(
     found = examine()["File"]
     assert (found["state"], found["fix"]) == ("warn", f"chmod 600 '{store.path}'")
     store.path.chmod(0o666)
-    assert examine()["File"]["state"] == "fail"
-    store.path.chmod(0o600)
-    store.path.write_text("{ half")
-    assert "not a credentials file" in examine()["File"]["text"]
+    found = examine()
+    assert (found["File"]["state"], found["Login"]["state"]) == ("fail", "fail")
+    assert f"chmod 600 '{store.path}'" in found["File"]["fix"]
+    assert "can be written by other users" in found["Login"]["text"]
+
+
+def test_a_file_that_is_no_login_is_told(
+    examine: Any, sandbox: Sandbox, token_dir: Path, store: FileStore
+) -> None:
+    sandbox.write_credentials(token_dir).write_text("{ half")
+    found = examine()["Login"]
+    assert found["state"] == "fail"
+    assert f"{store.path}: not a credentials file" in found["text"]
 
 
 @pytest.mark.parametrize(
@@ -182,8 +195,8 @@ def test_a_lock_that_is_held_and_a_renewal_that_broke_off_are_told(
     examine: Any, sandbox: Sandbox, token_dir: Path, store: FileStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandbox.write_credentials(token_dir)
-    monkeypatch.setattr("litellm_qwen_ai.cli.checkup.files._LOCK_TIMEOUT", 0)
-    with store.lock(5):
+    monkeypatch.setattr("litellm_qwen_ai.cli.checkup.login._LOCK_TIMEOUT", 0)
+    with locked(Path(f"{store.path}.lock"), 5, like=store.path):
         held = examine()["Renewal"]
     assert held["state"] == "warn"
     assert ".lock" in held["text"]
@@ -199,7 +212,7 @@ def test_a_folder_without_space_fails(
     def full(*_: Any) -> Any:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("litellm_qwen_ai.stores.files.disk.open_draft", full)
+    monkeypatch.setattr("litellm_qwen_ai.stores.files.disk.open_private", full)
     found = examine()["Renewal"]
     assert found["state"] == "fail"
     assert "No space left" in found["text"]
@@ -258,57 +271,34 @@ def test_the_servers_date_is_read_if_it_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "state", "told"),
+    ("cause", "told"),
     [
-        ("SSL_VERIFY", "/nowhere/ca.pem", "warn", "SSL_VERIFY names no file, so it is ignored"),
-        ("SSL_CERT_FILE", "/nowhere/ca.pem", "warn", "SSL_CERT_FILE names no file, so it is ignored"),
-        ("SSL_VERIFY", "False", "warn", "certificates are not checked: SSL_VERIFY is False"),
-        ("NO_PROXY", "localhost, ::1/128", "warn", "NO_PROXY holds '::1/128'"),
-        ("NO_PROXY", "[::1]", "warn", "NO_PROXY holds '[::1]'"),
-        ("HTTPS_PROXY", "socks5://127.0.0.1:9", "warn", "asynchronous ones speak no SOCKS"),
+        (OSError(-2, "x"), "ConnectError"),
+        (socket.gaierror(-2, "unknown"), "not known to the DNS"),
+        (ssl.SSLCertVerificationError(1, "self-signed"), "certificate is not trusted"),
+        (ssl.SSLError(1, "wrong version"), "TLS failed"),
+        (ConnectionRefusedError(111, "no"), "refused"),
+        (TimeoutError(), "no answer within"),
     ],
 )
-def test_an_odd_variable_of_the_network_is_told(  # noqa: PLR0913, PLR0917  # a table and its fixtures
-    examine: Any, name: str, value: str, state: str, told: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_wrong_on_the_way_is_explained(cause: BaseException, told: str) -> None:
+    error = httpx.ConnectError("secret-of-the-request")
+    error.__cause__ = cause
+    fault, fix = hosts._explained(error, behind_proxy=False)
+    assert told in fault
+    assert "secret-of-the-request" not in fault + fix
+    assert fix
+    assert "HTTPS_PROXY" in hosts._explained(httpx.ConnectError("x"), behind_proxy=True)[1]
+
+
+def test_the_proxy_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@proxy.example:3128")
+    monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.setenv(name, value)
-    found = examine()["Network"]
-    assert found["state"] == state
-    assert told in found["text"]
-    assert found["fix"]
-
-
-def test_hosts_and_networks_without_a_proxy_are_nothing_odd(
-    examine: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.setenv("NO_PROXY", "localhost,.example.com,10.0.0.0/8,::1,fd00::1,host:8080,https://x.test,*")
-    assert "Network" not in examine()
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "told"),
-    [
-        ("SSL_CERT_FILE", __file__, "SSL_CERT_FILE="),
-        ("HTTPS_PROXY", "http://proxy:port", "HTTPS_PROXY names no proxy that can be used"),
-        ("ALL_PROXY", "socks://127.0.0.1:9", "ALL_PROXY names no proxy that can be used"),
-        (
-            "ALL_PROXY",
-            "socks5://127.0.0.1:9",
-            "through the proxy 127.0.0.1:9 of ALL_PROXY: the connection",
-        ),
-    ],
-)
-def test_a_variable_that_keeps_from_the_server_is_told_with_a_way_out(
-    examine: Any, name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("QWEN_OAUTH_BASE_URL", "https://qwen.test")
-    monkeypatch.setenv(name, value)
-    found = examine()["OAuth server"]
-    assert found["state"] == "fail"
-    assert told in found["text"]
-    assert found["fix"]
+    monkeypatch.delenv("https_proxy", raising=False)
+    assert hosts._proxy_for("https", "chat.qwen.ai") == "proxy.example:3128"
+    monkeypatch.setenv("NO_PROXY", "chat.qwen.ai")
+    assert hosts._proxy_for("https", "chat.qwen.ai") is None
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from litellm_qwen_ai.accounts import iso
 from litellm_qwen_ai.cli import facts
 from litellm_qwen_ai.names import DEFAULT_API_BASE
 from litellm_qwen_ai.oauth.credentials import Credentials
-from litellm_qwen_ai.quota.meter import Meter, meter_path
+from litellm_qwen_ai.quota.meter import Meter
+from litellm_qwen_ai.stores.files.counters import FileCounters
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,7 +30,7 @@ def lines(text: str) -> dict[str, str]:
 @pytest.fixture
 def logged_in(sandbox: Sandbox, token_dir: Path, store: FileStore) -> Credentials:
     sandbox.write_credentials(token_dir)
-    found = store.load()
+    found = store.look()
     assert found is not None
     return found.credentials
 
@@ -56,7 +58,7 @@ def test_json_holds_the_same_facts_and_no_token(
     assert shown["file"] == str(store.path)
     assert (shown["logged_in"], shown["can_renew"], shown["renewal"]) == (True, True, "not due")
     assert (shown["uses"], shown["base_url"]) == ("login", sandbox.api_base)
-    assert shown["expires_at"] == facts.utc(logged_in)
+    assert shown["expires_at"] == iso(logged_in.expiry_date / 1000)
     assert 0 < shown["seconds_left"] <= 21600
     assert logged_in.access_token not in done.out
     assert str(logged_in.refresh_token) not in done.out
@@ -219,7 +221,7 @@ def test_a_span_is_told_as_people_do(seconds: float, text: str) -> None:
 
 @pytest.mark.usefixtures("logged_in")
 def test_what_was_counted_is_shown_and_what_the_server_said_of_a_limit(run: Any, store: FileStore) -> None:
-    counter = Meter(meter_path(store.path))
+    counter = Meter(FileCounters(store.path.parent / "meter" / store.path.name))
     for _ in range(3):
         counter.sent()
     counter.refused("quota_spent", None)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from litellm_qwen_ai.accounts import account_of
 from litellm_qwen_ai.cli import login, main
 from litellm_qwen_ai.oauth import FileStore, device_login
+from litellm_qwen_ai.oauth.clocks import Clocks
 from litellm_qwen_ai.sandbox import Answer, Sandbox
+from litellm_qwen_ai.settings import Settings
+from litellm_qwen_ai.stores.files.locks import locked
 from tests.docs.pages import error_table
 
 TABLE: list[tuple[str, int, str]] = list(error_table().COMMANDS)
@@ -73,10 +78,9 @@ class Shell:
         return path
 
     def locked(self) -> int:
-        store = FileStore(self.folder)
-        self.monkeypatch.setattr("litellm_qwen_ai.cli.logout.LOCK_TIMEOUT", 0)
-        self.write()
-        with store.lock(5):
+        path = self.write()
+        self.monkeypatch.setattr(account_of(Settings.from_environment()).store, "_patience", 0)
+        with locked(Path(f"{path}.lock"), 5, like=path):
             return self.run("logout", "--yes")
 
     def without_segno(self) -> int:
@@ -126,7 +130,8 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
         passed[0] += seconds
 
     def quick(store: FileStore, **more: Any) -> Any:
-        return device_login(store, **more, monotonic=lambda: passed[0], sleep=nap)
+        clocks = Clocks(lambda: time.time() + passed[0], lambda: passed[0], nap)
+        return device_login(store, **more, clocks=clocks)
 
     monkeypatch.setattr(login, "device_login", quick)
     with Sandbox(interval=0, auto_approve=True) as sandbox:

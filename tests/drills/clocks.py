@@ -14,6 +14,7 @@ from pathlib import Path
 from drills.frame import Result, drill
 
 from litellm_qwen_ai.oauth import FileStore, Session
+from litellm_qwen_ai.oauth.clocks import Clocks
 from litellm_qwen_ai.oauth.due import ADVISORY
 from litellm_qwen_ai.sandbox import Sandbox
 
@@ -35,9 +36,7 @@ class Host:
         self._session = Session(
             self._store,
             oauth_base_url=sandbox.url,
-            clock=self.now,
-            monotonic=lambda: self._monotonic,
-            sleep=self.pass_time,
+            clocks=Clocks(self.now, lambda: self._monotonic, self.pass_time),
         )
 
     def now(self) -> float:
@@ -49,7 +48,7 @@ class Host:
 
     def call(self) -> None:
         """A chat call: on a 401 a renewal, and another try."""
-        version = self._store.version()
+        before = self._store.look()
         token, refused = self._session.get().access_token, 0
         while not self._sandbox.accepts(token) and refused < MOST_TRIES:
             refused += 1
@@ -60,7 +59,7 @@ class Host:
             max(self.worst, refused),
         )
         self._settle()
-        if self._store.version() != version:  # a file's time is the kernel's clock, which is not moved here
+        if self._store.look() != before:  # a file's time is the kernel's clock, which is not moved here
             os.utime(self._store.path, (self.now(), self.now()))
 
     def _settle(self) -> None:

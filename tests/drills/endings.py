@@ -74,7 +74,7 @@ def ended(folder: Path, way: Way) -> tuple[bool, float]:
             code = program.wait(_DEADLINE)
             took = time.monotonic() - begun
         store = FileStore(folder)
-        stored = store.load()
+        stored = store.look()
         kept = (
             stored is not None
             and store.path.read_bytes() != old

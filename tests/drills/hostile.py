@@ -19,6 +19,7 @@ from typing import Any
 from drills.frame import Result, drill
 
 from litellm_qwen_ai.oauth import FileStore, device_login
+from litellm_qwen_ai.oauth.clocks import Clocks
 from litellm_qwen_ai.oauth.errors import ConfigurationError, QwenAuthError
 from litellm_qwen_ai.oauth.protocol import DeviceCode, OAuthRequest
 from litellm_qwen_ai.oauth.session import Session
@@ -84,13 +85,14 @@ class Watch:
     """A clock that only sleeping moves."""
 
     def __init__(self) -> None:
-        self.now = 0.0
+        self.slept, self.began = 0.0, time.time()
 
-    def monotonic(self) -> float:
-        return self.now
+    @property
+    def clocks(self) -> Clocks:
+        return Clocks(lambda: self.began + self.slept, lambda: self.slept, self.sleep)
 
     def sleep(self, seconds: float) -> None:
-        self.now += seconds
+        self.slept += seconds
 
 
 class Nobody:
@@ -140,9 +142,7 @@ def _log_in(sandbox: Sandbox, other: Sandbox, endpoint: str, name: str, store: F
     hostile(sandbox, other, endpoint, name, 1)
     watch = Watch()
     try:
-        login = device_login(
-            store, prompt=Nobody(), oauth_base_url=sandbox.url, monotonic=watch.monotonic, sleep=watch.sleep
-        )
+        login = device_login(store, prompt=Nobody(), oauth_base_url=sandbox.url, clocks=watch.clocks)
     except QwenAuthError as error:
         assert store.path.read_bytes() == before, "the login that was there is lost"
         return type(error).__name__
@@ -158,7 +158,7 @@ def _renew(sandbox: Sandbox, other: Sandbox, endpoint: str, name: str, store: Fi
     sandbox.write_credentials(store.path.parent, lifetime=-1)
     hostile(sandbox, other, endpoint, name, 3 if name in (*_ANYWHERE, "error_in_200") else 1)
     watch = Watch()
-    session = Session(store, oauth_base_url=sandbox.url, monotonic=watch.monotonic, sleep=watch.sleep)
+    session = Session(store, oauth_base_url=sandbox.url, clocks=watch.clocks)
     try:
         login = session.get()
     except QwenAuthError as error:

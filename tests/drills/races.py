@@ -83,7 +83,7 @@ def race(
 
 def judged(who: Field, timed: Timed, said: dict[str, Any], store: FileStore) -> Result:
     """Every call must have got the one new token, which is the one on disk and which the server takes."""
-    stored = store.load()
+    stored = store.look()
     new = stored.credentials.access_token if stored else ""
     counts = timed.sandbox.counts
     failures = sum(token != new for token, _ in said["served"]) + (who.calls - len(said["served"]))

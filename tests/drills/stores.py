@@ -338,7 +338,7 @@ class Judge:
         mode, kind = file.stat().st_mode, stat.S_IFMT(file.lstat().st_mode)
         if stat.S_IMODE(mode) != 0o600 or self.before is None or kind != self.before[0]:
             return f"mode {mode:o}, kind {kind:o}"
-        stored = FileStore(self.place.folder).load()
+        stored = FileStore(self.place.folder).look()
         if stored is None or not self.sandbox.accepts_refresh(stored.credentials.refresh_token or ""):
             return "the new refresh token is not on disk"
         known = {file.name, self.place.lock.name, "elsewhere.json", "elsewhere.json.lock"}

@@ -12,6 +12,7 @@ from drills.victim import CAUGHT, RECEIVED, SENT, marks
 
 from litellm_qwen_ai.oauth import FileStore
 from litellm_qwen_ai.sandbox import Sandbox
+from litellm_qwen_ai.stores.files.turn import FileTurn
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the victims fork")
 
@@ -53,11 +54,15 @@ def test_what_a_kill_leaves_is_told_apart(tmp_path: Path) -> None:
         old = sandbox.issue_tokens()
         path.write_text(json.dumps(old))
         path.chmod(0o600)
-        with store.lock(1):
-            stored = store.load()
-            assert stored is not None
-            draft = store.prepare(stored.credentials)
-            draft.catch(json.dumps(sandbox.issue_tokens()).encode())
-            draft._close()  # no more: as a kill leaves it
+        stored = store.look()
+        assert stored is not None
+        turn = store.turn(stored)
+        assert isinstance(turn, FileTurn)
+        with turn:
+            turn.catch(json.dumps(sandbox.issue_tokens()).encode())
+            (catcher,) = store.path.parent.glob("*.answer")
+            caught = catcher.read_bytes()
+        catcher.write_bytes(caught)  # as a kill leaves it
+        catcher.chmod(0o600)
         assert found() == "recovered"
     assert max(waits) < 5

@@ -22,7 +22,7 @@ import httpx  # noqa: F401  # the session imports it at its first refresh
 
 from litellm_qwen_ai.oauth import FileStore, Session
 from litellm_qwen_ai.oauth.transport import httpx_poster
-from litellm_qwen_ai.stores.files.draft import FileDraft
+from litellm_qwen_ai.stores.files.turn import FileTurn
 
 SAMPLES = 20_000
 SENT, RECEIVED, CAUGHT, COUNT, FIRST_SAMPLE = range(5)
@@ -40,7 +40,7 @@ def marks(path: Path) -> memoryview:
 def watched(shared: memoryview) -> Any:
     """A poster that marks what happens; the two patches mark what no seam shows."""
     network = httpcore.SyncBackend().connect_tcp.__globals__["SyncStream"]
-    read, catch = network.read, FileDraft.catch
+    read, catch = network.read, FileTurn.catch
 
     def marking_read(self: Any, *arguments: Any, **named: Any) -> bytes:
         data: bytes = read(self, *arguments, **named)
@@ -48,7 +48,7 @@ def watched(shared: memoryview) -> Any:
             shared[RECEIVED] = time.monotonic()
         return data
 
-    def marking_catch(self: FileDraft, piece: bytes) -> None:
+    def marking_catch(self: FileTurn, piece: bytes) -> None:
         catch(self, piece)
         if not piece.endswith(b"}"):
             return
@@ -57,7 +57,7 @@ def watched(shared: memoryview) -> Any:
         shared[FIRST_SAMPLE + count % SAMPLES] = shared[CAUGHT] - shared[RECEIVED]
         shared[COUNT] = count + 1
 
-    network.read, FileDraft.catch = marking_read, marking_catch  # type: ignore[method-assign]  # on purpose
+    network.read, FileTurn.catch = marking_read, marking_catch  # type: ignore[method-assign]  # on purpose
 
     def post(request: Any, timeout: float) -> Any:
         shared[SENT] = time.monotonic()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import litellm
 import pytest
 
 from litellm_qwen_ai.oauth import FileStore, device_login
-from litellm_qwen_ai.route import bearer as auth
+from litellm_qwen_ai.oauth.clocks import Clocks
 from litellm_qwen_ai.sandbox import Answer, Sandbox
 
 TOLD = ("2026-04-15", "dashscope/", "qwencloud/", "QWEN_API_KEY")
@@ -36,7 +37,7 @@ def store(tier: Sandbox, tmp_path: Path) -> FileStore:
 
 
 def is_there(store: FileStore) -> bool:
-    return store.load() is not None
+    return store.look() is not None
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -74,13 +75,13 @@ def test_504_while_the_login_is_polled(tier: Sandbox, monkeypatch: pytest.Monkey
         passed[0] += seconds
 
     def quick(*args: Any, **more: Any) -> Any:
-        return device_login(*args, **more, monotonic=lambda: passed[0], sleep=nap)
+        clocks = Clocks(lambda: time.time() + passed[0], lambda: passed[0], nap)
+        return device_login(*args, **more, clocks=clocks)
 
     screen = Terminal()
     monkeypatch.setattr("litellm_qwen_ai.oauth.device_login", quick)
     monkeypatch.setattr(sys, "stdin", Terminal())
     monkeypatch.setattr(sys, "stderr", screen)
-    monkeypatch.setattr(auth, "_sessions", {})
     tier.answer_next("device", Answer("a short life", patch={"expires_in": 30, "interval": 7}))
     tier.answer_next("token", "html_504", times=9)
     with pytest.raises(litellm.AuthenticationError) as caught:

@@ -9,8 +9,10 @@ from typing import Any
 import litellm
 import pytest
 
-from litellm_qwen_ai.quota.meter import meter_for
+from litellm_qwen_ai.accounts import account_of
+from litellm_qwen_ai.quota.meter import Meter
 from litellm_qwen_ai.sandbox import Answer, Sandbox
+from litellm_qwen_ai.settings import Settings
 
 MESSAGES = [{"role": "user", "content": "ping"}]
 OURS = "llm_provider-x-qwen-ratelimit-"
@@ -24,6 +26,10 @@ def _shown(answer: Any) -> dict[str, str]:
 
 def _call(**more: Any) -> Any:
     return litellm.completion("qwen_ai/coder-model", messages=MESSAGES, **more)
+
+
+def _meter(account: str | None = None) -> Meter:
+    return account_of(Settings.from_environment(), account).meter
 
 
 async def _acall(**more: Any) -> Any:
@@ -49,20 +55,21 @@ async def test_so_does_an_async_answer_and_an_async_stream() -> None:
 
 
 @pytest.mark.usefixtures("login", "waits")
-def test_every_request_that_is_sent_counts_retries_too(sandbox: Sandbox, login: Path) -> None:
+def test_every_request_that_is_sent_counts_retries_too(sandbox: Sandbox) -> None:
     sandbox.answer_next("chat", "throttled")
     sandbox.answer_next("chat", "server_error")
     list(_call(stream=True))
-    usage = meter_for(login).usage()
+    usage = _meter().usage()
     assert usage.requests_today == len(sandbox.requests_to("chat")) == 3
     assert (usage.refused_today, usage.limited) == (1, False)
 
 
-def test_a_spent_quota_is_known_until_a_request_is_accepted(sandbox: Sandbox, login: Path) -> None:
+@pytest.mark.usefixtures("login")
+def test_a_spent_quota_is_known_until_a_request_is_accepted(sandbox: Sandbox) -> None:
     sandbox.answer_next("chat", "quota_spent")
     with pytest.raises(litellm.RateLimitError):
         _call()
-    meter = meter_for(login)
+    meter = _meter()
     usage = meter.usage()
     assert (usage.limited, usage.limited_reason, usage.limited_until) == (
         True,
@@ -81,8 +88,9 @@ def test_a_spent_quota_is_known_until_a_request_is_accepted(sandbox: Sandbox, lo
     [("error_first", "throttled"), ("error_event", "throttled"), ("error_event_quota", "quota_spent")],
 )
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+@pytest.mark.usefixtures("login")
 def test_a_refusal_inside_a_stream_counts_once(
-    sandbox: Sandbox, login: Path, name: str, reason: str, asynchronous: bool
+    sandbox: Sandbox, name: str, reason: str, asynchronous: bool
 ) -> None:
     async def read() -> None:
         try:
@@ -93,54 +101,57 @@ def test_a_refusal_inside_a_stream_counts_once(
     sandbox.answer_next("chat", name)
     with pytest.raises(litellm.exceptions.openai.OpenAIError):
         asyncio.run(read()) if asynchronous else list(_call(stream=True, max_retries=0))
-    usage = meter_for(login).usage()
+    usage = _meter().usage()
     assert (usage.requests_today, usage.refused_today) == (1, 1)
     assert (usage.limited, usage.limited_reason) == (True, reason)
-    failure = meter_for(login).last_failure()
+    failure = _meter().last_failure()
     assert failure is not None
     assert failure.text
     list(_call(stream=True))
-    assert not meter_for(login).usage().limited
+    assert not _meter().usage().limited
 
 
-def test_a_refusal_in_an_answer_with_status_200_counts(sandbox: Sandbox, login: Path) -> None:
+@pytest.mark.usefixtures("login")
+def test_a_refusal_in_an_answer_with_status_200_counts(sandbox: Sandbox) -> None:
     error = {"error": {"code": "Throttling", "message": "Requests throttling triggered", "type": "x"}}
     sandbox.answer_next("chat", Answer(body=error))
     with pytest.raises(litellm.RateLimitError):
         _call(max_retries=0)
-    assert meter_for(login).usage().refused_today == 1
+    assert _meter().usage().refused_today == 1
 
 
-def test_a_stream_that_only_breaks_is_no_refusal(sandbox: Sandbox, login: Path) -> None:
+@pytest.mark.usefixtures("login")
+def test_a_stream_that_only_breaks_is_no_refusal(sandbox: Sandbox) -> None:
     sandbox.answer_next("chat", "stream_cut")
     with pytest.raises(litellm.exceptions.openai.OpenAIError):
         list(_call(stream=True, max_retries=0))
-    assert meter_for(login).usage().refused_today == 0
-    assert meter_for(login).last_failure() is not None
+    assert _meter().usage().refused_today == 0
+    assert _meter().last_failure() is not None
 
 
-def test_each_account_is_counted_for_itself(accounts: Any, sandbox: Sandbox, token_dir: Path) -> None:
+def test_each_account_is_counted_for_itself(accounts: Any, sandbox: Sandbox) -> None:
     assert accounts
     assert sandbox.url
     _call(qwen_account="alice")
     _call(qwen_account="alice")
     _call(qwen_account="bob")
-    counts = [meter_for(token_dir / f"{name}.json").usage().requests_today for name in ("alice", "bob")]
+    counts = [_meter(name).usage().requests_today for name in ("alice", "bob")]
     assert counts == [2, 1]
 
 
-def test_a_key_is_not_counted(sandbox: Sandbox, login: Path) -> None:
+@pytest.mark.usefixtures("login")
+def test_a_key_is_not_counted(sandbox: Sandbox) -> None:
     answer = _call(api_key="sk-sandbox", api_base=sandbox.api_base)
     assert _shown(answer) == {}
-    assert meter_for(login).usage().requests_today == 0
+    assert _meter().usage().requests_today == 0
 
 
 def test_a_login_that_has_ended_is_noted_for_its_keeper(sandbox: Sandbox, token_dir: Path) -> None:
-    file = sandbox.write_credentials(token_dir, lifetime=-60)
+    sandbox.write_credentials(token_dir, lifetime=-60)
     sandbox.revoke()
     with pytest.raises(litellm.AuthenticationError):
         asyncio.run(litellm.acompletion("qwen_ai/coder-model", messages=MESSAGES))
-    failure = meter_for(file).last_failure()
+    failure = _meter().last_failure()
     assert failure is not None
     assert failure.login_ended
     assert "has ended" in failure.text
@@ -149,5 +160,5 @@ def test_a_login_that_has_ended_is_noted_for_its_keeper(sandbox: Sandbox, token_
 def test_a_meter_that_cannot_write_fails_no_call(login: Path) -> None:
     (login.parent / "meter").write_text("a file is in the way")
     answers = [_shown(_call())[USED + "day"] for _ in range(2)]
-    meter_for(login).turn()
+    _meter().turn()
     assert [*answers, _shown(_call())[USED + "day"]] == ["1", "2", "3"]

@@ -3,12 +3,11 @@ from __future__ import annotations
 import itertools
 import logging
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from litellm_qwen_ai.oauth import login as login_module
 from litellm_qwen_ai.oauth.errors import (
     ConfigurationError,
     LoginCancelledError,
@@ -20,12 +19,15 @@ from litellm_qwen_ai.oauth.errors import (
 )
 from litellm_qwen_ai.oauth.login import device_login, may_prompt
 from litellm_qwen_ai.oauth.protocol import DeviceCode, Pkce
+from litellm_qwen_ai.oauth.transport import httpx_poster
+from litellm_qwen_ai.stores.files import disk
+from litellm_qwen_ai.stores.files.locks import locked
+from litellm_qwen_ai.stores.files.login import FileStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from litellm_qwen_ai.oauth.credentials import Credentials
-    from litellm_qwen_ai.stores.files.login import FileStore
 
 
 @dataclass
@@ -62,9 +64,7 @@ def log_in(server: Any, clock: Any, prompt: Prompt, store: FileStore) -> Callabl
             "store": store,
             "prompt": prompt,
             "oauth_base_url": server.url,
-            "clock": clock.time,
-            "monotonic": clock.monotonic,
-            "sleep": clock.sleep,
+            "clocks": clock.clocks,
             **changes,
         }
         return device_login(settings.pop("store"), **settings)
@@ -81,7 +81,7 @@ def test_an_approved_login_is_returned_and_stored(
 ) -> None:
     server.approved = True
     login = log_in()
-    stored = store.load()
+    stored = store.look()
     assert stored is not None
     assert stored.credentials == login
     assert login.resource_url == "portal.qwen.ai"
@@ -144,7 +144,7 @@ def test_a_lost_connection_keeps_it_polling(log_in: Any, server: Any) -> None:
         calls.append(request.url)
         if len(calls) == 2:
             raise OSError("the network is gone")
-        return login_module.httpx_poster(request, timeout)
+        return httpx_poster(request, timeout)
 
     server.approved = True
     assert log_in(poster=post).access_token
@@ -182,7 +182,7 @@ def test_an_answer_that_ends_it_leaves_nothing_behind(  # noqa: PLR0913, PLR0917
     with pytest.raises(error):
         log_in()
     assert prompt.ended == [False]
-    assert {path.name for path in store.path.parent.iterdir()} == {"oauth_creds.json.lock"}
+    assert {path.suffix for path in store.path.parent.iterdir()} == {".lock"}
 
 
 def test_nobody_approving_ends_it_when_the_code_dies(
@@ -267,15 +267,15 @@ def test_the_caller_can_cancel(log_in: Any, prompt: Prompt, server: Any) -> None
 
 
 def test_ctrl_c_passes_through_and_leaves_nothing_behind(
-    log_in: Any, prompt: Prompt, store: FileStore
+    log_in: Any, prompt: Prompt, store: FileStore, clock: Any
 ) -> None:
     def interrupt(_seconds: float) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        log_in(sleep=interrupt)
+        log_in(clocks=replace(clock.clocks, sleep=interrupt))
     assert prompt.ended == [False]
-    assert {path.name for path in store.path.parent.iterdir()} == {"oauth_creds.json.lock"}
+    assert {path.suffix for path in store.path.parent.iterdir()} == {".lock"}
 
 
 def test_the_browser_opens_the_link_byte_for_byte(log_in: Any, server: Any, prompt: Prompt) -> None:
@@ -299,26 +299,26 @@ def test_an_approved_login_is_kept_although_the_lock_stays_held(
     log_in: Any, server: Any, store: FileStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.approved = True
-    locked, done = threading.Event(), threading.Event()
+    taken, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with store.lock(5):
-            locked.set()
+        with locked(disk.beside(store.path, ".lock"), 5, like=store.path):
+            taken.set()
             done.wait(30)
 
     holder = threading.Thread(target=hold)
 
     def take_the_lock(_url: str) -> None:
         holder.start()
-        assert locked.wait(10)
+        assert taken.wait(30), "the lock was not taken"
 
     try:
         with caplog.at_level(logging.WARNING):
-            login = log_in(open_browser=take_the_lock, lock_timeout=0)
+            login = log_in(store=FileStore(store.path.parent, patience=0), open_browser=take_the_lock)
     finally:
         done.set()
         holder.join()
-    stored = store.load()
+    stored = store.look()
     assert stored is not None
     assert stored.credentials == login
     assert "The new login is written all the same" in caplog.text

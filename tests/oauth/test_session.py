@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from litellm_qwen_ai.oauth.clocks import Clocks
 from litellm_qwen_ai.oauth.credentials import Credentials
+from litellm_qwen_ai.oauth.door import StoredCredentials
 from litellm_qwen_ai.oauth.errors import (
     ConfigurationError,
     CorruptCredentialsError,
@@ -25,22 +27,23 @@ from litellm_qwen_ai.oauth.errors import (
     StoreError,
 )
 from litellm_qwen_ai.oauth.session import MAX_PAUSE, Session
-from litellm_qwen_ai.stores.files import disk as files
+from litellm_qwen_ai.stores.files import disk
+from litellm_qwen_ai.stores.files.locks import locked
 from litellm_qwen_ai.stores.files.login import FileStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-def settle() -> None:
-    """Wait for a renewal that was started in the background."""
+def settle(name: str = "qwen-ai-renew") -> None:
+    """Wait for a renewal (or a look) that was started in the background."""
     for thread in threading.enumerate():
-        if thread.name == "qwen-ai-renew":
-            thread.join(10)
+        if thread.name == name:
+            thread.join(30)
 
 
 def on_disk(store: FileStore) -> Credentials:
-    stored = store.load()
+    stored = store.look()
     assert stored is not None
     return stored.credentials
 
@@ -49,13 +52,11 @@ class CountingStore(FileStore):
     looks = 0
     loads = 0
 
-    def version(self) -> object | None:
+    def look(self, known: StoredCredentials | None = None) -> StoredCredentials | None:
+        stored = super().look(known)
         self.looks += 1
-        return super().version()
-
-    def load(self) -> Any:
-        self.loads += 1
-        return super().load()
+        self.loads += stored is not known
+        return stored
 
 
 # --- the fast way ---
@@ -362,33 +363,62 @@ def test_a_refused_token_gives_way_to_a_valid_one_that_was_written_meanwhile(
     assert (server.refreshes, len(server.requests)) == (1, 2)
 
 
-def test_an_older_reading_does_not_undo_a_renewal(new_session: Any, logins: Any, store: FileStore) -> None:
-    logins.write(seconds_left=-1)
-    read, go_on = threading.Event(), threading.Event()
-    locks: list[float] = []
+class SlowStore(FileStore):
+    """From when it is told so, the first who looks reads at once, and is answered when the test says."""
 
-    class SlowStore(FileStore):
-        def load(self) -> Any:
-            stored = super().load()
-            if not read.is_set():
-                read.set()
-                assert go_on.wait(10)
-            return stored
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.slow, self.read, self.go_on = False, threading.Event(), threading.Event()
 
-        def lock(self, timeout: float) -> Any:
-            locks.append(timeout)
-            return super().lock(timeout)
+    def look(self, known: StoredCredentials | None = None) -> StoredCredentials | None:
+        stored = super().look(known)
+        if self.slow and not self.read.is_set():
+            self.read.set()
+            assert self.go_on.wait(30), "the test never let the look go on"
+        return stored
 
-    session = new_session(store=SlowStore(store.path.parent))
-    served: list[Credentials] = []
-    reader = threading.Thread(target=lambda: served.append(session.get()))
-    reader.start()
-    assert read.wait(10)
-    renewed = session.get()
-    go_on.set()
-    reader.join()
-    assert served == [renewed]
-    assert len(locks) == 1
+
+def test_a_live_token_does_not_wait_for_a_place_that_takes_its_time(
+    new_session: Any, logins: Any, store: FileStore, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = SlowStore(store.path.parent)
+    session = new_session(store=place)
+    monkeypatch.setattr("litellm_qwen_ai.oauth.session.LOOK_PATIENCE", 0.0)
+    login = logins.write()
+    assert session.get() == login
+    place.slow = True
+    clock.pass_time(1)
+    assert session.get() == login
+    assert place.read.wait(30), "nobody looked"
+    clock.pass_time(100)
+    assert [session.get() for _ in range(3)] == [login] * 3
+    place.go_on.set()
+
+
+def test_an_older_reading_does_not_undo_a_renewal(  # noqa: PLR0913, PLR0917  # a test's fixtures
+    new_session: Any,
+    logins: Any,
+    server: Any,
+    store: FileStore,
+    clock: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    place = SlowStore(store.path.parent)
+    session = new_session(store=place)
+    logins.write(seconds_left=1000)
+    login = session.get()
+    monkeypatch.setattr("litellm_qwen_ai.oauth.session.LOOK_PATIENCE", 0.0)
+    place.slow = True
+    clock.pass_time(1)
+    assert session.get() == login
+    assert place.read.wait(30), "nobody looked"
+    clock.pass_time(900)
+    assert session.get() == login  # and a renewal begins
+    settle()
+    place.go_on.set()
+    settle("qwen-ai-look")
+    assert session.get() == on_disk(store) != login
+    assert server.refreshes == 1
 
 
 def test_a_login_written_during_a_refresh_wins(
@@ -613,11 +643,12 @@ def test_a_file_torn_by_somebody_else_does_not_stop_a_live_token(
 class ReadOnlyStore(FileStore):
     """What a read-only mount answers; `FileStore`'s own tests show that it does."""
 
-    def lock(self, timeout: float) -> Any:
-        raise ReadOnlyStoreError(f"Cannot lock {self.path}: Read-only file system ({timeout}).")
+    mended = False
 
-    def prepare(self, replaces: Credentials | None) -> Any:
-        raise ReadOnlyStoreError(f"Cannot write {self.path}: Read-only file system ({replaces is None}).")
+    def _locked(self, timeout: float) -> Any:
+        if self.mended:
+            return super()._locked(timeout)
+        raise ReadOnlyStoreError(f"Cannot lock {self.path}: Read-only file system ({timeout}).")
 
 
 def test_in_a_read_only_folder_the_new_token_lives_in_memory_with_one_warning(  # noqa: PLR0913, PLR0917  # a test's fixtures
@@ -664,11 +695,9 @@ def test_what_could_not_be_saved_is_saved_once_the_folder_takes_it(
     renewed = session.get()
     clock.pass_time(1)
     assert session.get() == renewed
-    place.lock, place.prepare = store.lock, store.prepare  # somebody has mended the rights
-    clock.pass_time(59)
-    assert session.get() == renewed
     assert on_disk(store) != renewed
-    clock.pass_time(1)
+    place.mended = True
+    clock.pass_time(60)
     assert session.get() == renewed
     assert on_disk(store) == renewed
     # From here on it is as if it had been saved at once.
@@ -686,15 +715,10 @@ def test_what_could_not_be_saved_yields_to_a_login_written_meanwhile(
     session = new_session(store=place)
     session.get()
 
-    def lock(timeout: float) -> Any:
-        logins.write()
-        return store.lock(timeout)
-
-    place.lock, place.prepare = lock, store.prepare
-    clock.pass_time(1)
-    session.get()
-    clock.pass_time(1)
-    assert session.get() == on_disk(store)
+    other = logins.write()
+    place.mended = True
+    clock.pass_time(60)
+    assert session.get() == on_disk(store) == other
 
 
 def full(_fd: int, _data: bytes) -> None:
@@ -707,7 +731,7 @@ def test_on_a_full_disk_no_refresh_token_is_spent(
     login = logins.write(seconds_left=-1)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files, "_write_all", full)
+        patch.setattr(disk, "_write_all", full)
         with pytest.raises(StoreError, match="Make room there"):
             session.get()
     assert server.requests == []
@@ -720,7 +744,7 @@ def test_on_a_full_disk_a_live_token_is_served(
 ) -> None:
     login = logins.write(seconds_left=200)
 
-    monkeypatch.setattr(files, "_write_all", full)
+    monkeypatch.setattr(disk, "_write_all", full)
     assert session.get() == login
     settle()
     assert session.get() == login
@@ -756,16 +780,17 @@ def test_a_write_that_fails_after_the_refresh_loses_nothing(  # noqa: PLR0913, P
 
 @contextlib.contextmanager
 def held_by_another(store: FileStore) -> Iterator[None]:
-    locked, done = threading.Event(), threading.Event()
+    taken, done = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with store.lock(5):
-            locked.set()
+        store.path.parent.mkdir(exist_ok=True)
+        with locked(disk.beside(store.path, ".lock"), 5, like=store.path):
+            taken.set()
             done.wait(30)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert locked.wait(10)
+    assert taken.wait(10)
     try:
         yield
     finally:
@@ -777,7 +802,7 @@ def test_a_lock_held_for_ever_is_an_error_within_its_time(
     session: Session, logins: Any, server: Any, store: FileStore, clock: Any
 ) -> None:
     logins.write(seconds_left=-1)
-    with held_by_another(store), pytest.raises(LockTimeoutError, match="Another process has held"):
+    with held_by_another(store), pytest.raises(LockTimeoutError, match=r"process has held .* for 30 s"):
         session.get()
     assert sum(clock.naps) == pytest.approx(30, abs=0.1)
     assert server.requests == []
@@ -808,7 +833,7 @@ def test_who_waits_for_the_lock_leaves_as_soon_as_a_sibling_has_renewed(
             store.path.write_bytes(sibling.to_json())
 
     with held_by_another(store):
-        assert new_session(sleep=sleep).get() == sibling
+        assert new_session(clocks=Clocks(clock.time, clock.monotonic, sleep)).get() == sibling
     assert len(clock.naps) == 3
     assert server.requests == []
 
@@ -908,14 +933,11 @@ def test_a_forked_child_goes_on_by_itself(session: Session, logins: Any, server:
 def test_with_its_own_clocks_a_session_serves_now(server: Any, store: FileStore) -> None:
     tokens = server.tokens()
     expiry = int((time.time() + 21600) * 1000)
-    with store.lock(5):
-        store.save(
-            Credentials(
-                access_token=tokens["access_token"],
-                refresh_token=tokens["refresh_token"],
-                expiry_date=expiry,
-            )
+    store.save(
+        Credentials(
+            access_token=tokens["access_token"], refresh_token=tokens["refresh_token"], expiry_date=expiry
         )
+    )
     session = Session(store, oauth_base_url=server.url)
     assert session.get().access_token == tokens["access_token"]
     assert session.get(rejected=tokens["access_token"]).access_token != tokens["access_token"]

@@ -80,10 +80,10 @@ async def test_a_slow_store_does_not_hold_up_the_loop(
     entered, opened = threading.Event(), threading.Event()
 
     class SlowStore(type(store)):  # type: ignore[misc]  # the fixture's own class
-        def load(self) -> Any:
+        def look(self, known: Any = None) -> Any:
             entered.set()
             assert opened.wait(10)
-            return super().load()
+            return super().look(known)
 
     waiting = asyncio.ensure_future(new_session(store=SlowStore(store.path.parent)).aget())
     await until(entered.is_set)
@@ -160,6 +160,7 @@ async def test_errors_reach_every_task(session: Session, logins: Any, server: An
 async def test_a_dead_login_is_an_error_without_a_thread(
     session: Session, logins: Any, server: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("litellm_qwen_ai.oauth.session.REFUSAL_LOOKS", (0.0,))
     logins.write(seconds_left=-1)
     server.tokens()
     with pytest.raises(LoginExpiredError):

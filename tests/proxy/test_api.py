@@ -17,9 +17,10 @@ fastapi = pytest.importorskip("fastapi", reason="the page needs LiteLLM's proxy"
 
 from fastapi.testclient import TestClient  # noqa: E402  # only where there is a FastAPI
 
-from litellm_qwen_ai.proxy.accounts import known_accounts  # noqa: E402  # after the skip
+from litellm_qwen_ai.accounts import account_of, known_accounts  # noqa: E402  # after the skip
+from litellm_qwen_ai.oauth.clocks import Clocks  # noqa: E402  # after the skip
+from litellm_qwen_ai.proxy.accounts import accounts_of  # noqa: E402  # after the skip
 from litellm_qwen_ai.proxy.api import router_for  # noqa: E402  # after the skip
-from litellm_qwen_ai.quota.meter import meter_for  # noqa: E402  # after the skip
 from litellm_qwen_ai.sandbox import Sandbox  # noqa: E402  # after the skip
 from litellm_qwen_ai.settings import Settings  # noqa: E402  # after the skip
 
@@ -57,7 +58,7 @@ def clock() -> Clock:
 @pytest.fixture
 def client(server: Any, clock: Clock) -> Iterator[Any]:
     app = fastapi.FastAPI()
-    app.include_router(router_for(server, "/qwen_ai", clock=clock))
+    app.include_router(router_for(server, "/qwen_ai", clocks=Clocks(now=clock)))
     with TestClient(app, headers={"authorization": f"Bearer {ADMIN}"}) as running:
         yield running
 
@@ -253,25 +254,27 @@ def test_accounts_come_from_the_folder_and_from_the_configuration(sandbox: Sandb
         {},
         None,
     ]
-    assert known_accounts(Settings.from_environment(), deployments) == [None, "bob", "zoe"]
+    assert known_accounts(Settings.from_environment(), accounts_of(deployments)) == [None, "bob", "zoe"]
 
 
 def test_what_is_wrong_with_an_account_is_shown_with_it(
     client: Any, sandbox: Sandbox, token_dir: Path
 ) -> None:
     sandbox.write_credentials(token_dir, "alice.json").write_text("{")
-    expired = sandbox.write_credentials(token_dir, "bob.json", lifetime=-60)
+    sandbox.write_credentials(token_dir, "bob.json", lifetime=-60)
     found = _accounts(client)
     assert found["alice"]["state"] == "unusable"
     assert "alice.json" in found["alice"]["last_error"]["text"]
     assert found["bob"]["state"] == "signed_in", "it is renewed with the next request"
-    meter_for(expired).failed(ValueError("The login has ended."), login_ended=True)
+    bobs = account_of(Settings.from_environment(), "bob").meter
+    bobs.failed(ValueError("The login has ended."), login_ended=True)
     ended = _accounts(client)["bob"]
     assert (ended["state"], ended["last_error"]["text"]) == ("ended", "The login has ended.")
 
 
 def test_the_counts_of_an_account_are_shown(client: Any, sandbox: Sandbox, token_dir: Path) -> None:
-    meter = meter_for(sandbox.write_credentials(token_dir))
+    sandbox.write_credentials(token_dir)
+    meter = account_of(Settings.from_environment()).meter
     meter.sent()
     meter.refused("quota_spent", None)
     usage = _accounts(client)[None]["usage"]

@@ -14,7 +14,10 @@ from pathlib import Path
 import filelock
 import pytest
 
-from litellm_qwen_ai.quota.meter import Keeper, Meter, meter_for, meter_path, read
+from litellm_qwen_ai.accounts import account_of
+from litellm_qwen_ai.quota.meter import Keeper, Meter
+from litellm_qwen_ai.settings import Settings
+from litellm_qwen_ai.stores.files.counters import FileCounters
 
 NOW = 1_800_000_000.0
 
@@ -34,18 +37,27 @@ def clock() -> Clock:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     (tmp_path / "tokens").mkdir()
-    return meter_path(tmp_path / "tokens" / "alice.json")
+    return tmp_path / "tokens" / "meter" / "alice.json"
 
 
 @pytest.fixture
 def meter(path: Path, clock: Clock) -> Meter:
-    return Meter(path, clock=clock)
+    return Meter(FileCounters(path), clock=clock)
 
 
 def test_each_account_has_a_file_beside_its_login(tmp_path: Path) -> None:
-    assert meter_path(tmp_path / "alice.json") == tmp_path / "meter" / "alice.json"
-    assert meter_for(tmp_path / "alice.json") is meter_for(tmp_path / "alice.json")
-    assert meter_for(tmp_path / "alice.json") is not meter_for(tmp_path / "bob.json")
+    settings = Settings.from_environment({"QWEN_TOKEN_DIR": str(tmp_path), "QWEN_AUTH_FILE": "team.json"})
+    meters = [account_of(settings, name).meter for name in (None, "alice", "bob", "alice")]
+    assert meters[1] is meters[3]
+    for meter in meters:
+        meter.sent()
+        meter.turn()
+    files = {file.name: FileCounters(file) for file in (tmp_path / "meter").glob("*.json")}
+    assert {name: sum(file.read().hours.values()) for name, file in files.items()} == {
+        "team.json": 1,
+        "alice.json": 2,
+        "bob.json": 1,
+    }
 
 
 def test_counting_touches_no_file_until_the_next_turn(meter: Meter, path: Path) -> None:
@@ -53,14 +65,14 @@ def test_counting_touches_no_file_until_the_next_turn(meter: Meter, path: Path) 
     assert not path.parent.exists()
     assert meter.usage().requests_last_minute == 1
     meter.turn()
-    assert read(path).last_minute(NOW) == 1
+    assert FileCounters(path).read().last_minute(NOW) == 1
     if os.name == "posix":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
 def test_the_counts_of_several_meters_of_a_file_add_up(meter: Meter, path: Path, clock: Clock) -> None:
-    other = Meter(path, clock=clock)
+    other = Meter(FileCounters(path), clock=clock)
     for counted in (meter, meter, other):
         counted.sent()
         counted.turn()
@@ -68,7 +80,7 @@ def test_the_counts_of_several_meters_of_a_file_add_up(meter: Meter, path: Path,
 
 
 def test_the_headers_count_what_is_known_at_once(meter: Meter, path: Path, clock: Clock) -> None:
-    other = Meter(path, clock=clock)
+    other = Meter(FileCounters(path), clock=clock)
     other.sent()
     other.turn()
     meter.sent()
@@ -84,7 +96,7 @@ def test_the_headers_count_what_is_known_at_once(meter: Meter, path: Path, clock
 def test_looking_at_the_counts_takes_nothing_from_the_headers(
     meter: Meter, path: Path, clock: Clock, look: Callable[[Meter], object]
 ) -> None:
-    other = Meter(path, clock=clock)
+    other = Meter(FileCounters(path), clock=clock)
     other.sent()
     other.turn()
     meter.sent()
@@ -113,7 +125,7 @@ def test_a_refusal_lasts_until_the_server_accepts_a_request_in_whatever_process(
     meter.sent()
     meter.refused("quota_spent", None)
     meter.turn()
-    other = Meter(path, clock=clock)
+    other = Meter(FileCounters(path), clock=clock)
     assert other.usage().limited
     other.sent()
     other.turn()
@@ -148,7 +160,7 @@ def test_the_last_failure_is_known_to_other_processes_and_kept_short(
     meter.failed(ValueError("word " * 1000), login_ended=True)
     assert not meter.is_asleep
     meter.turn()
-    failure = Meter(path, clock=clock).last_failure()
+    failure = Meter(FileCounters(path), clock=clock).last_failure()
     assert failure is not None
     assert (failure.at, failure.login_ended) == (NOW + 1, True)
     assert failure.text == "word " * 119 + "…"
@@ -167,13 +179,13 @@ def test_a_damaged_file_costs_its_counts_and_nothing_else(meter: Meter, path: Pa
     meter.sent()
     assert meter.usage().requests_today == 1
     meter.turn()
-    assert read(path).today(NOW) == 1
+    assert FileCounters(path).read().today(NOW) == 1
 
 
 def test_without_a_place_to_write_the_process_counts_for_itself(tmp_path: Path, clock: Clock) -> None:
-    gone = Meter(tmp_path / "no-such-folder" / "meter" / "alice.json", clock=clock)
+    gone = Meter(FileCounters(tmp_path / "no-such-folder" / "meter" / "alice.json"), clock=clock)
     (tmp_path / "meter").write_text("a file is in the way")
-    blocked = Meter(tmp_path / "meter" / "alice.json", clock=clock)
+    blocked = Meter(FileCounters(tmp_path / "meter" / "alice.json"), clock=clock)
     for meter in (gone, blocked):
         meter.sent()
         meter.turn()
@@ -186,7 +198,7 @@ def test_without_a_place_to_write_the_process_counts_for_itself(tmp_path: Path, 
 def test_a_lock_that_is_held_delays_the_writing_and_not_the_counting(
     meter: Meter, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("litellm_qwen_ai.quota.meter.LOCK_TIMEOUT", 0.0)
+    monkeypatch.setattr("litellm_qwen_ai.stores.files.counters.LOCK_TIMEOUT", 0.0)
     path.parent.mkdir()
     with filelock.FileLock(f"{path}.lock"):
         meter.sent()
@@ -195,7 +207,7 @@ def test_a_lock_that_is_held_delays_the_writing_and_not_the_counting(
         meter.sent()
         assert meter.headers()["llm_provider-x-qwen-ratelimit-used-requests-day"] == "2"
     meter.turn()
-    assert read(path).today(NOW) == 2
+    assert FileCounters(path).read().today(NOW) == 2
 
 
 def test_what_a_killed_writer_left_is_overwritten(meter: Meter, path: Path) -> None:
@@ -203,7 +215,7 @@ def test_what_a_killed_writer_left_is_overwritten(meter: Meter, path: Path) -> N
     path.with_name(path.name + ".new").write_text("half")
     meter.sent()
     meter.turn()
-    assert read(path).today(NOW) == 1
+    assert FileCounters(path).read().today(NOW) == 1
     assert sorted(entry.name for entry in path.parent.iterdir() if not entry.name.endswith(".lock")) == [
         path.name
     ]
@@ -224,7 +236,7 @@ def test_many_threads_lose_no_count(meter: Meter, path: Path) -> None:
     while any(thread.is_alive() for thread in threads):
         meter.turn()
     meter.turn()
-    assert read(path).today(NOW) == 4000
+    assert FileCounters(path).read().today(NOW) == 4000
 
 
 def test_the_keepers_thread_ends_when_nothing_is_left_to_do_and_comes_back(path: Path, clock: Clock) -> None:
@@ -237,7 +249,7 @@ def test_the_keepers_thread_ends_when_nothing_is_left_to_do_and_comes_back(path:
         return False
 
     keeper = Keeper(wait)
-    meter = Meter(path, keeper=keeper, clock=clock)
+    meter = Meter(FileCounters(path), keeper=keeper, clock=clock)
     for _ in range(2):
         meter.sent()
         (thread,) = [
@@ -248,29 +260,29 @@ def test_the_keepers_thread_ends_when_nothing_is_left_to_do_and_comes_back(path:
         thread.join(30)
         assert not thread.is_alive()
         assert meter.is_asleep
-    assert read(path).today(clock.now) == 2
+    assert FileCounters(path).read().today(clock.now) == 2
     assert turns == [3.0, 3.0]
     keeper.close()
 
 
 SCRIPT = """
 import sys
-from pathlib import Path
-from litellm_qwen_ai.quota.meter import meter_for
-meter = meter_for(Path(sys.argv[1]))
+from litellm_qwen_ai.accounts import account_of
+from litellm_qwen_ai.settings import Settings
+meter = account_of(Settings.from_environment({"QWEN_TOKEN_DIR": sys.argv[1]}), "alice").meter
 for _ in range(int(sys.argv[2])):
     meter.sent()
 """
 
 
-def _count_in_a_process(credentials: Path, script: str = SCRIPT) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([sys.executable, "-c", script, str(credentials), "100"])
+def _count_in_a_process(folder: Path, script: str = SCRIPT) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", script, str(folder), "100"])
 
 
 def test_short_lived_processes_count_at_their_exit_and_add_up(tmp_path: Path) -> None:
-    processes = [_count_in_a_process(tmp_path / "alice.json") for _ in range(3)]
+    processes = [_count_in_a_process(tmp_path) for _ in range(3)]
     assert [process.wait(60) for process in processes] == [0, 0, 0]
-    written = json.loads(meter_path(tmp_path / "alice.json").read_text())
+    written = json.loads((tmp_path / "meter" / "alice.json").read_text())
     assert sum(written["hours"].values()) == 300
 
 
@@ -284,8 +296,8 @@ def test_a_forked_child_counts_its_own_and_not_its_parents(tmp_path: Path) -> No
         "for _ in range(7):\n"
         "    meter.sent()\n"
     )
-    assert _count_in_a_process(tmp_path / "alice.json", script).wait(60) == 0
-    written = json.loads(meter_path(tmp_path / "alice.json").read_text())
+    assert _count_in_a_process(tmp_path, script).wait(60) == 0
+    written = json.loads((tmp_path / "meter" / "alice.json").read_text())
     assert sum(written["hours"].values()) == 107
 
 

@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from litellm_qwen_ai._version import __version__
-from litellm_qwen_ai.cli.checkup.finding import FAIL, OK, WARN, Finding
+from litellm_qwen_ai.stores.finding import FAIL, OK, WARN, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

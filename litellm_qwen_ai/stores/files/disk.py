@@ -8,7 +8,9 @@ import hashlib
 import logging
 import os
 import re
+import shutil
 import stat
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,8 @@ from litellm_qwen_ai.oauth.errors import CorruptCredentialsError, ReadOnlyStoreE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from typing_extensions import Self
 
 FILE_MODE = 0o600
 FOLDER_MODE = 0o700
@@ -64,6 +68,12 @@ def identity(status: os.stat_result) -> tuple[int, ...]:
 def target_of(path: Path) -> Path:
     """The file behind symbolic links, there or not: it is the one to replace, so that a link stays a link."""
     return Path(os.path.realpath(path))
+
+
+def beside(path: Path, suffix: str) -> Path:
+    """A file of ours beside the one behind `path`."""
+    target = target_of(path)
+    return target.with_name(target.name + suffix)
 
 
 def read(path: Path) -> tuple[bytes, os.stat_result] | None:
@@ -153,51 +163,148 @@ def check_replaceable(target: Path) -> None:
                 raise
 
 
-def draft_path(target: Path) -> Path:
-    """Where the next content of `target` is written before it takes its place."""
-    return target.with_name(f"{target.name}.{'0' * 16}.new")
-
-
 def answer_path(target: Path, refresh_token: str) -> Path:
     """Where the server's answer to a refresh with this token is caught."""
-    digest = hashlib.sha256(refresh_token.encode()).hexdigest()[:16]
-    return target.with_name(f"{target.name}.{digest}.answer")
+    return target.with_name(f"{target.name}.{mark(refresh_token)}.answer")
 
 
-def remove_drafts(target: Path) -> None:
-    """Remove what crashed writers left; only under the lock, where no draft is alive."""
-    ours = re.compile(re.escape(target.name) + r"\.[0-9a-f]{16}\.(new|answer)")
+def mark(token: str) -> str:
+    """What stands for a token where the token itself must not."""
+    return hashlib.sha256(token.encode()).hexdigest()[:16]
+
+
+def leftovers(target: Path) -> list[Path]:
+    """What writers have beside the file: of one that is alive, or of one that crashed."""
+    ours = re.compile(re.escape(target.name) + r"(\.[0-9a-f]{16})?\.(new|answer)")
+    with store_errors("look beside", target, writing=False):
+        found = list(target.parent.iterdir()) if target.parent.is_dir() else []
+    return [path for path in found if ours.fullmatch(path.name)]
+
+
+def remove_leftovers(target: Path) -> None:
+    """Remove what crashed writers left; only under the lock, where none of it is alive."""
     with store_errors("tidy up beside", target):
-        for path in target.parent.iterdir() if target.parent.is_dir() else ():
-            if ours.fullmatch(path.name):
-                path.unlink(missing_ok=True)
+        for path in leftovers(target):
+            path.unlink(missing_ok=True)
 
 
-def open_draft(draft: Path, target: Path) -> int:
-    """Create a draft (or a catcher) with its mode, owner and space; returns the file descriptor."""
-    fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _flags("O_NOFOLLOW"), FILE_MODE)
+class Draft:
+    """The next content of a file, made ready beside it: mode, owner and space are there before it comes.
+
+    A context manager; leaving it without `commit` leaves nothing behind. One writer at a time: under a lock.
+
+    Args:
+        target: The file, there or not, behind any link.
+        reserve: Bytes of space to make sure of.
+
+    Raises:
+        OSError: It cannot be made, or there is no space.
+    """
+
+    def __init__(self, target: Path, reserve: int = 0) -> None:
+        self._target = target
+        self._path = draft_path(target)
+        self._path.unlink(missing_ok=True)  # of a writer that crashed
+        self._fd: int | None = open_private(self._path, target, reserve)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._fd is not None:
+            self._close()
+            with contextlib.suppress(OSError):
+                self._path.unlink(missing_ok=True)
+
+    def commit(self, data: bytes, *, lasting: bool = True) -> os.stat_result:
+        """Put the bytes in the file's place, in one step.
+
+        Args:
+            data: The content.
+            lasting: It must outlive a power cut, which takes some milliseconds.
+
+        Returns:
+            The new file's status.
+        """
+        if self._fd is None:
+            raise ValueError("a draft serves one commit")
+        os.lseek(self._fd, 0, os.SEEK_SET)
+        _write_all(self._fd, data)
+        os.ftruncate(self._fd, len(data))
+        if lasting:
+            os.fsync(self._fd)
+        self._close()  # Windows renames no open file
+        try:
+            self._path.replace(self._target)
+            status = self._target.stat()
+        except BaseException:
+            with contextlib.suppress(OSError):
+                self._path.unlink(missing_ok=True)
+            raise
+        if lasting:
+            flush_folder(self._target.parent)
+        return status
+
+    def _close(self) -> None:
+        if self._fd is not None:
+            with contextlib.suppress(OSError):  # after fsync a close has nothing left to report
+                os.close(self._fd)
+            self._fd = None
+
+
+def set_aside(path: Path) -> Path:
+    """Copy a file that is about to be replaced; returns the copy's path."""
+    copy = path.with_name(f"{path.name}.{time.strftime('%Y%m%d-%H%M%S')}.old")
+    with store_errors("copy", path):
+        copy.touch(FILE_MODE)  # the mode first, then the content
+        shutil.copyfile(path, copy)
+    return copy
+
+
+def replace_file(target: Path, data: bytes, *, lasting: bool = True) -> os.stat_result:
+    """Write a private file in one step; only under a lock. See `Draft.commit`."""
+    with Draft(target) as draft:
+        return draft.commit(data, lasting=lasting)
+
+
+def draft_path(target: Path) -> Path:
+    """Where the next content of `target` is written before it takes its place."""
+    return target.with_name(f"{target.name}.new")
+
+
+def open_private(path: Path, like: Path, reserve: int) -> int:
+    """Create a file with our mode, the owner of `like` and its space; returns the file descriptor."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _flags("O_NOFOLLOW"), FILE_MODE)
     try:
         if POSIX:
             os.fchmod(fd, FILE_MODE)  # whatever the umask
-            with contextlib.suppress(FileNotFoundError):
-                owner = target.stat()
-                if os.geteuid() == 0 and owner.st_uid != 0:  # root refreshing for a user: it stays the user's
-                    os.fchown(fd, owner.st_uid, owner.st_gid)
-        _write_all(fd, b" " * RESERVE)  # JSON may end in spaces: it is whole with its last byte
-        os.fsync(fd)
-        os.lseek(fd, 0, os.SEEK_SET)
+            hand_over(path, like)
+        if reserve:
+            _write_all(fd, b" " * reserve)  # JSON may end in spaces: it is whole with its last byte
+            os.fsync(fd)
+            os.lseek(fd, 0, os.SEEK_SET)
     except BaseException:
         os.close(fd)
-        draft.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         raise
     return fd
 
 
-def write_draft(fd: int, data: bytes) -> None:
-    """Put the bytes into an open draft."""
-    os.lseek(fd, 0, os.SEEK_SET)
-    _write_all(fd, data)
-    os.ftruncate(fd, len(data))
+def hand_over(path: Path, like: Path) -> None:
+    """What root makes for a user is the user's: or the user's own programs could not go on with it.
+
+    Args:
+        path: What was made.
+        like: Whose owner it gets; if that is not there, the owner of its folder.
+    """
+    if not POSIX or os.geteuid() != 0:
+        return
+    try:
+        owner = like.stat()
+    except FileNotFoundError:
+        owner = like.parent.stat()
+    if owner.st_uid != 0:
+        os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def blank(fd: int, size: int) -> None:

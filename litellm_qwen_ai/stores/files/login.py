@@ -1,126 +1,71 @@
-"""Where credentials are kept: the `Store` protocol, and `FileStore`, its form on disk.
+"""One login in one JSON file: mode 0600, in a folder of mode 0700 when we make it.
 
-A write goes through a *draft*, made before the new tokens are asked for. Whatever can fail (folder, rights,
-space) fails then, while the old refresh token is still good. The server's answer is put on disk as it
-arrives, before anything is done with it, in a file named after the refresh token that it replaces; only then
-it is read, written in our form, flushed and renamed. After a crash in between, whoever takes the lock next
-finds that answer and finishes the work.
-
-The lock is `flock` on `<file>.lock`, which stays in place. A file system without working locks (some network
-mounts) is not served: two machines may then refresh at once.
+Beside `<file>` stand `<file>.lock`, which stays in place, and while a login waits for approval its note,
+`<file>.pending`, with a lock of its own. `turn.py` says how a renewal is written.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
+import logging
+import stat
 import time
-from typing import TYPE_CHECKING, Protocol
-
-import filelock
+from collections import deque
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.names import DEFAULT_AUTH_FILE, LOGIN_COMMAND
 from litellm_qwen_ai.oauth.credentials import Credentials
+from litellm_qwen_ai.oauth.door import StoredCredentials, Taken
 from litellm_qwen_ai.oauth.errors import (
     ConfigurationError,
     CorruptCredentialsError,
     LockTimeoutError,
+    ReadOnlyStoreError,
     StoreError,
 )
-from litellm_qwen_ai.oauth.protocol import Catcher
-from litellm_qwen_ai.stores.files import disk as files
-from litellm_qwen_ai.stores.files.draft import FileDraft, StoredCredentials
+from litellm_qwen_ai.stores.files import disk
+from litellm_qwen_ai.stores.files.locks import STUCK, locked
+from litellm_qwen_ai.stores.files.turn import FileTurn, UnwritableTurn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Hashable, Iterator
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
-    from typing_extensions import Self
+    from litellm_qwen_ai.oauth.door import TurnAnswer
 
-
-class Draft(Catcher, Protocol):
-    """A write that has been made ready, which catches the answer that brings its content.
-
-    Leaving its context without `commit` leaves nothing behind.
-    """
-
-    @property
-    def caught(self) -> int:
-        """How many bytes `catch` was given since `expect`."""
-        ...
-
-    def commit(self, credentials: Credentials, expected: object = None) -> StoredCredentials | None:
-        """Put the credentials in the place of the old ones.
-
-        Args:
-            credentials: What to store.
-            expected: The version that is to be replaced; None replaces whatever is there.
-
-        Returns:
-            What is stored now, or None when the store holds another login than expected: it wins then.
-
-        Raises:
-            StoreError: It did not work.
-        """
-        ...
-
-    def __enter__(self) -> Self: ...
-    def __exit__(self, *exc: object) -> None: ...
-
-
-class Store(Protocol):
-    """What a session needs of a place to keep one login. A method that cannot work raises `StoreError`."""
-
-    @property
-    def location(self) -> str:
-        """The place, for messages."""
-        ...
-
-    @property
-    def login_command(self) -> str:
-        """What a person runs to log in here, for messages."""
-        ...
-
-    def version(self) -> object | None:
-        """The version of what is stored, as cheaply as possible; None when there is nothing."""
-        ...
-
-    def load(self) -> StoredCredentials | None:
-        """What is stored; None when there is nothing."""
-        ...
-
-    def lock(self, timeout: float) -> AbstractContextManager[None]:
-        """Keep every other process and thread out; `LockTimeoutError` after `timeout` seconds."""
-        ...
-
-    def prepare(self, replaces: Credentials | None) -> Draft:
-        """Make a write ready; only under the lock.
-
-        Args:
-            replaces: The credentials that a refresh is about to spend; None for a new login.
-        """
-        ...
-
-    def delete(self) -> bool:
-        """Forget the login; only under the lock. True if there was one."""
-        ...
+LOCK_TIMEOUT = 30.0  # seconds
+NOTE_SUFFIX = ".pending"
+_SPENT_KEPT = 64  # refresh tokens: one file has had few since this process began
+_log = logging.getLogger(__name__)
 
 
 class FileStore:
-    """One login in one JSON file: mode 0600, in a folder of mode 0700 when we make it.
+    """A place for one login: see `oauth.door.Store`.
 
     Args:
         directory: The folder. It is made when something is written.
         file_name: The file in it; a bare name.
         login_command: What errors tell a person to run.
+        patience: Seconds to wait for another process that writes.
+
+    Attributes:
+        path: The file.
 
     Raises:
         ConfigurationError: `file_name` is not a bare file name.
     """
 
+    look_interval = 1.0
+
     def __init__(
-        self, directory: Path, file_name: str = DEFAULT_AUTH_FILE, *, login_command: str = LOGIN_COMMAND
+        self,
+        directory: Path | str,
+        file_name: str = DEFAULT_AUTH_FILE,
+        *,
+        login_command: str = LOGIN_COMMAND,
+        patience: float = LOCK_TIMEOUT,
     ) -> None:
         fault = _name_fault(file_name)
         if fault:
@@ -128,33 +73,164 @@ class FileStore:
                 f"The credentials file's name {file_name!r} cannot be used: {fault}. QWEN_AUTH_FILE takes a "
                 "file name like oauth_creds.json; set the folder with QWEN_TOKEN_DIR."
             )
-        self.path = directory / file_name
+        self.path = Path(directory) / file_name
         self.login_command = login_command
+        self._patience = patience
+        self._spent: deque[str] = deque(
+            maxlen=_SPENT_KEPT
+        )  # marks of the refresh tokens that were used up here
 
     @property
-    def location(self) -> str:
+    def key(self) -> Hashable:
+        """The path of the file behind any link."""
+        return str(disk.target_of(self.path))
+
+    def __repr__(self) -> str:
+        return f"FileStore({self.describe()!r})"
+
+    def describe(self) -> str:
         """The file's path."""
         return str(self.path)
 
-    def __repr__(self) -> str:
-        return f"FileStore({self.location!r})"
+    def look(self, known: StoredCredentials | None = None) -> StoredCredentials | None:
+        """See `Store.look`: one `stat` if nothing has changed.
 
-    def version(self) -> object | None:
-        """The file's identity: device, inode, size and times. One `stat`."""
-        with files.store_errors("look at", self.path, writing=False):
+        Raises:
+            CorruptCredentialsError: The file holds no credentials.
+            StoreError: It cannot be read, or must not be trusted because other users can write it.
+        """
+        if known is not None and self._identity() == known.version:
+            return known
+        stored = self._load()
+        if stored is None or known is None or not self._is_behind(stored, known):
+            return stored
+        return replace(known, version=stored.version, unsaved=True)
+
+    def turn(self, known: StoredCredentials) -> TurnAnswer:
+        """See `Store.turn`. A turn that finds nothing writable keeps the new tokens in memory."""
+        with contextlib.ExitStack() as held:
             try:
-                return files.identity(self.path.stat())
+                held.enter_context(self._locked(0))
+            except ReadOnlyStoreError as fault:
+                return UnwritableTurn(self, known, fault)
+            except LockTimeoutError:
+                stored = self.look(known)
+                lock = disk.beside(self.path, ".lock")
+                return Taken("Another process", f"has held {lock}", STUCK) if stored is known else stored
+            stored = self.look(known)
+            if stored is not known:
+                return stored
+            try:
+                return FileTurn(self, known, held)
+            except ReadOnlyStoreError as fault:
+                return UnwritableTurn(self, known, fault, held)
+
+    def put_back(self, known: StoredCredentials) -> StoredCredentials | None:
+        """See `Store.put_back`."""
+        with self._locked(0):
+            stored = self._load()
+            if stored is None or not self._is_behind(stored, known):
+                return stored
+            return self._write(known.credentials)
+
+    def guard(self) -> str | None:
+        """The file's permissions, like `mode 0600`."""
+        try:
+            return f"mode {stat.S_IMODE(self.path.stat().st_mode):04o}"
+        except OSError:
+            return None
+
+    def save(self, credentials: Credentials) -> StoredCredentials:
+        """Write a new login, whatever is there; a file that is no login is kept beside it."""
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(self._locked(self._patience))
+            except LockTimeoutError as error:
+                # The write is atomic without the lock too, and whoever holds the lock finds the file changed
+                # and lets the newer login win.
+                _log.warning("%s The new login is written all the same.", error)
+            try:
+                self._load()
+            except CorruptCredentialsError:
+                copy = disk.set_aside(self.path)
+                _log.warning("The file that was there, which is no login, is kept as %s.", copy)
+            return self._write(credentials)
+
+    def delete(self) -> str | None:
+        """Remove the file and what writers left beside it; the lock file stays.
+
+        Of a link to another folder only the link is removed: what it leads to is not ours.
+        """
+        if not self.path.exists():
+            return None  # without a lock file in a folder that we have never used
+        target = disk.target_of(self.path)
+        elsewhere = self.path.is_symlink() and target.parent != disk.target_of(self.path.parent)
+        with self._locked(self._patience), disk.store_errors("remove", self.path):
+            if elsewhere:
+                self.path.unlink()
+                return f"the link {self.path}. The login itself is still in {target}"
+            disk.remove_leftovers(target)
+            target.unlink(missing_ok=True)
+            disk.flush_folder(target.parent)
+        return str(self.path)
+
+    def note(self) -> bytes | None:
+        """See `Store.note`."""
+        path = disk.beside(self.path, NOTE_SUFFIX)
+        try:
+            found = disk.read(path)
+        except CorruptCredentialsError:
+            return b""  # far too large to be a note: as good as one that nobody can read
+        return found[0] if found else None
+
+    def swap_note(self, old: bytes | None, new: bytes | None) -> bool:
+        """See `Store.swap_note`."""
+        path = disk.beside(self.path, NOTE_SUFFIX)
+        if old is None and new is None and not path.exists():
+            return True
+        # A lock of its own: who waits for a person's approval must not wait for a renewal too.
+        with self._lock(f"{NOTE_SUFFIX}.lock", self._patience):
+            if self.note() != old:
+                return False
+            with disk.store_errors("write" if new is not None else "remove", path):
+                if new is not None:
+                    disk.replace_file(path, new, lasting=False)
+                else:
+                    path.unlink(missing_ok=True)
+        return True
+
+    def ping(self, patience: float | None = None) -> None:
+        """Do all that a write does, but for the rename."""
+        with self._locked(self._patience if patience is None else patience):
+            target = disk.target_of(self.path)
+            disk.check_replaceable(target)
+            with disk.store_errors("write", self.path), disk.Draft(target, disk.RESERVE):
+                pass
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """A file tells nobody: it is looked at."""
+
+    def spend(self, spent: Credentials, successor: Credentials) -> None:
+        """Remember that a refresh token was used up: a file that holds it again has lost a write."""
+        if spent.refresh_token and spent.refresh_token != successor.refresh_token:
+            self._spent.append(disk.mark(spent.refresh_token))
+
+    def _is_behind(self, stored: StoredCredentials, known: StoredCredentials) -> bool:
+        """Whether the file lacks a renewal of ours: it took none, or an older copy was put in its place."""
+        old, new = stored.credentials, known.credentials
+        if old.refresh_token == new.refresh_token:  # a server that keeps the refresh token
+            return known.unsaved and old.expiry_date < new.expiry_date
+        return old.refresh_token is not None and disk.mark(old.refresh_token) in self._spent
+
+    def _identity(self) -> object | None:
+        with disk.store_errors("look at", self.path, writing=False):
+            try:
+                return disk.identity(self.path.stat())
             except FileNotFoundError:
                 return None
 
-    def load(self) -> StoredCredentials | None:
-        """Read the file.
-
-        Raises:
-            CorruptCredentialsError: It holds no credentials.
-            StoreError: It cannot be read, or must not be trusted because other users can write it.
-        """
-        found = files.read(self.path)
+    def _load(self) -> StoredCredentials | None:
+        found = disk.read(self.path)
         if found is None:
             return None
         data, status = found
@@ -165,90 +241,40 @@ class FileStore:
                 f"{self.path}: {error}. Put a good copy there, or run `{self.login_command} --force`, "
                 "which keeps the old file beside the new one."
             ) from None
-        return StoredCredentials(credentials, files.identity(status), status.st_mtime)
+        return StoredCredentials(credentials, disk.identity(status), status.st_mtime)
+
+    def _write(self, credentials: Credentials) -> StoredCredentials:
+        target = disk.target_of(self.path)
+        disk.check_replaceable(target)
+        with disk.store_errors("write", self.path):
+            status = disk.replace_file(target, credentials.to_json())
+        disk.remove_leftovers(target)  # not before: the answer of a crashed renewal may be the only copy
+        return StoredCredentials(credentials, disk.identity(status), status.st_mtime)
 
     @contextlib.contextmanager
-    def lock(self, timeout: float) -> Iterator[None]:
-        """Hold `<file>.lock`, and finish what a crashed writer left.
-
-        Raises:
-            LockTimeoutError: It was held elsewhere for `timeout` seconds.
-            ReadOnlyStoreError: The lock file cannot be made, or the crashed write not be finished.
-            StoreError: Any other fault of the file system.
-        """
-        target = files.target_of(self.path)
-        path = target.with_name(f"{target.name}.lock")
-        # A new object each time: the locks of two threads must exclude each other, not count up.
-        lock = filelock.FileLock(path, mode=files.FILE_MODE)
-        with files.store_errors("lock", path):
-            files.make_folder(target.parent)
-            try:
-                lock.acquire(timeout=timeout)
-            except filelock.Timeout:
-                raise LockTimeoutError(
-                    f"Another process has held {path} for {timeout:g} s. If none is logging in or "
-                    "refreshing, end the one that is stuck (`fuser` or `lsof` names it)."
-                ) from None
-            except PermissionError:
-                if not path.exists() or not os.access(path.parent, os.W_OK):
-                    raise
-                # Not a read-only place: there, without a lock, everybody would refresh at once.
-                raise StoreError(
-                    f"{path} cannot be opened by this user; another user may have made it. "
-                    f"When no program that uses the login runs, remove it: rm -f '{path}'"
-                ) from None
-        try:
-            self._finish_crashed_write(target)
+    def _locked(self, timeout: float) -> Iterator[None]:
+        """Hold `<file>.lock`, and finish what a crashed writer left."""
+        with self._lock(".lock", timeout):
+            self._finish_crashed_write(disk.target_of(self.path))
             yield
-        finally:
-            lock.release()
 
-    def prepare(self, replaces: Credentials | None) -> FileDraft:
-        """Make the draft: a file with the right mode and the space reserved.
-
-        Raises:
-            ReadOnlyStoreError: The folder or the file takes no writes.
-            StoreError: No space, not a regular file, or any other fault.
-        """
-        target = files.target_of(self.path)
-        files.check_replaceable(target)
-        files.remove_drafts(target)
-        with files.store_errors("write", self.path):
-            return FileDraft(self, target, replaces)
-
-    def save(self, credentials: Credentials, expected: object = None) -> StoredCredentials | None:
-        """Write at once; only under the lock. See `Draft.commit`."""
-        with self.prepare(None) as draft:
-            return draft.commit(credentials, expected)
-
-    def delete(self) -> bool:
-        """Remove the file and every draft; the lock file and a symbolic link stay. Only under the lock."""
-        target = files.target_of(self.path)
-        files.remove_drafts(target)
-        with files.store_errors("remove", self.path):
-            try:
-                target.unlink()
-            except FileNotFoundError:
-                return False
-        files.flush_folder(target.parent)
-        return True
+    def _lock(self, suffix: str, timeout: float) -> AbstractContextManager[None]:
+        path = disk.beside(self.path, suffix)
+        with disk.store_errors("lock", path):
+            disk.make_folder(path.parent)
+        return locked(path, timeout, like=disk.target_of(self.path))
 
     def _finish_crashed_write(self, target: Path) -> None:
         successor = self._successor(target)
-        if successor is None:
-            return
-        with files.store_errors("finish writing", self.path):
-            files.draft_path(target).unlink(missing_ok=True)
-            with FileDraft(self, target, None) as draft:
-                draft.commit(successor)
-        files.remove_drafts(target)
+        if successor is not None:
+            self._write(successor)
 
     def _successor(self, target: Path) -> Credentials | None:
         """The login that follows the one in the file, if a crashed writer caught the answer with it."""
         with contextlib.suppress(StoreError):  # an unusable file has no successor
-            stored = self.load()
+            stored = self._load()
             if stored is not None and stored.credentials.refresh_token is not None:
-                found = files.read(files.answer_path(target, stored.credentials.refresh_token))
+                found = disk.read(disk.answer_path(target, stored.credentials.refresh_token))
                 if found is not None:
                     from litellm_qwen_ai.oauth.rotation import merged_answer  # noqa: PLC0415  # after crashes only
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from litellm_qwen_ai.oauth.credentials import Credentials
+from litellm_qwen_ai.oauth.door import StoredCredentials, Taken
 from litellm_qwen_ai.oauth.errors import (
     ConfigurationError,
     CorruptCredentialsError,
@@ -23,11 +24,16 @@ from litellm_qwen_ai.oauth.errors import (
     ReadOnlyStoreError,
     StoreError,
 )
-from litellm_qwen_ai.stores.files import disk as files
-from litellm_qwen_ai.stores.files.login import FileStore
+from litellm_qwen_ai.stores.files import disk
+from litellm_qwen_ai.stores.files.locks import locked
+from litellm_qwen_ai.stores.files.login import NOTE_SUFFIX, FileStore
+from litellm_qwen_ai.stores.files.turn import FileTurn, UnwritableTurn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from litellm_qwen_ai.oauth.door import Turn
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="modes and links are POSIX's")
 OLD = Credentials(access_token="old-access", refresh_token="old-refresh", expiry_date=1, note="kept")
@@ -35,14 +41,28 @@ NEW = Credentials(access_token="new-access", refresh_token="new-refresh", expiry
 
 
 def save(store: FileStore, credentials: Credentials) -> None:
-    with store.lock(5):
-        store.save(credentials)
+    store.save(credentials)
+
+
+def stored(store: FileStore) -> StoredCredentials:
+    found = store.look()
+    assert found is not None
+    return found
+
+
+def turn(store: FileStore) -> Turn:
+    """The turn to renew what is stored."""
+    given = store.turn(stored(store))
+    assert isinstance(given, (FileTurn, UnwritableTurn)), given
+    return given
+
+
+def held(store: FileStore) -> AbstractContextManager[None]:
+    return locked(disk.beside(store.path, ".lock"), 5, like=store.path)
 
 
 def loaded(store: FileStore) -> Credentials:
-    stored = store.load()
-    assert stored is not None
-    return stored.credentials
+    return stored(store).credentials
 
 
 def mode(path: Path) -> int:
@@ -84,7 +104,7 @@ def test_a_name_that_is_no_bare_file_name_is_refused(tmp_path: Path, name: str) 
 
 
 def test_the_location_is_the_path(tmp_path: Path) -> None:
-    assert FileStore(tmp_path, "alice.json").location == str(tmp_path / "alice.json")
+    assert FileStore(tmp_path, "alice.json").describe() == str(tmp_path / "alice.json")
 
 
 # --- read ---
@@ -92,7 +112,8 @@ def test_the_location_is_the_path(tmp_path: Path) -> None:
 
 def test_no_file_is_no_login_and_makes_no_folder(tmp_path: Path) -> None:
     store = FileStore(tmp_path / "qwen")
-    assert (store.load(), store.version()) == (None, None)
+    assert store.look() is None
+    assert store.delete() is None
     assert not (tmp_path / "qwen").exists()
 
 
@@ -100,7 +121,7 @@ def test_a_bad_file_is_named_and_left_as_it_is(store: FileStore) -> None:
     save(store, OLD)
     store.path.write_bytes(b"{ half")
     with pytest.raises(CorruptCredentialsError) as caught:
-        store.load()
+        store.look()
     assert str(store.path) in str(caught.value)
     assert "login --force" in str(caught.value)
     assert store.path.read_bytes() == b"{ half"
@@ -108,9 +129,9 @@ def test_a_bad_file_is_named_and_left_as_it_is(store: FileStore) -> None:
 
 def test_a_file_far_too_large_is_not_read(store: FileStore) -> None:
     save(store, OLD)
-    os.truncate(store.path, 10 * files.MAX_FILE)
+    os.truncate(store.path, 10 * disk.MAX_FILE)
     with pytest.raises(CorruptCredentialsError, match="10485760 bytes"):
-        store.load()
+        store.look()
 
 
 @posix_only
@@ -119,9 +140,9 @@ def test_what_is_no_regular_file_is_neither_read_nor_replaced(store: FileStore, 
     store.path.parent.mkdir(parents=True)
     store.path.mkdir() if kind == "folder" else os.mkfifo(store.path)
     with pytest.raises(StoreError, match="no regular file"):
-        store.load()
-    with pytest.raises(StoreError, match="no regular file"), store.lock(5):
-        store.prepare(None)
+        store.look()
+    with pytest.raises(StoreError, match="no regular file"):
+        store.save(NEW)
     assert names(store.path.parent) == {store.path.name, f"{store.path.name}.lock"}
 
 
@@ -131,7 +152,7 @@ def test_a_file_that_others_can_write_is_refused_with_the_fix(store: FileStore, 
     save(store, OLD)
     store.path.chmod(bits)
     with pytest.raises(StoreError) as caught:
-        store.load()
+        store.look()
     assert f"chmod 600 '{store.path}'" in str(caught.value)
     assert f"{bits:04o}" in str(caught.value)
 
@@ -163,7 +184,7 @@ def test_a_file_of_another_user_is_not_trusted(not_root: Path) -> None:
     store.path.chmod(0o644)
     os.seteuid(65534)
     with pytest.raises(StoreError, match="belongs to user id 12345, not to you"):
-        store.load()
+        store.look()
 
 
 @posix_only
@@ -172,7 +193,7 @@ def test_a_file_that_may_not_be_read_is_no_missing_login(not_root: Path) -> None
     save(store, OLD)
     store.path.chmod(0o000)
     with pytest.raises(StoreError, match=r"Cannot read .*: Permission denied") as caught:
-        store.load()
+        store.look()
     assert not isinstance(caught.value, ReadOnlyStoreError)
 
 
@@ -180,7 +201,7 @@ def test_a_file_that_may_not_be_read_is_no_missing_login(not_root: Path) -> None
 def test_a_parent_that_is_a_file_is_a_store_error(tmp_path: Path) -> None:
     (tmp_path / "qwen").write_text("a file")
     store = FileStore(tmp_path / "qwen")
-    for attempt in (store.load, store.version, store.lock(0).__enter__):
+    for attempt in (store.look, store.ping, lambda: store.save(NEW)):
         with pytest.raises(StoreError, match="Cannot"):
             attempt()
     assert (tmp_path / "qwen").read_text() == "a file"
@@ -205,10 +226,10 @@ def test_modes_do_not_depend_on_the_umask(tmp_path: Path, umask: int) -> None:
 
 def test_a_write_replaces_the_whole_file_and_leaves_only_the_lock_beside_it(store: FileStore) -> None:
     save(store, OLD)
-    before = store.version()
+    before = stored(store).version
     save(store, NEW)
     assert store.path.read_bytes() == NEW.to_json()
-    assert store.version() != before
+    assert stored(store).version != before
     assert names(store.path.parent) == {"oauth_creds.json", "oauth_creds.json.lock"}
 
 
@@ -233,69 +254,121 @@ def test_a_symbolic_link_stays_one_and_its_target_is_written(tmp_path: Path, the
     save(store, NEW)
     assert store.path.is_symlink()
     assert loaded(real) == loaded(store) == NEW
-    with store.lock(5):
-        assert store.delete()
-    assert store.path.is_symlink()
-    assert not real.path.exists()
+    assert store.delete() == f"the link {store.path}. The login itself is still in {real.path}"
+    assert not store.path.is_symlink()
+    assert loaded(real) == NEW
 
 
-def test_a_draft_that_is_not_committed_leaves_nothing_behind(store: FileStore) -> None:
+def test_a_turn_that_brings_nothing_leaves_nothing_behind(store: FileStore) -> None:
     save(store, OLD)
-    with store.lock(5), store.prepare(OLD) as draft:
-        draft.catch(b'{"error": "invalid_grant"}')
+    with turn(store) as ours:
+        ours.catch(b'{"error": "invalid_grant"}')
         assert len(names(store.path.parent)) == 4
     assert names(store.path.parent) == {"oauth_creds.json", "oauth_creds.json.lock"}
     assert loaded(store) == OLD
 
 
-def test_a_draft_serves_one_commit(store: FileStore) -> None:
-    with store.lock(5), store.prepare(None) as draft:
-        draft.commit(OLD)
+def test_a_turn_serves_one_renewal(store: FileStore) -> None:
+    save(store, OLD)
+    with turn(store) as ours:
+        ours.put(OLD.model_copy(update={"access_token": "one"}))
         with pytest.raises(ValueError, match="one commit"):
-            draft.commit(NEW)
+            ours.put(OLD)
 
 
-def test_a_commit_yields_to_another_login_that_was_written_meanwhile(store: FileStore) -> None:
+def test_a_file_that_was_only_touched_is_replaced(store: FileStore) -> None:
     save(store, OLD)
-    other = Credentials(access_token="other-access", refresh_token="other-refresh")
-    version = store.version()
-    with store.lock(5), store.prepare(OLD) as draft:
-        store.path.write_bytes(other.to_json())
-        assert draft.commit(NEW, version) is None
-    assert loaded(store) == other
-    assert names(store.path.parent) == {"oauth_creds.json", "oauth_creds.json.lock"}
-
-
-def test_a_commit_does_not_bring_back_a_login_that_was_removed(store: FileStore) -> None:
-    save(store, OLD)
-    version = store.version()
-    with store.lock(5), store.prepare(OLD) as draft:
-        store.path.unlink()
-        assert draft.commit(NEW, version) is None
-    assert store.load() is None
-
-
-def test_a_commit_replaces_a_file_that_was_only_touched(store: FileStore) -> None:
-    save(store, OLD)
-    version = store.version()
-    with store.lock(5), store.prepare(OLD) as draft:
+    with turn(store) as ours:
         os.utime(store.path, (1, 1))
-        assert draft.commit(NEW, version) is not None
+        assert ours.put(NEW) is not None
     assert loaded(store) == NEW
+
+
+def test_an_answer_is_kept_when_the_file_can_be_neither_read_nor_written(
+    store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(store, OLD)
+    with turn(store) as ours, monkeypatch.context() as patch:
+        ours.catch(ANSWER)
+        store.path.unlink()
+        store.path.mkdir()  # whatever it is, it is not what was there
+        with pytest.raises(StoreError):
+            ours.put(NEW)
+        patch.undo()
+    assert catcher(store).read_bytes().startswith(ANSWER)
+
+
+def test_an_older_copy_that_is_put_in_place_of_a_renewed_login_is_no_login(store: FileStore) -> None:
+    save(store, OLD)
+    with turn(store) as ours:
+        renewed = ours.put(NEW)
+    assert renewed is not None
+    store.path.write_bytes(OLD.to_json())
+    behind = store.look(renewed)
+    assert behind is not None
+    assert (behind.credentials, behind.unsaved) == (NEW, True)
+    assert store.put_back(behind) is not None
+    assert loaded(store) == NEW
+
+
+def test_a_login_of_somebody_else_is_adopted_although_it_is_older(store: FileStore) -> None:
+    """Whoever switches between two logins by copying files knows what he does."""
+    save(store, NEW)
+    known = stored(store)
+    store.path.write_bytes(OLD.to_json())
+    adopted = store.look(known)
+    assert adopted is not None
+    assert (adopted.credentials, adopted.unsaved) == (OLD, False)
+
+
+def test_a_file_that_is_no_login_is_kept_beside_the_new_one(
+    store: FileStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    save(store, OLD)
+    store.path.write_text("my precious")
+    save(store, NEW)
+    assert loaded(store) == NEW
+    (copy,) = store.path.parent.glob("*.old")
+    assert copy.read_text() == "my precious"
+    assert mode(copy) == 0o600
+    assert str(copy) in caplog.text
+
+
+def test_a_leftover_of_a_crashed_start_does_not_block_the_next(store: FileStore) -> None:
+    store.path.parent.mkdir(parents=True)
+    disk.draft_path(disk.beside(store.path, NOTE_SUFFIX)).write_bytes(b"half")
+    assert store.swap_note(None, b"one")
+    assert store.note() == b"one"
+
+
+@posix_only
+def test_what_root_makes_for_a_user_is_the_users(tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
+    tmp_path.chmod(0o755)
+    folder = tmp_path / "users"
+    folder.mkdir()
+    os.chown(folder, 12345, 12345)
+    store = FileStore(folder)
+    save(store, OLD)
+    store.swap_note(None, b"note")
+    with turn(store) as ours:
+        ours.put(NEW)
+    assert {path.stat().st_uid for path in folder.iterdir()} == {12345}
 
 
 def no_space(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_fd: int, _data: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(files, "_write_all", full)
+    monkeypatch.setattr(disk, "_write_all", full)
 
 
 def test_a_full_disk_is_noticed_while_preparing(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
     save(store, OLD)
     no_space(monkeypatch)
-    with pytest.raises(StoreError, match=r"No space left on device\. Make room there"), store.lock(5):
-        store.prepare(OLD)
+    with pytest.raises(StoreError, match=r"No space left on device\. Make room there"):
+        turn(store)
     assert loaded(store) == OLD
     assert names(store.path.parent) == {"oauth_creds.json", "oauth_creds.json.lock"}
 
@@ -305,8 +378,10 @@ def test_a_read_only_folder_is_noticed_before_anything_is_written(not_root: Path
     store = FileStore(not_root)
     save(store, OLD)
     not_root.chmod(0o500)
-    with pytest.raises(ReadOnlyStoreError, match="Permission denied"), store.lock(5):
-        store.prepare(OLD)
+    with turn(store) as ours, pytest.raises(ReadOnlyStoreError, match="Permission denied"):
+        ours.put(NEW)
+    with pytest.raises(ReadOnlyStoreError, match="Permission denied"):
+        store.ping()
     not_root.chmod(0o700)
     assert loaded(store) == OLD
 
@@ -314,8 +389,8 @@ def test_a_read_only_folder_is_noticed_before_anything_is_written(not_root: Path
 @posix_only
 def test_a_folder_that_cannot_be_made_is_a_read_only_store(not_root: Path) -> None:
     not_root.chmod(0o500)
-    with pytest.raises(ReadOnlyStoreError, match="QWEN_TOKEN_DIR"), FileStore(not_root / "qwen").lock(0):
-        pytest.fail("there is nothing to lock")
+    with pytest.raises(ReadOnlyStoreError, match="QWEN_TOKEN_DIR"):
+        FileStore(not_root / "qwen").ping()
     not_root.chmod(0o700)
 
 
@@ -338,18 +413,18 @@ FOLLOWER = OLD.model_copy(
 
 
 def catcher(store: FileStore) -> Path:
-    return files.answer_path(store.path, "old-refresh")
+    return disk.answer_path(store.path, "old-refresh")
 
 
 @pytest.fixture
 def crashed(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> FileStore:
     save(store, OLD)
-    with store.lock(5), store.prepare(OLD) as draft, monkeypatch.context() as patch:
-        draft.catch(ANSWER[:9])
-        draft.catch(ANSWER[9:])
+    with turn(store) as ours, monkeypatch.context() as patch:
+        ours.catch(ANSWER[:9])
+        ours.catch(ANSWER[9:])
         patch.setattr(os, "fsync", _power_cut)
         with pytest.raises(KeyboardInterrupt):
-            draft.commit(NEW)
+            ours.put(NEW)
     assert loaded(store) == OLD
     assert mode(catcher(store)) == 0o600
     os.utime(catcher(store), (CAUGHT_AT, CAUGHT_AT))
@@ -357,8 +432,8 @@ def crashed(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> FileStore:
 
 
 def test_new_tokens_of_a_crashed_writer_are_found_under_the_lock(crashed: FileStore) -> None:
-    with crashed.lock(5):
-        assert loaded(crashed) == FOLLOWER
+    crashed.ping()
+    assert loaded(crashed) == FOLLOWER
     assert mode(crashed.path) == 0o600
     assert names(crashed.path.parent) == {"oauth_creds.json", "oauth_creds.json.lock"}
 
@@ -369,34 +444,33 @@ def test_a_crash_while_the_crash_is_mended_costs_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", _power_cut)
         with pytest.raises(KeyboardInterrupt):
-            crashed.lock(5).__enter__()
-    files.draft_path(crashed.path).write_bytes(b"{")  # what a kill leaves
-    with crashed.lock(5):
-        assert loaded(crashed) == FOLLOWER
+            crashed.ping()
+    disk.draft_path(crashed.path).write_bytes(b"{")  # what a kill leaves
+    crashed.ping()
+    assert loaded(crashed) == FOLLOWER
 
 
 def test_only_the_last_answer_counts(store: FileStore) -> None:
     """A server that stumbles sends a page first; it may be longer than the answer that follows."""
     save(store, OLD)
-    draft = None
-    with store.lock(5):
-        draft = store.prepare(OLD)
-        draft.catch(b"<html>" + b"x" * 3000)
-        draft.expect()
-        draft.catch(ANSWER)
-        draft._keep = True  # as if it were killed here
-        draft.__exit__()
+    with turn(store) as ours:
+        ours.catch(b"<html>" + b"x" * 3000)
+        ours.expect()
+        ours.catch(ANSWER)
+        killed = catcher(store).read_bytes()
+    catcher(store).write_bytes(killed)
     os.utime(catcher(store), (CAUGHT_AT, CAUGHT_AT))
-    with store.lock(5):
-        assert loaded(store) == FOLLOWER
+    store.ping()
+    assert loaded(store) == FOLLOWER
 
 
 def test_the_answer_for_an_older_login_is_not_taken_for_the_new_one(crashed: FileStore) -> None:
     other = Credentials(access_token="other-access", refresh_token="other-refresh")
     crashed.path.write_bytes(other.to_json())
-    with crashed.lock(5):
-        assert loaded(crashed) == other
-        crashed.prepare(other).__exit__()
+    crashed.ping()
+    assert loaded(crashed) == other
+    with turn(crashed):
+        pass
     assert names(crashed.path.parent) == {"oauth_creds.json", "oauth_creds.json.lock"}
 
 
@@ -406,15 +480,15 @@ def test_an_answer_is_found_as_it_came_packed_or_not(
 ) -> None:
     catcher(crashed).write_bytes(pack(ANSWER) + b" " * 9000)  # the space that was reserved
     os.utime(catcher(crashed), (CAUGHT_AT, CAUGHT_AT))
-    with crashed.lock(5):
-        assert loaded(crashed) == FOLLOWER
+    crashed.ping()
+    assert loaded(crashed) == FOLLOWER
 
 
 def test_an_answer_with_a_time_to_come_is_good_for_as_long_as_one_of_now(crashed: FileStore) -> None:
     year_2099 = 4_070_908_800
     os.utime(catcher(crashed), (year_2099, year_2099))
-    with crashed.lock(5):
-        assert loaded(crashed).seconds_left(time.time()) <= 60
+    crashed.ping()
+    assert loaded(crashed).seconds_left(time.time()) <= 60
 
 
 @pytest.mark.parametrize(
@@ -434,33 +508,28 @@ def test_an_answer_with_a_time_to_come_is_good_for_as_long_as_one_of_now(crashed
 )
 def test_an_answer_without_tokens_is_ignored(crashed: FileStore, left: bytes) -> None:
     catcher(crashed).write_bytes(left)
-    with crashed.lock(5):
-        assert loaded(crashed) == OLD
+    crashed.ping()
+    assert loaded(crashed) == OLD
 
 
 def test_a_logout_removes_the_drafts_too(crashed: FileStore) -> None:
-    files.answer_path(crashed.path, "an-older-refresh").write_bytes(ANSWER)
-    files.draft_path(crashed.path).write_bytes(NEW.to_json())
+    disk.answer_path(crashed.path, "an-older-refresh").write_bytes(ANSWER)
+    disk.draft_path(crashed.path).write_bytes(NEW.to_json())
     (crashed.path.parent / "alice.json").write_bytes(OLD.to_json())
-    with crashed.lock(5):
-        assert crashed.delete()
+    assert crashed.delete() == str(crashed.path)
     assert names(crashed.path.parent) == {"oauth_creds.json.lock", "alice.json"}
-
-
-def test_removing_what_is_not_there_says_so(store: FileStore) -> None:
-    with store.lock(5):
-        assert not store.delete()
 
 
 # --- lock ---
 
 
 def test_the_lock_keeps_threads_apart(store: FileStore) -> None:
+    store.path.parent.mkdir(parents=True)
     inside: list[int] = []
     most: list[int] = []
 
     def work() -> None:
-        with store.lock(20):
+        with locked(disk.beside(store.path, ".lock"), 20, like=store.path):
             inside.append(1)
             most.append(len(inside))
             inside.pop()
@@ -474,25 +543,20 @@ def test_the_lock_keeps_threads_apart(store: FileStore) -> None:
 
 
 def test_a_lock_held_elsewhere_is_a_clear_error_within_its_time(store: FileStore) -> None:
-    told: list[str] = []
-
-    def other() -> None:
-        with pytest.raises(LockTimeoutError) as caught, store.lock(0):
-            pytest.fail("the lock is held")
-        told.append(str(caught.value))
-
-    with store.lock(5):
-        thread = threading.Thread(target=other)
-        thread.start()
-        thread.join()
-    assert told[0].startswith(f"Another process has held {store.path}.lock for 0 s.")
+    save(store, OLD)
+    with held(store):
+        with pytest.raises(LockTimeoutError) as caught:
+            store.ping(0)
+        taken = store.turn(stored(store))
+    assert str(caught.value).startswith(f"Another process has held {store.path}.lock for 0 s.")
+    assert isinstance(taken, Taken)
+    assert taken.text(30).startswith(f"Another process has held {store.path}.lock for 30 s.")
 
 
 def test_a_lock_file_left_behind_does_not_block(store: FileStore) -> None:
     store.path.parent.mkdir(parents=True)
     store.path.with_name("oauth_creds.json.lock").write_text("4711")
-    with store.lock(0):
-        assert store.load() is None
+    store.ping(0)
 
 
 def test_the_file_is_the_one_of_qwen_code(store: FileStore) -> None:

@@ -1,0 +1,247 @@
+"""Who is there: each account's place, session and meter in this process, and how its login stands."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from litellm_qwen_ai.names import DEFAULT_API_BASE
+from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
+from litellm_qwen_ai.oauth.due import Due
+from litellm_qwen_ai.oauth.errors import QwenAuthError
+from litellm_qwen_ai.oauth.pending import PendingLogin, pending_login
+from litellm_qwen_ai.quota.meter import KEEPER, Meter
+from litellm_qwen_ai.stores.place import checked_name, place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from litellm_qwen_ai.oauth.credentials import Credentials
+    from litellm_qwen_ai.oauth.door import Store, StoredCredentials
+    from litellm_qwen_ai.oauth.session import Session
+    from litellm_qwen_ai.quota.tally import Failure, Usage
+    from litellm_qwen_ai.settings import Settings
+
+MOST_ACCOUNTS = 256  # kept in memory; whoever is used least is made anew when it is asked for
+_SHOWN = 100  # characters of a text that the server chose
+
+
+class Account:
+    """What this process has of one account.
+
+    Attributes:
+        name: Its name; None is the default account.
+        store: Where its login is kept.
+        meter: Counts its requests.
+    """
+
+    def __init__(self, settings: Settings, name: str | None) -> None:
+        place = place_of(settings)
+        self.name = checked_name(name)
+        self.store: Store = place.login(name)
+        self.meter = Meter(place.counters(name), keeper=KEEPER)
+        self._settings = settings
+
+    @functools.cached_property
+    def session(self) -> Session:
+        """Serves the access token."""
+        from litellm_qwen_ai.oauth.session import Session  # noqa: PLC0415  # most commands need none
+
+        return Session(
+            self.store,
+            oauth_base_url=self._settings.oauth_base_url,
+            client_id=self._settings.oauth_client_id,
+        )
+
+
+def account_of(settings: Settings, name: str | None = None) -> Account:
+    """The process's one `Account` of that name.
+
+    Args:
+        settings: What the environment says.
+        name: The account's name; None is the default one.
+
+    Raises:
+        ConfigurationError: The name, the place or the OAuth server's address cannot be used.
+    """
+    return _made(replace(settings, api_base=None, api_key=None, coalesce=True, host_adaptations=True), name)
+
+
+_made = functools.lru_cache(maxsize=MOST_ACCOUNTS)(Account)
+
+
+def known_accounts(settings: Settings, named_elsewhere: Iterable[str] = ()) -> list[str | None]:
+    """The default account, then the others that have a login or one that waits.
+
+    Args:
+        settings: What the environment says.
+        named_elsewhere: More names, for example those in a proxy's configuration.
+
+    Raises:
+        StoreError: The place cannot be read.
+    """
+    names = {usable_name(settings, name) for name in (*place_of(settings).accounts(), *named_elsewhere)}
+    return [None, *sorted(name for name in names if name is not None)]
+
+
+def usable_name(settings: Settings, name: str) -> str | None:
+    """A name as it is, or None for what is the default account's or nobody's."""
+    try:
+        place = place_of(settings)
+        return None if place.login(checked_name(name)).key == place.login(None).key else name
+    except QwenAuthError:
+        return None  # a file that is no account's, or a deployment whose calls say what is wrong
+
+
+class Standing(str, Enum):
+    """How an account stands; the value is what people read."""
+
+    LOGGED_IN = "logged in"
+    ENDED = "expired"
+    NOT_LOGGED_IN = "not logged in"
+    UNUSABLE = "unusable"
+
+
+@dataclass(frozen=True, slots=True)
+class LoginState:
+    """An account as it stands, for whoever tells people of it.
+
+    Attributes:
+        account: The account's name; None is the default one.
+        store: Where its login is kept.
+        standing: In one word.
+        stored: The login, if there is one that can be read.
+        problem: Why it cannot be read; or, if it can, why nobody can tell whether another one waits.
+        pending: The login that was started last and has not been finished.
+        failure: The last error of this login that whoever looks after it should know of.
+        usage: The requests that were counted here.
+        now: When all this was so, in epoch seconds.
+    """
+
+    account: str | None
+    store: Store
+    standing: Standing
+    stored: StoredCredentials | None
+    problem: QwenAuthError | None
+    pending: PendingLogin | None
+    failure: Failure | None
+    usage: Usage
+    now: float
+
+    @property
+    def credentials(self) -> Credentials | None:
+        """The login, if there is one that can be read."""
+        return self.stored.credentials if self.stored else None
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the access token dies; 0 without one, negative once it is dead."""
+        return self.stored.credentials.seconds_left(self.now) if self.stored else 0.0
+
+    @property
+    def can_renew(self) -> bool:
+        """Whether there is a refresh token."""
+        return self.stored is not None and self.stored.credentials.refresh_token is not None
+
+    @property
+    def renewal(self) -> str | None:
+        """`not due`, `due` (with the next call, in the background) or `overdue` (before the next call)."""
+        if self.stored is None:
+            return None
+        due = Due.of(self.stored)
+        return "not due" if self.now < due.renew_at else "due" if self.now < due.wait_at else "overdue"
+
+    @property
+    def expires_at(self) -> str | None:
+        """When the access token dies, ISO 8601 in UTC."""
+        return iso(self.stored.credentials.expiry_date / 1000) if self.stored else None
+
+    @property
+    def user(self) -> str | None:
+        """Who logged in, if the server said so."""
+        return _user(self.stored.credentials) if self.stored else None
+
+
+def state_of(settings: Settings, name: str | None = None, *, clocks: Clocks = CLOCKS) -> LoginState:
+    """Look at an account: three small reads, no network but that of the place.
+
+    Args:
+        settings: What the environment says.
+        name: The account's name; None is the default one.
+        clocks: The time.
+
+    Raises:
+        ConfigurationError: The name or the place cannot be used.
+    """
+    account = account_of(settings, name)
+    stored: StoredCredentials | None = None
+    pending: PendingLogin | None = None
+    problem: QwenAuthError | None = None
+    try:
+        stored = account.store.look()
+        pending = pending_login(account.store, clocks=clocks)
+    except QwenAuthError as error:
+        problem = error
+    now = clocks.now()
+    failure = account.meter.last_failure()
+    if failure is not None and stored is not None and failure.at < (stored.saved_at or 0.0):
+        failure = None  # of the login before this one
+    return LoginState(
+        account=name,
+        store=account.store,
+        standing=Standing.UNUSABLE if problem and stored is None else _standing(stored, failure, now),
+        stored=stored,
+        problem=problem,
+        pending=pending,
+        failure=failure,
+        usage=account.meter.usage(),
+        now=now,
+    )
+
+
+def base_url_of(settings: Settings, credentials: Credentials | None) -> str:
+    """Where calls go: the order is that of every call.
+
+    Raises:
+        ConfigurationError: The login names an address that no token may be sent to.
+    """
+    own = credentials.api_base if credentials and settings.api_key is None and not settings.api_base else None
+    return settings.api_base or own or DEFAULT_API_BASE
+
+
+def iso(moment: float) -> str:
+    """A moment in epoch seconds as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(int(moment), timezone.utc).isoformat()
+
+
+def shown(text: str | None) -> str | None:
+    """A text that the server chose, as a terminal can take it."""
+    return "".join(char for char in text[:_SHOWN] if char.isprintable()) if text else None
+
+
+def _standing(stored: StoredCredentials | None, failure: Failure | None, now: float) -> Standing:
+    if stored is None:
+        return Standing.NOT_LOGGED_IN
+    if failure is not None and failure.login_ended:
+        return Standing.ENDED
+    lives = stored.credentials.seconds_left(now) > 0 or stored.credentials.refresh_token is not None
+    return Standing.LOGGED_IN if lives else Standing.ENDED
+
+
+def _user(credentials: Credentials) -> str | None:
+    """Who logged in, from the ID token if there is one (OpenID Connect Core section 2).
+
+    Its signature is not checked: it comes from our own place, and nothing but one line of text depends on it.
+    """
+    parts = (credentials.id_token or "").split(".")
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        named = [claims.get(name) for name in ("email", "preferred_username", "name", "sub")]
+    except (IndexError, ValueError, AttributeError, RecursionError):
+        return None
+    return next((shown(name) for name in named if isinstance(name, str) and shown(name)), None)

@@ -1,0 +1,71 @@
+"""Where the logins of all accounts are kept, chosen by the settings."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Protocol
+
+from litellm_qwen_ai.oauth.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from litellm_qwen_ai.oauth.door import Store
+    from litellm_qwen_ai.quota.door import Counters
+    from litellm_qwen_ai.settings import Settings
+    from litellm_qwen_ai.stores.finding import Finding
+
+_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class Place(Protocol):
+    """Logins, notes and counts of any number of accounts. None stands for the default account."""
+
+    def describe(self) -> str:
+        """The place, for messages; no secret is in it."""
+        ...
+
+    def login(self, account: str | None) -> Store:
+        """Where the login of an account is kept, there or not."""
+        ...
+
+    def counters(self, account: str | None) -> Counters:
+        """Where the requests of an account are counted."""
+        ...
+
+    def check(self, account: str | None) -> Iterator[Finding]:
+        """What `litellm-qwen-ai doctor` says of the place of an account's login; leaves it as it is."""
+        ...
+
+    def accounts(self) -> list[str]:
+        """The named accounts that have a login or one that waits, as far as the place knows; sorted.
+
+        Raises:
+            StoreError: The place cannot be read.
+        """
+        ...
+
+
+def place_of(settings: Settings) -> Place:
+    """The place that the settings name.
+
+    Raises:
+        ConfigurationError: It cannot be used.
+    """
+    from litellm_qwen_ai.stores.files.place import Folder  # noqa: PLC0415  # each place loads when it is used
+
+    return Folder(settings.token_dir, settings.auth_file)
+
+
+def checked_name(account: str | None) -> str | None:
+    """An account's name, as it was given.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    if account is not None and not _ACCOUNT.fullmatch(account):
+        raise ConfigurationError(
+            f"{account!r} is no account name: use letters, digits, '.', '_' and '-', "
+            "starting with a letter or digit. An account is a name, never a path."
+        )
+    return account
