@@ -6,6 +6,7 @@ name passes through to the server.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,6 +55,39 @@ class Model:
             "supports_web_search": True,
             "supports_prompt_caching": True,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Models that think unless a call says otherwise.
+
+    Attributes:
+        names: Matches their whole names, in lower case.
+        streams_only: Whether they think in streams only, so that a whole answer needs thinking turned off.
+    """
+
+    names: re.Pattern[str]
+    streams_only: bool = False
+
+
+#: Source: Model Studio's page "Deep thinking" (https://www.alibabacloud.com/help/en/model-studio/deep-thinking).
+#: Older commercial models (qwen-plus, qwen3-max, ...) think only if told to; those that cannot do otherwise
+#: (QwQ, `-thinking`) have no switch.
+THINK_BY_DEFAULT: tuple[Family, ...] = (
+    Family(re.compile(r"coder-model")),  # a login's name for the newest Plus
+    Family(re.compile(r"qwen3-\d+(\.\d+)?b(-a\d+b)?"), streams_only=True),  # open weights
+    Family(re.compile(r"(?!.*-(instruct|thinking)\b)qwen(3\.([5-9]|\d\d)|[4-9])(-.*)?")),  # Qwen3.5 and later
+)
+
+
+def thinks_by_default(model: str) -> Family | None:
+    """The family that a model belongs to, if it thinks unless told not to.
+
+    Args:
+        model: Its name, as Model Studio or (with an owner before it) a hub of open weights spells it.
+    """
+    name = model.rpartition("/")[2].lower()
+    return next((family for family in THINK_BY_DEFAULT if family.names.fullmatch(name)), None)
 
 
 CATALOGUE: tuple[Model, ...] = (

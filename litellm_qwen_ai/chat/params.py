@@ -7,17 +7,21 @@ xhigh and max set none, because Qwen's own default is the model's maximum and a 
 
 A `tool_choice` that forces a call is refused by Qwen while thinking is on. Asked for both, we refuse at once
 and say so (with `drop_params`, thinking gives way). Asked for a forced call alone, we turn thinking off for
-models that think by default.
+models that think by default (models.py).
+
+Servers that are not Alibaba's (vLLM, SGLang, ...) ignore `enable_thinking` and read it in
+`chat_template_kwargs`. There it is sent in both places, since a gateway may lead to Alibaba, and a forced
+call with thinking is theirs to judge.
 """
 
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from litellm_qwen_ai.chat.errors import bad_request
+from litellm_qwen_ai.models import thinks_by_default
 
 Payload = dict[str, Any]
 
@@ -67,20 +71,25 @@ _NOT_FOR_THE_PORTAL = {"user"}  # not in its list of parameters, and it refuses 
 _OUR_PREFIXES = ("qwen_", "litellm_")
 _TOOL_FIELDS = ("tools", "tool_choice", "parallel_tool_calls")
 
-_THINKS_BY_DEFAULT = {"coder-model"}
-# Open-weight Qwen3 on Model Studio thinks by default and cannot do so without streaming.
-_THINKS_ONLY_IN_STREAMS = re.compile(r"qwen3-\d+(\.\d+)?b(-a\d+b)?")
 
-
-def body_parameters(
+def body_parameters(  # noqa: PLR0913  # one call's worth of keywords
     optional_params: Mapping[str, Any],
     *,
     model: str,
     stream: bool,
     for_portal: bool,
+    at_alibaba: bool = True,
     drop_params: bool = False,
 ) -> Payload:
     """Build the body without `model` and `messages`. The input is not changed; extra_body is merged last.
+
+    Args:
+        optional_params: What LiteLLM hands a provider.
+        model: The model's name.
+        stream: Whether the answer is to be streamed.
+        for_portal: Whether the bearer is a login's.
+        at_alibaba: Whether the server is one of Alibaba's.
+        drop_params: LiteLLM's switch: give way instead of raising where parameters contradict each other.
 
     Raises:
         litellm.BadRequestError: A parameter has no meaning here; the message says which and what to do.
@@ -106,7 +115,12 @@ def body_parameters(
         # A client that always sends `tools` means none; the server refuses the empty list.
         for name in _TOOL_FIELDS:
             body.pop(name, None)
-    _reconcile_thinking(body, model, stream=stream, drop_params=drop_params)
+    if not at_alibaba and "enable_thinking" in body:
+        _add_template_switch(body)
+    elif body.get("enable_thinking"):
+        _reconcile_thinking(body, model, drop_params=drop_params)
+    elif "enable_thinking" not in body and _must_not_think(body, model, stream=stream):
+        body["enable_thinking"] = False
     _add_stream(body, optional_params.get("stream_options"), stream=stream)
     return body
 
@@ -184,24 +198,36 @@ def _from_effort(effort: Any, model: str) -> tuple[bool | None, int | None]:
     return True, _EFFORT_BUDGETS[effort]
 
 
-def _reconcile_thinking(body: Payload, model: str, *, stream: bool, drop_params: bool) -> None:
+def _add_template_switch(body: Payload) -> None:
+    given = body.get("chat_template_kwargs")
+    if given is None or isinstance(given, Mapping):
+        body["chat_template_kwargs"] = {"enable_thinking": body["enable_thinking"], **(given or {})}
+
+
+def _reconcile_thinking(body: Payload, model: str, *, drop_params: bool) -> None:
+    """Thinking was asked for: a forced tool call was not to be."""
+    if not _forces_a_call(body):
+        return
+    if not drop_params:
+        raise bad_request(
+            'Qwen cannot force a tool call (tool_choice "required" or a named function) while '
+            'thinking is on. Use tool_choice="auto", or turn thinking off (reasoning_effort="none" or '
+            "enable_thinking=False).",
+            model=model,
+        )
+    body["enable_thinking"] = False
+    body.pop("thinking_budget", None)
+
+
+def _must_not_think(body: Payload, model: str, *, stream: bool) -> bool:
+    """Whether the model would think unasked where it cannot answer then."""
+    family = thinks_by_default(model)
+    return family is not None and (_forces_a_call(body) or (family.streams_only and not stream))
+
+
+def _forces_a_call(body: Payload) -> bool:
     choice = body.get("tool_choice")
-    forced = choice == "required" or isinstance(choice, Mapping)
-    name = model.rsplit("/", 1)[-1].lower()
-    if forced and body.get("enable_thinking"):
-        if not drop_params:
-            raise bad_request(
-                'Qwen cannot force a tool call (tool_choice "required" or a named function) while '
-                'thinking is on. Use tool_choice="auto", or turn thinking off (reasoning_effort="none" or '
-                "enable_thinking=False).",
-                model=model,
-            )
-        body["enable_thinking"] = False
-        body.pop("thinking_budget", None)
-    elif "enable_thinking" not in body and (
-        (forced and name in _THINKS_BY_DEFAULT) or (not stream and _THINKS_ONLY_IN_STREAMS.fullmatch(name))
-    ):
-        body["enable_thinking"] = False
+    return choice == "required" or isinstance(choice, Mapping)
 
 
 def _add_stream(body: Payload, options: Any, *, stream: bool) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from litellm_qwen_ai.chat.errors import bad_request
 from litellm_qwen_ai.chat.messages import has_image, prepare_messages
 from litellm_qwen_ai.chat.params import body_parameters
-from litellm_qwen_ai.chat.wire import chat_headers, chat_url, masked
+from litellm_qwen_ai.chat.wire import chat_headers, chat_url, is_alibabas, masked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,8 +73,14 @@ def build_request(  # noqa: PLR0913  # one call's worth of keywords
         litellm.BadRequestError: Something in the call cannot be sent; the message says what and where.
     """
     name = model.removeprefix("qwen_ai/")
+    url = chat_url(base_url, model=name)
     parameters = body_parameters(
-        optional_params, model=name, stream=stream, for_portal=with_login, drop_params=drop_params
+        optional_params,
+        model=name,
+        stream=stream,
+        for_portal=with_login,
+        at_alibaba=with_login or is_alibabas(url),
+        drop_params=drop_params,
     )
     wire_messages = prepare_messages(
         messages, for_portal=with_login, keep_reasoning=bool(parameters.get("preserve_thinking")), model=name
@@ -93,7 +99,7 @@ def build_request(  # noqa: PLR0913  # one call's worth of keywords
         model=name,
     )
     return ChatRequest(
-        url=chat_url(base_url, model=name),
+        url=url,
         headers=headers,
         body=_encode(payload, name),
         payload=payload,

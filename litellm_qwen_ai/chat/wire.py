@@ -21,6 +21,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 _LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?(/|$)", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2, token
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")  # RFC 9110 section 5.5 without obs-text: httpx sends ASCII
+_ALIBABAS = (".aliyuncs.com", ".qwen.ai", ".qwenapi.io")
 _FRAMING_HEADERS = {"content-length", "transfer-encoding"}
 _SECRET_HEADERS = {"authorization", "proxy-authorization", "x-api-key", "api-key", "cookie"}
 _STARS = "***"
@@ -57,6 +58,12 @@ def chat_url(base_url: str, *, model: str) -> str:
     if not path.endswith(_PATH):
         path += _PATH
     return urlunsplit((parts.scheme.lower(), parts.netloc, path, parts.query, ""))
+
+
+@functools.lru_cache(maxsize=64)
+def is_alibabas(url: str) -> bool:
+    """Whether the server is Alibaba's, or a reseller of it, and so takes Qwen's own parameters."""
+    return f".{urlsplit(url).hostname}".endswith(_ALIBABAS)
 
 
 def _bad_base(why: str, model: str) -> Exception:

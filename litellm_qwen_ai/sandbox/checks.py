@@ -56,8 +56,10 @@ MODELS = {
 }
 ANY_MODEL = Model()  # other names pass through
 NO_SUCH_MODEL = "no-such-model"
-# Open-weight models think unless told otherwise, and think only in streams.
+# Open-weight Qwen3 and the Qwen3.5 and later series think unless told otherwise, the former only in streams.
 _THINKS_IN_STREAMS_ONLY = re.compile(r"qwen3-(?:\d+(?:\.\d+)?b(?:-a\d+b)?)$")
+_NEWER = re.compile(r"qwen(?:3\.(?:[5-9]|\d\d)|[4-9])(?:-.*)?")
+_OTHERWISE = ("-instruct", "-thinking")
 _ROLES = ("system", "assistant", "user", "tool", "function")
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MOST_SEED = 2**64 - 1
@@ -124,8 +126,9 @@ def model_named(name: str) -> Model:
 
 def thinks(payload: Mapping[str, Any]) -> bool:
     """Say whether the model thinks aloud before it answers this request."""
-    unless_told = bool(_THINKS_IN_STREAMS_ONLY.fullmatch(payload["model"]))
-    return bool(payload.get("enable_thinking", unless_told))
+    name = payload["model"]
+    newer = bool(_NEWER.fullmatch(name)) and not any(word in name for word in _OTHERWISE)
+    return bool(payload.get("enable_thinking", newer or bool(_THINKS_IN_STREAMS_ONLY.fullmatch(name))))
 
 
 def parts_of(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:

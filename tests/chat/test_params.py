@@ -15,9 +15,9 @@ TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
 
 
 def params(*, model: str = "coder-model", stream: bool = False, for_portal: bool = True, **given: Any) -> Any:
-    drop = given.pop("drop", False)
+    how = {"drop_params": given.pop("drop", False), "at_alibaba": given.pop("at_alibaba", True)}
     before = copy.deepcopy({k: v for k, v in given.items() if not isinstance(v, type)})
-    made = body_parameters(given, model=model, stream=stream, for_portal=for_portal, drop_params=drop)
+    made = body_parameters(given, model=model, stream=stream, for_portal=for_portal, **how)
     assert {k: v for k, v in given.items() if not isinstance(v, type)} == before, "the input was changed"
     return made
 
@@ -173,6 +173,66 @@ def test_a_forced_tool_call_and_thinking_exclude_each_other(choice: Any) -> None
     assert params(**given) == {**given, "enable_thinking": False}
     assert params(**given, model="qwen3-coder-plus") == given
     assert params(tools=TOOLS, tool_choice="auto", reasoning_effort="high")["enable_thinking"] is True
+
+
+@pytest.mark.parametrize("choice", ["required", FORCED])
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("model", "thinks"),
+    [
+        ("coder-model", True),
+        ("qwen3-32b", True),
+        ("Qwen/Qwen3-0.6B", True),
+        ("qwen3-235b-a22b", True),
+        ("qwen3.5-plus", True),
+        ("qwen3.5-plus-2026-02-15", True),
+        ("qwen3.6-35b-a3b", True),
+        ("qwen3.10-max", True),
+        ("qwen4-plus", True),
+        ("qwen-plus", False),
+        ("qwen3-max", False),
+        ("qwen3-vl-plus", False),
+        ("qwen3-coder-plus", False),
+        ("qwen2.5-72b-instruct", False),
+        ("qwen3-235b-a22b-instruct-2507", False),
+        ("qwen3-235b-a22b-thinking-2507", False),
+        ("qwen3.5-27b-thinking", False),
+        ("qwq-plus", False),
+    ],
+)
+def test_a_forced_tool_call_turns_off_thinking_that_nobody_asked_for(
+    model: str, thinks: bool, stream: bool, choice: Any
+) -> None:
+    made = params(model=model, stream=stream, tools=TOOLS, tool_choice=choice)
+    assert made.get("enable_thinking") == (False if thinks else None)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"reasoning_effort": "low"}, True),
+        ({"thinking": {"type": "disabled"}}, False),
+        ({"enable_thinking": False}, False),
+        ({"extra_body": {"enable_thinking": True}}, True),
+        ({"reasoning_effort": "high", "tools": TOOLS, "tool_choice": "required"}, True),
+    ],
+)
+def test_other_servers_find_the_switch_where_they_look_for_it(given: dict[str, Any], wanted: bool) -> None:
+    made = params(**given, at_alibaba=False, for_portal=False)
+    assert made["chat_template_kwargs"] == {"enable_thinking": wanted}
+    assert made["enable_thinking"] is wanted  # for a gateway in front of Alibaba
+    at_alibaba = given if "tools" not in given else {}
+    assert "chat_template_kwargs" not in params(**at_alibaba)
+
+
+def test_the_callers_own_template_switches_are_kept() -> None:
+    own = {"enable_thinking": False, "x": 1}
+    given = {"extra_body": {"chat_template_kwargs": own}, "at_alibaba": False}
+    assert params(**given, reasoning_effort="low")["chat_template_kwargs"] == own
+    assert params(**given) == {"chat_template_kwargs": own}
+    given["extra_body"] = {"chat_template_kwargs": {"x": 1}}
+    made = params(**given, reasoning_effort="low")
+    assert made["chat_template_kwargs"] == {"enable_thinking": True, "x": 1}
 
 
 def test_models_that_think_only_in_streams_are_told_not_to_otherwise() -> None:

@@ -29,6 +29,26 @@ def build(*messages: Any, with_login: bool = True, **params: Any) -> ChatRequest
     )
 
 
+@pytest.mark.parametrize(
+    ("base", "theirs"),
+    [
+        ("https://dashscope-intl.aliyuncs.com/compatible-mode/v1", True),
+        ("https://token-plan.cn-beijing.maas.aliyuncs.com/compatible-mode/v1", True),
+        ("portal.qwen.ai", True),
+        ("https://api.qwenapi.io/v1", True),
+        ("http://127.0.0.1:8000/v1", False),
+        ("https://vllm.example/v1", False),
+        ("https://aliyuncs.com.example/v1", False),
+        ("https://notaliyuncs.com/v1", False),
+    ],
+)
+def test_the_host_decides_where_the_thinking_switch_is_looked_for(base: str, theirs: bool) -> None:
+    known = {"model": "qwen3-32b", "messages": [], "optional_params": {"enable_thinking": True}, "token": "t"}
+    with_key = build_request(**known, base_url=base, with_login=False)
+    assert ("chat_template_kwargs" not in with_key.payload) is theirs
+    assert "chat_template_kwargs" not in build_request(**known, base_url=base, with_login=True).payload
+
+
 def test_the_body_is_the_payload_as_compact_utf8() -> None:
     request = build({"role": "user", "content": "你好 🙂"}, temperature=0)
     assert json.loads(request.body) == request.payload

@@ -131,6 +131,18 @@ def test_anthropic_style_thinking_sets_the_budget(ask: Any, sandbox: Sandbox) ->
     assert _sent(sandbox)["thinking_budget"] == 512
 
 
+@pytest.mark.parametrize("model", ["qwen3-32b", "qwen3.5-plus"])
+def test_a_model_that_thinks_by_default_takes_a_forced_tool_call(ask: Any, model: str) -> None:
+    tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+    message = ask(model=f"qwen_ai/{model}", tools=[tool], tool_choice="required").choices[0].message
+    assert message.tool_calls[0].function.name == "look"
+
+
+def test_another_server_is_told_to_think_where_it_looks_for_it(ask: Any, sandbox: Sandbox) -> None:
+    ask("why", api_key="sk-sandbox", api_base=sandbox.api_base, reasoning_effort="none")
+    assert _sent(sandbox)["chat_template_kwargs"] == {"enable_thinking": False}
+
+
 def test_web_search_is_asked_for(ask: Any, sandbox: Sandbox) -> None:
     assert ask("news", web_search_options={}).choices[0].message.content
     assert _sent(sandbox)["enable_search"] is True

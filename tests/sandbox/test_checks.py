@@ -207,6 +207,7 @@ def test_parameters_that_do_not_go_together_are_refused(client: Any) -> None:
         ),
         ({"tools": [TOOL], "tool_choice": "required", "enable_thinking": True}, "thinking mode"),
         ({"tools": [TOOL], "tool_choice": LOOK, "enable_thinking": True}, "thinking mode"),
+        ({"tools": [TOOL], "tool_choice": "required", "model": "qwen3.5-plus"}, "thinking mode"),
         ({"model": "qwen3-32b"}, "enable_thinking must be set to false"),
         ({"response_format": {"type": "json_object"}}, "must contain the word 'json'"),
         (

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from litellm_qwen_ai.models import thinks_by_default
 from litellm_qwen_ai.sandbox.compose import Choice, Completion, compose
 from litellm_qwen_ai.sandbox.words import count_tokens, tokens
 
@@ -162,9 +163,14 @@ def test_thinking_comes_before_the_answer_and_within_its_budget() -> None:
     assert _answer(enable_thinking=True).content == _answer().content
 
 
-def test_open_weight_models_think_unless_told_otherwise() -> None:
-    assert _answer(model="qwen3-32b").reasoning
-    assert _answer(model="qwen3-32b", enable_thinking=False).reasoning is None
+def test_the_sandbox_knows_which_models_think_unless_told_otherwise() -> None:
+    for model in ["qwen3-32b", "qwen3.5-plus", "qwen3.6-plus-2026-04-01", "qwen4-max"]:
+        assert _answer(model=model).reasoning, model
+        assert _answer(model=model, enable_thinking=False).reasoning is None
+        assert thinks_by_default(model), model
+    for model in ["qwen-plus", "qwen3-max", "qwen3-coder-plus", "qwen3.5-27b-instruct", "vision-model"]:
+        assert _answer(model=model).reasoning is None, model
+        assert thinks_by_default(model) is None, model
 
 
 def test_n_gives_answers_that_differ() -> None:
