@@ -6,13 +6,14 @@ import html
 import re
 from typing import TYPE_CHECKING, Any
 
+from litellm_qwen_ai.redaction import STARS, redacted
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MESSAGE_LIMIT = 800
 """Characters of a server's message that are kept."""
 
-_STARS = "***"
 _SECRETS = re.compile(
     r"""
       (?P<scheme>\bbearer\s+)(?P<bearer>[^\s"',;<>]+)
@@ -26,7 +27,6 @@ _SECRETS = re.compile(
 )
 _TITLE = re.compile(r"<(title|h1)\b[^>]*>(.{0,400}?)</\1\s*>", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]{0,200}>")
-_MIN_SECRET = 4  # anything shorter would star out ordinary words
 
 
 class Secret(str):
@@ -35,15 +35,14 @@ class Secret(str):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return f"'{_STARS}'"
+        return f"'{STARS}'"
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Replace bearer tokens, keys, JWTs and each of `secrets` by stars."""
-    for secret in secrets:
-        if len(secret) >= _MIN_SECRET:
-            text = text.replace(secret, _STARS)
-    return _SECRETS.sub(lambda found: f"{found['scheme'] or found['key'] or ''}{_STARS}", text)
+    """Replace bearer tokens, keys, JWTs and each of `secrets`, or pieces of one, by stars."""
+    return _SECRETS.sub(
+        lambda found: f"{found['scheme'] or found['key'] or ''}{STARS}", redacted(text, secrets)
+    )
 
 
 def one_line(text: str, limit: int = MESSAGE_LIMIT) -> str:

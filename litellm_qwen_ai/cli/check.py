@@ -7,19 +7,23 @@ nothing about the token (no such list, server trouble, no network) is passed on 
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.names import SERVICE_NOTICE
 from litellm_qwen_ai.oauth.errors import ConfigurationError
-from litellm_qwen_ai.oauth.urls import checked_url, is_loopback
+from litellm_qwen_ai.oauth.transport import TransportError, exchange, host_of
+from litellm_qwen_ai.oauth.urls import checked_url
+from litellm_qwen_ai.redaction import redacted
+
+if TYPE_CHECKING:
+    from litellm_qwen_ai.oauth.protocol import HttpAnswer
 
 TIMEOUT = 10.0  # seconds
 _MAX_BODY = 64 * 1024  # bytes that are read of an error
 _MAX_WORDS = 200  # characters of the server's words that are shown
+_LOOKED_AT = 4096  # characters of them that are searched for the token: more, lest half of it is shown
 _OK, _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 200, 401, 403, 429
 
 
@@ -42,41 +46,24 @@ def check_token(base_url: str, token: str, *, timeout: float = TIMEOUT) -> Verdi
     Args:
         base_url: The base URL for chat.
         token: The bearer.
-        timeout: In seconds, for each step of the exchange; an answer that drips in is cut after as long.
+        timeout: Seconds for the whole exchange.
     """
-    import httpx  # noqa: PLC0415  # 200 ms of import that no other command needs
-
     try:
         url = f"{checked_url(base_url, 'The base URL')}/models"
     except ConfigurationError as error:
         return Verdict("unknown", f"The token was not tried: {error}")
-    host = urlsplit(url).netloc
     headers = {"authorization": f"Bearer {token}", "user-agent": USER_AGENT, "accept": "application/json"}
-    ends = time.monotonic() + timeout
     try:
-        with (
-            httpx.Client(
-                timeout=timeout,
-                follow_redirects=False,
-                trust_env=not is_loopback(urlsplit(url).hostname or ""),
-            ) as client,
-            client.stream("GET", url, headers=headers) as response,
-        ):
-            body = bytearray()
-            for piece in response.iter_bytes():
-                body += piece
-                if len(body) > _MAX_BODY or time.monotonic() > ends:
-                    break
-            status = response.status_code
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-        fault = type(error).__name__  # not its text: it may hold the request
-        return Verdict("unknown", f"Whether {host} takes the token is not known: no answer ({fault}).")
-    return _read(host, status, bytes(body), token)
+        answer = exchange("GET", url, headers, timeout=timeout, most=_MAX_BODY)
+    except TransportError as error:
+        return Verdict("unknown", f"Whether {host_of(url)} takes the token is not known: {error}.")
+    return _read(host_of(url), answer, token)
 
 
-def _read(host: str, status: int, body: bytes, token: str) -> Verdict:
-    code, words = _words(body, token)
-    if status == _OK and body.lstrip()[:1] == b"{" and not (code or words):
+def _read(host: str, answer: HttpAnswer, token: str) -> Verdict:
+    status = answer.status
+    code, words = _words(answer.body, token)
+    if status == _OK and answer.body.lstrip()[:1] == b"{" and not (code or words):
         return Verdict("accepted", f"{host} takes the token.")
     told = f"HTTP {status}" + (f", {words}" if words else "")
     spent = "quota" in code
@@ -92,7 +79,7 @@ def _read(host: str, status: int, body: bytes, token: str) -> Verdict:
 
 
 def _words(body: bytes, token: str) -> tuple[str, str]:
-    """The error's code and text; nothing of a body that repeats the token."""
+    """The error's code and text, without the token that it may repeat."""
     try:
         value: Any = json.loads(body)
     except (ValueError, RecursionError):
@@ -101,5 +88,5 @@ def _words(body: bytes, token: str) -> tuple[str, str]:
     if not isinstance(error, dict):
         return "", ""
     code, text = error.get("code"), error.get("message")
-    shown = "".join(char for char in str(text or "")[:_MAX_WORDS] if char.isprintable()).rstrip(".")
-    return str(code or ""), "" if token in shown else shown
+    shown = "".join(char for char in str(text or "")[:_LOOKED_AT] if char.isprintable())
+    return str(code or ""), redacted(shown, [token])[:_MAX_WORDS].rstrip(".")

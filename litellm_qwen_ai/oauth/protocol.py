@@ -2,7 +2,7 @@
 
 A builder returns an `OAuthRequest`; a reader takes the `HttpAnswer` and returns what it means, decided by
 the HTTP status and the OAuth error code alone. Of an answer's body only the RFC 6749 error fields are
-ever shown, and not if they echo a secret of the request.
+ever shown, and not if they echo a secret of the request or a piece of one.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from litellm_qwen_ai.oauth.errors import (
     LoginTimedOutError,
 )
 from litellm_qwen_ai.oauth.urls import checked_url
+from litellm_qwen_ai.redaction import redacted
 from litellm_qwen_ai.retry_after import retry_after
 
 if TYPE_CHECKING:
@@ -409,7 +410,8 @@ def _shown(value: object, secret: tuple[str, ...]) -> str:
         return ""
     # Looked through as it would be shown: an invisible character inside must not hide a secret.
     visible = "".join(char for char in value[:_LOOKED_AT] if char.isprintable())
-    return "" if any(one in visible for one in secret) else visible[:_SHOWN].strip().rstrip(".")
+    # A text that repeats one secret may hold others that we do not know of: none of it is shown.
+    return visible[:_SHOWN].strip().rstrip(".") if redacted(visible, secret) == visible else ""
 
 
 def _base64url(data: bytes) -> str:

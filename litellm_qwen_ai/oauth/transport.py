@@ -1,4 +1,4 @@
-"""Posts an OAuth request: no redirect followed, bounded body, one deadline for everything."""
+"""Sends one request: no redirect followed, a bounded body, one deadline for everything."""
 
 from __future__ import annotations
 
@@ -9,23 +9,41 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from litellm_qwen_ai.names import DEFAULT_OAUTH_BASE_URL
+from litellm_qwen_ai.oauth import network
+from litellm_qwen_ai.oauth.network import NetworkError
 from litellm_qwen_ai.oauth.protocol import MAX_BODY, HttpAnswer, OAuthRequest, json_object
-from litellm_qwen_ai.oauth.urls import checked_url, is_loopback
+from litellm_qwen_ai.oauth.urls import checked_url
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from typing_extensions import Self
 
+    from litellm_qwen_ai.oauth.protocol import Catcher
+
 Poster = Callable[[OAuthRequest, float], HttpAnswer]
+_OK = 200
 
 
-class TransportError(Exception):
-    """No answer came: no connection, a broken one, or none in time. For `oauth/` only."""
+class TransportError(NetworkError):
+    """No answer came: no connection, a broken one, or none in time. Inside this package only.
+
+    Args:
+        where: The server, and the way to it.
+        fault: What is wrong.
+        fix: What to do about it.
+    """
+
+    def __init__(self, where: str, fault: str, fix: str) -> None:
+        super().__init__(f"no answer from {where}: {fault}", fix)
+        self.fault = fault
 
 
 def httpx_poster(
     request: OAuthRequest, timeout: float, *, timer: Callable[..., threading.Timer] = threading.Timer
 ) -> HttpAnswer:
-    """Post with httpx, honouring the proxy and certificate variables of the environment.
+    """Post with httpx, by the network of this process.
 
     Args:
         request: What to post.
@@ -33,57 +51,103 @@ def httpx_poster(
         timer: Ends the exchange after `timeout`.
 
     Raises:
-        TransportError: No answer came in time. The message names the fault, never the request.
+        TransportError: No answer came in time. The message names the server and the fault, never the request.
         ConfigurationError: The URL is neither https nor loopback.
     """
-    import httpx  # noqa: PLC0415  # 200 ms of import that no command needs before it talks to the server
-
     checked_url(request.url, "The OAuth server's address")
-    address = urlsplit(request.url)
-    # What is meant for this machine must not leave it through a proxy, in the clear at that.
-    trust_env = not is_loopback(address.hostname or "")
-    verify = address.scheme == "https"  # loopback's http needs no certificates: reading them takes 17 ms
-    headers = {**request.headers, "accept-encoding": "identity"}  # nothing that unpacks to gigabytes
-    head: tuple[int, dict[str, str]] | None = None
+    ours = request.url.startswith(f"{DEFAULT_OAUTH_BASE_URL}/")
+    return exchange(
+        "POST",
+        request.url,
+        request.headers,
+        form=request.form,
+        timeout=timeout,
+        timer=timer,
+        catcher=request.catcher,
+        said_by="" if ours else " (set by QWEN_OAUTH_BASE_URL or oauth_base_url)",
+    )
+
+
+def exchange(  # noqa: PLR0913  # what one exchange is made of
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    timeout: float,
+    form: Mapping[str, str] | None = None,
+    most: int = MAX_BODY,
+    timer: Callable[..., threading.Timer] = threading.Timer,
+    catcher: Catcher | None = None,
+    said_by: str = "",
+) -> HttpAnswer:
+    """Send one request and read its answer.
+
+    Args:
+        method: The HTTP method.
+        url: Where to.
+        headers: Names in lower case.
+        timeout: Seconds for the whole exchange.
+        form: Fields to post, if any.
+        most: Bytes of the body that are read; a longer one loses its end.
+        timer: Ends the exchange after `timeout`.
+        catcher: Gets the body of an answer with status 200 as it comes.
+        said_by: Where the address stands, for the error, in brackets after a space.
+
+    Raises:
+        TransportError: No answer came in time.
+    """
+    import httpx  # noqa: PLC0415  # 200 ms of import that no command needs before it talks to a server
+
+    where = f"{host_of(url)}{said_by}"
+    head: tuple[int, dict[str, str]] | None = None  # status and headers
     body = bytearray()
-    fault = ""
+    failure: NetworkError | None = None
+    deadline = _Deadline(timeout, timer)
     try:
+        way = network.current()
+        proxy = way.proxy_for(url)
+        where += f" through the proxy {proxy}" if proxy else ""
         with (
-            _Deadline(timeout, timer) as deadline,
-            httpx.Client(
-                timeout=timeout, follow_redirects=False, trust_env=trust_env, verify=verify
-            ) as client,
+            way.client(url, timeout) as client,
+            deadline,
             client.stream(
-                "POST",
-                request.url,
-                headers=headers,
-                data=dict(request.form),
+                method,
+                url,
+                headers={**headers, "accept-encoding": "identity"},  # nothing that unpacks to gigabytes
+                data=None if form is None else dict(form),
                 extensions={"trace": deadline.watch},
             ) as response,
         ):
             head = response.status_code, dict(response.headers.items())
             for piece in response.iter_raw():
-                if request.catcher is not None and response.status_code == httpx.codes.OK:
-                    request.catcher.catch(piece)
+                if catcher is not None and response.status_code == _OK:
+                    catcher.catch(piece)
                 body += piece
-                if len(body) > MAX_BODY:
+                if len(body) > most:
                     break  # without its end it reads as broken
-    except httpx.HTTPError as error:
-        fault = str(error) or type(error).__name__
-    except (httpx.InvalidURL, OSError, ValueError) as error:
-        fault = type(error).__name__
-    answer = None if head is None else HttpAnswer(*head, bytes(body[:MAX_BODY]))
-    if answer is not None and (not fault or json_object(answer.body) is not None):
-        return answer  # a body that is whole counts, also if the connection did not end as it should
-    # Raised outside of `except`: httpx's error holds the request, and with it the tokens.
-    raise TransportError(f"no answer from {urlsplit(request.url).netloc} ({fault})")
+    except NetworkError as error:
+        failure = error
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        failure = way.explained(url, TimeoutError() if deadline.over else error, timeout)
+    # A body that is whole counts, also if the connection did not end as it should.
+    if failure is not None and (head is None or json_object(bytes(body)) is None):
+        # Raised outside of `except`: httpx's error holds the request, and with it the tokens.
+        raise TransportError(where, failure.fault, failure.fix)
+    status, answered = head or (0, {})
+    return HttpAnswer(status, answered, bytes(body[:most]))
+
+
+def host_of(url: str) -> str:
+    """The host of a URL and its port, without a name and password."""
+    return urlsplit(url).netloc.rpartition("@")[2]
 
 
 class _Deadline:
     """Cuts the connection when the time is up. httpx's own timeout starts anew with each byte that comes."""
 
     def __init__(self, seconds: float, timer: Callable[..., threading.Timer]) -> None:
-        self._socket: socket.socket | None = None
+        self.over = False
+        self._sockets: list[socket.socket] = []
         self._timer = timer(seconds, self._cut)
         self._timer.daemon = True
 
@@ -93,14 +157,19 @@ class _Deadline:
 
     def __exit__(self, *exc: object) -> None:
         self._timer.cancel()
+        for one in self._sockets:
+            one.close()
 
     def watch(self, event: str, info: dict[str, Any]) -> None:
-        """Remember the newest connection, which for TLS is the wrapped one (a trace hook of httpcore)."""
-        if event.endswith((".connect_tcp.complete", ".start_tls.complete")):
-            self._socket = info["return_value"].get_extra_info("socket")
+        """Remember the connection before anything is said on it (a trace hook of httpcore)."""
+        if event.endswith(".connect_tcp.complete"):
+            # A second handle: TLS takes the first one over, and its handshake may drip for ever as well.
+            self._sockets.append(info["return_value"].get_extra_info("socket").dup())
+            if self.over:
+                self._cut()
 
     def _cut(self) -> None:
-        if self._socket is not None:
+        self.over = True
+        for one in self._sockets:
             with contextlib.suppress(OSError):
-                # The plain socket's method: that of a TLS socket would change it under the reader's hands.
-                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+                one.shutdown(socket.SHUT_RDWR)

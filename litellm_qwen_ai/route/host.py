@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from litellm_qwen_ai.models import CATALOGUE
 from litellm_qwen_ai.names import PROVIDER
+from litellm_qwen_ai.oauth.network import use
 from litellm_qwen_ai.route import patches
+from litellm_qwen_ai.route.network import as_litellm_has_it
 from litellm_qwen_ai.route.private_names import PROXY_SERVER, look_up, need
 from litellm_qwen_ai.settings import is_on
 
@@ -52,6 +54,7 @@ def install(module: Any, handler: Any) -> None:
     if set_up is not None:
         set_up()
     register_catalogue(module)
+    use(as_litellm_has_it)
     if is_on("QWEN_HOST_ADAPTATIONS"):
         patches.apply_adaptations()
     else:

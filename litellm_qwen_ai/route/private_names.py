@@ -15,6 +15,7 @@ _NO_PARAMETERS = "reasoning_effort, thinking and user are not accepted (docs/lit
 _LOGS = "a record of each call is made for nobody: slower, no less correct"
 _SLOWER_POST = "each request is sent by httpx itself: slower, no less correct"
 _SLOWER_CHUNKS = "each text chunk of a stream is built anew: slower, no less correct"
+_TRUST = "logins and renewals trust what the environment says, not what LiteLLM was told"
 _HTTP = "litellm.llms.custom_httpx.http_handler."
 _CONVERT = "litellm.litellm_core_utils.llm_response_utils.convert_dict_to_response."
 
@@ -24,6 +25,8 @@ NAMES: Final[dict[str, str]] = {
     _HTTP + "AsyncHTTPHandler": _NO_ROUTE,
     _HTTP + "_get_httpx_client": _NO_ROUTE,
     _HTTP + "get_async_httpx_client": _NO_ROUTE,
+    _HTTP + "get_ssl_configuration": _TRUST,
+    "litellm.ssl_certificate": _TRUST,
     _HTTP + "AsyncHTTPHandler.create_client": "no async call after close_litellm_async_clients() in 1.91",
     _CONVERT + "convert_to_model_response_object": _NO_ROUTE,
     "litellm.utils.custom_llm_setup": "get_llm_provider() knows the route only after the first call",

@@ -14,7 +14,7 @@ import pytest
 
 from litellm_qwen_ai.cli import login as login_command
 from litellm_qwen_ai.cli import main
-from litellm_qwen_ai.oauth import FileStore, device_login
+from litellm_qwen_ai.oauth import FileStore, device_login, network
 from litellm_qwen_ai.oauth.clocks import Clocks
 from litellm_qwen_ai.sandbox import Sandbox
 
@@ -72,6 +72,7 @@ def environ(sandbox: Sandbox, token_dir: Path, monkeypatch: pytest.MonkeyPatch) 
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setattr(network, "_source", network.Network.from_environment)  # commands load no LiteLLM
     return {**os.environ, **settings}
 
 

@@ -32,7 +32,7 @@ def test_a_token_that_is_taken(sandbox: Sandbox) -> None:
         ("html_200", "unknown", "HTTP 200, a web page"),
         ("empty_200", "unknown", "HTTP 200"),
         ("redirect", "unknown", "HTTP 302"),
-        ("cut", "unknown", "no answer (RemoteProtocolError)"),
+        ("cut", "unknown", "the connection ended early"),
     ],
 )
 def test_what_an_answer_says_about_the_token(sandbox: Sandbox, answer: str, result: str, told: str) -> None:

@@ -2,12 +2,9 @@ from __future__ import annotations
 
 import json
 import os
-import socket
-import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from litellm_qwen_ai.cli.checkup import hosts, plugin
@@ -271,34 +268,57 @@ def test_the_servers_date_is_read_if_it_is_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cause", "told"),
+    ("name", "value", "state", "told"),
     [
-        (OSError(-2, "x"), "ConnectError"),
-        (socket.gaierror(-2, "unknown"), "not known to the DNS"),
-        (ssl.SSLCertVerificationError(1, "self-signed"), "certificate is not trusted"),
-        (ssl.SSLError(1, "wrong version"), "TLS failed"),
-        (ConnectionRefusedError(111, "no"), "refused"),
-        (TimeoutError(), "no answer within"),
+        ("SSL_VERIFY", "/nowhere/ca.pem", "warn", "SSL_VERIFY names no file, so it is ignored"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem", "warn", "SSL_CERT_FILE names no file, so it is ignored"),
+        ("SSL_VERIFY", "False", "warn", "certificates are not checked: SSL_VERIFY is False"),
+        ("NO_PROXY", "localhost, ::1/128", "warn", "NO_PROXY holds '::1/128'"),
+        ("NO_PROXY", "[::1]", "warn", "NO_PROXY holds '[::1]'"),
+        ("HTTPS_PROXY", "socks5://127.0.0.1:9", "warn", "asynchronous ones speak no SOCKS"),
     ],
 )
-def test_what_is_wrong_on_the_way_is_explained(cause: BaseException, told: str) -> None:
-    error = httpx.ConnectError("secret-of-the-request")
-    error.__cause__ = cause
-    fault, fix = hosts._explained(error, behind_proxy=False)
-    assert told in fault
-    assert "secret-of-the-request" not in fault + fix
-    assert fix
-    assert "HTTPS_PROXY" in hosts._explained(httpx.ConnectError("x"), behind_proxy=True)[1]
-
-
-def test_the_proxy_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@proxy.example:3128")
-    monkeypatch.delenv("NO_PROXY", raising=False)
+def test_an_odd_variable_of_the_network_is_told(  # noqa: PLR0913, PLR0917  # a table and its fixtures
+    examine: Any, name: str, value: str, state: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.delenv("https_proxy", raising=False)
-    assert hosts._proxy_for("https", "chat.qwen.ai") == "proxy.example:3128"
-    monkeypatch.setenv("NO_PROXY", "chat.qwen.ai")
-    assert hosts._proxy_for("https", "chat.qwen.ai") is None
+    monkeypatch.setenv(name, value)
+    found = examine()["Network"]
+    assert found["state"] == state
+    assert told in found["text"]
+    assert found["fix"]
+
+
+def test_hosts_and_networks_without_a_proxy_are_nothing_odd(
+    examine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("NO_PROXY", "localhost,.example.com,10.0.0.0/8,::1,fd00::1,host:8080,https://x.test,*")
+    assert "Network" not in examine()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("SSL_CERT_FILE", __file__, "SSL_CERT_FILE="),
+        ("HTTPS_PROXY", "http://proxy:port", "HTTPS_PROXY names no proxy that can be used"),
+        ("ALL_PROXY", "socks://127.0.0.1:9", "ALL_PROXY names no proxy that can be used"),
+        (
+            "ALL_PROXY",
+            "socks5://127.0.0.1:9",
+            "through the proxy 127.0.0.1:9 of ALL_PROXY: the connection",
+        ),
+    ],
+)
+def test_a_variable_that_keeps_from_the_server_is_told_with_a_way_out(
+    examine: Any, name: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QWEN_OAUTH_BASE_URL", "https://qwen.test")
+    monkeypatch.setenv(name, value)
+    found = examine()["OAuth server"]
+    assert found["state"] == "fail"
+    assert told in found["text"]
+    assert found["fix"]
 
 
 @pytest.mark.parametrize(

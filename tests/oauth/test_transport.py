@@ -2,17 +2,23 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
+import os
 import pickle
 import socket
+import string
 import threading
 import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from litellm_qwen_ai.oauth.errors import ConfigurationError
-from litellm_qwen_ai.oauth.protocol import MAX_BODY, OAuthRequest
+from litellm_qwen_ai.oauth.protocol import MAX_BODY, OAuthRequest, read_refresh_answer
 from litellm_qwen_ai.oauth.transport import TransportError, httpx_poster
+from tests.networks import HOST, http_proxy, listening
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,29 +126,96 @@ def test_a_compressed_body_is_not_unpacked(server: Any) -> None:
     assert server.requests[0].headers["accept-encoding"] == "identity"
 
 
-@pytest.mark.parametrize(
-    "start", [b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n"]
-)
-def test_an_answer_that_drips_in_for_ever_is_cut(raw_server: Any, start: bytes) -> None:
-    dripping = threading.Event()
+class Timer(threading.Thread):
+    """Goes off as soon as the answer drips, instead of after some seconds."""
+
+    dripping: threading.Event
+
+    def __init__(self, _seconds: float, cut: Callable[[], None]) -> None:
+        super().__init__(target=lambda: (self.dripping.wait(30), cut()))
+
+    def cancel(self) -> None:
+        pass
+
+
+@pytest.fixture
+def timer() -> type[Timer]:
+    return type("Timer", (Timer,), {"dripping": threading.Event()})
+
+
+def drips(start: bytes, more: bytes, timer: type[Timer]) -> Callable[[socket.socket], None]:
+    """Say `start`, and then `more` again and again until the other side has gone."""
 
     def drip(connection: socket.socket) -> None:
-        connection.sendall(start + b"x")
-        dripping.set()
-        with contextlib.suppress(OSError):
-            connection.recv(1)  # nothing comes but the end
+        connection.sendall(start)
+        timer.dripping.set()
+        connection.settimeout(0.01)  # the pace of the drops, and no time that anything waits for
+        while True:
+            with contextlib.suppress(TimeoutError):
+                if not connection.recv(65536):
+                    return
+            connection.sendall(more)
 
-    class Timer(threading.Thread):
-        """Goes off as soon as the answer drips, instead of after some seconds."""
+    return drip
+
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+
+
+@pytest.mark.parametrize(
+    ("start", "more"),
+    [
+        (HEAD + b"X-Slow: ", b"x"),
+        (HEAD + b"Content-Length: 99999\r\n\r\n", b"x"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\n1;ext=", b"x"),
+        (b"", b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n"),
+    ],
+    ids=["headers", "body", "chunk extension", "103 for ever"],
+)
+def test_an_answer_that_drips_in_for_ever_is_cut(start: bytes, more: bytes, timer: type[Timer]) -> None:
+    with (
+        listening(drips(start, more, timer)) as port,
+        pytest.raises(TransportError, match=r"no whole answer in time \(30 s\)"),
+    ):
+        httpx_poster(request_to(f"http://127.0.0.1:{port}"), 30, timer=timer)  # type: ignore[arg-type]  # all that is used of one
+
+
+# A record of TLS (RFC 8446 section 5.1): a handshake of 16 kB, of which a byte comes at a time.
+SLOW_HANDSHAKE = (b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc", b"\x00")
+
+
+@pytest.mark.parametrize("where", ["CONNECT", "handshake"])
+def test_the_deadline_holds_before_there_is_http(
+    where: str, timer: type[Timer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    with contextlib.ExitStack() as stack:
+        slow = drips(HEAD + b"X-Slow: ", b"x", timer) if where == "CONNECT" else drips(*SLOW_HANDSHAKE, timer)
+        port = stack.enter_context(listening(slow))
+        proxy = f"http://127.0.0.1:{port}"
+        if where == "handshake":
+            proxy = stack.enter_context(http_proxy(port, asked))
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        with pytest.raises(TransportError, match=r"no whole answer in time \(30 s\)"):
+            httpx_poster(request_to(f"https://{HOST}"), 30, timer=timer)  # type: ignore[arg-type]  # as above
+
+
+def test_a_connection_that_comes_after_the_deadline_is_cut_at_once(server: Any) -> None:
+    """The names of a host may take their time, and each of its addresses."""
+
+    class Late(threading.Thread):
+        """Goes off before the connection is there."""
 
         def __init__(self, _seconds: float, cut: Callable[[], None]) -> None:
-            super().__init__(target=lambda: (dripping.wait(), cut()))
+            super().__init__()
+            cut()
 
         def cancel(self) -> None:
-            pass
+            self.join(5)
 
-    with pytest.raises(TransportError):
-        httpx_poster(request_to(raw_server(drip)), 30, timer=Timer)
+    with pytest.raises(TransportError, match="in time"):
+        httpx_poster(request_to(server.url), 30, timer=Late)  # type: ignore[arg-type]  # as above
 
 
 @pytest.mark.parametrize(
@@ -156,11 +229,54 @@ def test_a_broken_answer_is_a_transport_error_without_the_request(raw_server: An
     assert caught.value.__context__ is None
 
 
-def test_nobody_listening_is_a_transport_error_that_names_the_host() -> None:
+def test_nobody_listening_is_a_transport_error_that_names_the_host_and_the_variable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(TransportError, match=rf"no answer from 127\.0\.0\.1:{port} \("):
+    with pytest.raises(TransportError) as failed:
         httpx_poster(request_to(f"http://127.0.0.1:{port}"), 5)
+    assert str(failed.value) == (
+        f"no answer from 127.0.0.1:{port} (set by QWEN_OAUTH_BASE_URL or oauth_base_url): the connection was "
+        f"refused ({os.strerror(errno.ECONNREFUSED)}). Check the address and the network"
+    )
+
+
+SECRETS = st.text(st.sampled_from(string.ascii_letters + string.digits + "-_"), min_size=8, max_size=60)
+
+
+@given(SECRETS, st.data())
+def test_nothing_of_a_secret_comes_back_from_a_malformed_answer(secret: str, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(secret) - 8), label="start")
+    piece = secret[start : data.draw(st.integers(start + 8, len(secret)), label="end")].encode()
+    answer = data.draw(
+        st.sampled_from(
+            [
+                HEAD + b"Bad Header " + piece + b"\r\n\r\n",
+                HEAD + piece + b" : x\r\n\r\n",
+                b"HTTP/1.1 " + piece + b" OK\r\n\r\n",
+                b"HTTP/1.1 200 " + piece + b"\x00\r\n\r\n",
+                piece + b"\r\n\r\n",
+                HEAD + b"Content-Length: " + piece + b"\r\n\r\n",
+                HEAD + b"Transfer-Encoding: " + piece + b"\r\n\r\n",
+                HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + piece + b"\r\n",
+                HEAD + b"Content-Encoding: " + piece + b"\r\nContent-Length: 3\r\n\r\n{} ",
+                b"HTTP/1.1 302 Found\r\nLocation: http://" + piece + b"\r\nContent-Length: 0\r\n\r\n",
+                b'HTTP/1.1 400 Bad\r\n\r\n{"error": "x", "error_description": "see ' + piece + b'"}',
+                b'HTTP/1.1 400 Bad\r\n\r\n{"error": "' + piece + b'"}',
+            ]
+        ),
+        label="answer",
+    )
+    store: list[str] = []
+    with listening(lambda connection: (connection.recv(65536), connection.sendall(answer))) as port:
+        request = OAuthRequest(f"http://127.0.0.1:{port}/token", {}, {"refresh_token": secret})
+        try:
+            store.append(repr(read_refresh_answer(httpx_poster(request, 30), secret)))
+        except TransportError as failed:
+            store += [str(failed), repr(failed), "".join(traceback.format_exception(failed))]
+    pieces = [secret[at : at + 8] for at in range(len(secret) - 7)]
+    ours = ("200", "QWEN_OAUTH_BASE_URL")  # what a secret may have in common with our own words
+    told = "".join(store)
+    assert not [one for one in pieces if one in told and one not in "".join(ours)]
 
 
 @pytest.mark.parametrize("url", ["http://chat.qwen.ai", "https://me:pw@chat.qwen.ai", "ftp://localhost"])

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import socket
-import ssl
+import contextlib
+import ipaddress
+import os
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.cli.check import check_token
 from litellm_qwen_ai.cli.facts import span
 from litellm_qwen_ai.names import DEFAULT_API_BASE
-from litellm_qwen_ai.oauth import QwenAuthError
-from litellm_qwen_ai.oauth.urls import checked_url, is_loopback
+from litellm_qwen_ai.oauth import QwenAuthError, network
+from litellm_qwen_ai.oauth.transport import exchange, host_of
+from litellm_qwen_ai.oauth.urls import checked_url
 from litellm_qwen_ai.stores.finding import FAIL, OK, WARN, Finding
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _STATES = {"accepted": OK, "unknown": WARN, "refused": FAIL}
 
 def ask(settings: Settings, store: Store) -> Iterator[Finding]:
     """One request without a secret to each server that is configured; then the free check of a live token."""
+    yield from _variables()
     key = settings.api_key is not None
     credentials = _credentials(store)
     try:
@@ -94,58 +96,69 @@ class _Reached:
 
 
 def _reach(base_url: str) -> _Reached:
+    host, begun = host_of(base_url), time.time()
+    try:
+        proxy = network.current().proxy_for(base_url)
+        way = f" through the proxy {proxy}" if proxy else " over TLS" if base_url.startswith("https:") else ""
+        answer = exchange("GET", base_url, {"user-agent": USER_AGENT}, timeout=TIMEOUT, most=0)
+    except network.NetworkError as error:
+        return _Reached(host, way, fault=error.fault, fix=error.fix)
+    now = time.time()
+    return _Reached(host, way, answer.status, skew=_skew(answer.headers.get("date"), (begun + now) / 2))
+
+
+def _variables() -> Iterator[Finding]:
+    """What is odd about the variables that say how servers are reached."""
+    way = network.Network.from_environment()
+    if way.trust is False:
+        yield Finding(
+            "Network",
+            WARN,
+            f"certificates are not checked: {way.said_by} is False",
+            "Let it name a file with the certificate of your own authority instead",
+        )
+    for name in ("SSL_VERIFY", "SSL_CERT_FILE"):
+        value = os.environ.get(name, "").strip()
+        if value and value.lower() not in {"true", "false"} and not Path(value).exists():
+            yield Finding(
+                "Network",
+                WARN,
+                f"{name} names no file, so it is ignored, here as by LiteLLM: {value}",
+                "Mend it or unset it",
+            )
+    speaks_socks = os.environ.get("DISABLE_AIOHTTP_TRANSPORT", "").strip().lower() == "true"
+    if not speaks_socks and any(proxy.address.startswith("socks") for _, proxy in way.proxies):
+        yield Finding(
+            "Network",
+            WARN,
+            "a SOCKS proxy serves logins and synchronous calls; LiteLLM's asynchronous ones speak no SOCKS",
+            "Set DISABLE_AIOHTTP_TRANSPORT=True",
+        )
+    for entry in way.direct:
+        if _breaks_httpx(entry):
+            yield Finding(
+                "Network",
+                WARN,
+                f"NO_PROXY holds {entry!r}, which logins pass over, but on which chat may fail: httpx, with "
+                "which LiteLLM chats, cannot read it",
+                "Write an address without its /number" if "/" in entry else "Take it out",
+            )
+
+
+def _breaks_httpx(entry: str) -> bool:
+    """Whether no httpx client can be made, in LiteLLM as anywhere, with this in `NO_PROXY`."""
     import httpx  # noqa: PLC0415  # 200 ms of import that no other command needs
 
-    parts = urlsplit(base_url)
-    loopback = is_loopback(parts.hostname or "")
-    proxy = None if loopback else _proxy_for(parts.scheme, parts.hostname or "")
-    way = f" through the proxy {proxy}" if proxy else " over TLS" if parts.scheme == "https" else ""
-    begun = time.time()
-    try:
-        with (
-            httpx.Client(timeout=TIMEOUT, follow_redirects=False, trust_env=not loopback) as client,
-            client.stream("GET", base_url, headers={"user-agent": USER_AGENT}) as response,
-        ):
-            now = time.time()
-            skew = _skew(response.headers.get("date"), (begun + now) / 2)
-            return _Reached(parts.netloc, way, response.status_code, skew=skew)
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-        fault, fix = _explained(error, behind_proxy=proxy is not None)
-        return _Reached(parts.netloc, way, fault=fault, fix=fix)
-
-
-def _proxy_for(scheme: str, host: str) -> str | None:
-    """The proxy of the environment, without the password that it may hold."""
-    found = getproxies()
-    address = found.get(scheme) or found.get("all")
-    if not address or proxy_bypass(host):
-        return None
-    parts = urlsplit(address if "://" in address else f"//{address}")
-    return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
-
-
-def _explained(error: BaseException, *, behind_proxy: bool) -> tuple[str, str]:
-    """What went wrong on the way, and what to do; never the error's whole text."""
-    causes: list[BaseException] = []
-    cause: BaseException | None = error
-    while cause is not None and cause not in causes:
-        causes.append(cause)
-        cause = cause.__cause__ or cause.__context__
-    check_proxy = "Check HTTPS_PROXY and NO_PROXY" if behind_proxy else ""
-    if any(isinstance(one, socket.gaierror) for one in causes):
-        return "its name is not known to the DNS", check_proxy or "Check the network, the DNS and the name"
-    if any(isinstance(one, ssl.SSLCertVerificationError) for one in causes):
-        return (
-            "its certificate is not trusted",
-            "If your network inspects TLS, set SSL_CERT_FILE to its certificate; check the clock too",
+    pattern = f"all://*{entry}"
+    with contextlib.suppress(ValueError):
+        pattern = (
+            f"all://[{entry}]" if ":" in str(ipaddress.ip_network(entry, strict=False)) else "all://1.2.3.4"
         )
-    if any(isinstance(one, ssl.SSLError) for one in causes):
-        return "TLS failed", check_proxy or "Check the address, and what stands between"
-    if any("Timeout" in type(one).__name__ for one in causes):
-        return f"no answer within {TIMEOUT:g} s", check_proxy or "Check the network and any firewall"
-    if any(isinstance(one, ConnectionRefusedError) for one in causes):
-        return "the connection was refused", check_proxy or "Check the address"
-    return type(error).__name__, check_proxy or "Check the network and any proxy"
+    try:
+        httpx.URL(pattern)
+    except httpx.InvalidURL:
+        return True
+    return False
 
 
 def _skew(date: str | None, now: float) -> float | None:

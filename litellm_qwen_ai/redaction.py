@@ -1,0 +1,29 @@
+"""Secrets taken out of a text. Imports nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+STARS = "***"
+PIECE = 8  # characters of a secret that are never shown, wherever in it they stand
+_WHOLE = 4  # characters from which a whole secret is taken out: a shorter one would star out words
+
+
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """The text with stars for every secret, and for every piece of one from `PIECE` characters on."""
+    pieces: set[str] = set()
+    for secret in secrets:
+        if len(secret) >= _WHOLE:
+            text = text.replace(secret, STARS)
+        pieces.update(secret[start : start + PIECE] for start in range(len(secret) - PIECE + 1))
+    if not pieces:
+        return text
+    shown, at = [], 0  # what is shown, and where we stand
+    for start in range(len(text) - PIECE + 1):
+        if text[start : start + PIECE] in pieces:
+            shown += [text[at:start], STARS] if start >= at else []
+            at = start + PIECE
+    return "".join([*shown, text[at:]])

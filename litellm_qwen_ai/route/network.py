@@ -1,0 +1,27 @@
+"""What LiteLLM was told about the network, for logins and renewals too."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from litellm_qwen_ai.oauth.network import Network, setting
+from litellm_qwen_ai.route.private_names import look_up
+
+_WHERE = "litellm.ssl_verify, SSL_VERIFY or SSL_CERT_FILE"
+
+
+def as_litellm_has_it() -> Network:
+    """The network of a program that uses LiteLLM, as both are told now: a proxy reads its config late.
+
+    Raises:
+        NetworkError: The file of certificates cannot be used.
+    """
+    found = Network.from_environment()
+    configure = look_up("litellm.llms.custom_httpx.http_handler.get_ssl_configuration")
+    if configure is None:
+        return found
+    with setting(f"The file of certificates in {_WHERE}", "Name a readable one (PEM)"):
+        trust = configure()
+    certificate = os.environ.get("SSL_CERTIFICATE") or look_up("litellm.ssl_certificate")
+    return replace(found, trust=trust, said_by=_WHERE, certificate=certificate, ciphers=None)

@@ -1,0 +1,95 @@
+"""One network for chat and for the renewal of a login: a TLS server that only a proxy leads to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import litellm
+import pytest
+
+from litellm_qwen_ai.sandbox import Sandbox
+from tests.networks import HOST, Authority, http_proxy, socks5
+
+Proxied = Callable[[int, list[str]], AbstractContextManager[str]]
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(autouse=True)
+def _clients_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """LiteLLM keeps its clients for an hour, whatever the variables say meanwhile."""
+    cache = type(litellm.in_memory_llm_clients_cache)()
+    monkeypatch.setattr(litellm, "in_memory_llm_clients_cache", cache)
+    yield
+    for handler in cache.cache_dict.values():
+        if isinstance(getattr(handler, "client", None), httpx.Client):
+            handler.client.close()
+
+
+@pytest.fixture
+def office(authority: Authority, token_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The port of a Qwen behind TLS, and an expired login at it."""
+    for name in ("NO_PROXY", "no_proxy", "SSL_VERIFY", "SSL_CERT_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    with Sandbox(resource_url=f"https://{HOST}/v1") as sandbox:
+        sandbox.write_credentials(token_dir, lifetime=-60)
+        monkeypatch.setenv("QWEN_TOKEN_DIR", str(token_dir))
+        monkeypatch.setenv("QWEN_OAUTH_BASE_URL", f"https://{HOST}")
+        with authority.in_front_of(int(sandbox.url.rpartition(":")[2])) as port:
+            yield port
+
+
+def test_an_authority_that_litellm_was_told_of_is_trusted_by_the_renewal(
+    office: int, authority: Authority, ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(litellm, "ssl_verify", str(authority.file))
+    asked: list[str] = []
+    with http_proxy(office, asked) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        assert ask("ping").choices[0].message.content
+    assert set(asked) == {f"{HOST}:443"}
+    assert len(asked) == 2
+
+
+def test_ssl_verify_false_is_honoured_by_both_and_warned_of(
+    office: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, ask: Any
+) -> None:
+    monkeypatch.setattr("litellm_qwen_ai.oauth.network._warned", set())
+    monkeypatch.setattr(litellm, "ssl_verify", False)
+    with http_proxy(office, []) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        assert ask("ping").choices[0].message.content
+    (warned,) = [text for text in caplog.messages if "certificates are not checked" in text]
+    assert warned.startswith("litellm.ssl_verify")
+
+
+@pytest.mark.usefixtures("office")
+def test_a_broken_file_of_certificates_is_named(
+    ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate")
+    monkeypatch.setattr(litellm, "ssl_verify", str(tmp_path / "ca.pem"))
+    with pytest.raises(litellm.ServiceUnavailableError) as failed:
+        ask("ping", max_retries=0)
+    assert "litellm.ssl_verify, SSL_VERIFY or SSL_CERT_FILE cannot be used" in str(failed.value)
+    assert "Traceback" not in str(failed.value)
+
+
+@pytest.mark.parametrize("proxied", [socks5, http_proxy])
+def test_chat_goes_through_the_proxy_that_the_renewal_went_through(
+    office: int, authority: Authority, proxied: Proxied, ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
+    monkeypatch.setenv("DISABLE_AIOHTTP_TRANSPORT", "True")  # async SOCKS needs it: aiohttp speaks none
+    asked: list[str] = []
+    with proxied(office, asked) as proxy:
+        monkeypatch.setenv("ALL_PROXY", proxy)
+        assert ask("ping").choices[0].message.content
+    assert len(asked) == 2
