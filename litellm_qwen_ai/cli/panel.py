@@ -56,13 +56,16 @@ class PanelPrompt:
     def show(self, code: DeviceCode) -> None:
         """The panel, if the address fits into it: one that is broken by a frame could not be copied."""
         from rich.panel import Panel  # noqa: PLC0415  # an optional package
+        from rich.style import Style  # noqa: PLC0415  # an optional package
         from rich.text import Text  # noqa: PLC0415  # loaded only where a screen is drawn
 
         self._lifetime = code.expires_in
         invitation = (
             "Your browser opens this page; any other browser will do too:" if self._browser else INVITATION
         )
-        link = Text(code.link, style=f"bold cyan link {code.link}", no_wrap=True, overflow="ignore")
+        # A style of its own: written as text it would break at a space, and a server wrote the link.
+        style = Style(color="cyan", bold=True, link=code.link)
+        link = Text(code.link, style=style, no_wrap=True, overflow="ignore")
         user_code = Text(f"  {code.user_code}  ", style="bold reverse" if self._has_colour else "bold")
         self._console.print()
         if len(code.link) + _FRAME <= self._console.width:

@@ -23,10 +23,16 @@ def require_segno() -> None:
 
 
 def drawn(link: str) -> str:
-    """The link as a QR code (ISO/IEC 18004) in half blocks, or in colours where those cannot be shown."""
+    """The link as a QR code (ISO/IEC 18004) in half blocks, or in colours where those cannot be shown.
+
+    A server wrote the link: where it makes no picture, the text says so, and the login goes on.
+    """
     import segno  # noqa: PLC0415  # an optional package
 
-    code = segno.make(link, error="l", micro=False)
+    try:
+        code = segno.make(link, error="l", micro=False)
+    except Exception:  # noqa: BLE001  # whatever it is: the address stands above, and is enough
+        return "(This address does not fit into a QR code.)"
     text = io.StringIO()
     code.terminal(out=text, compact=True)
     try:

@@ -108,10 +108,17 @@ def _login(pending: PendingLogin, now: float) -> dict[str, Any]:
 
 @functools.lru_cache(maxsize=32)
 def qr_code(link: str) -> str | None:
-    """A link as an SVG image in a data URI (ISO/IEC 18004); None without the optional package segno."""
+    """A link as an SVG image in a data URI (ISO/IEC 18004).
+
+    None without the optional package segno, and for a link that fits into none: a server wrote it.
+    """
     try:
         import segno  # noqa: PLC0415  # an optional package
     except ImportError:
         return None
-    image: str = segno.make(link, error="m", micro=False).svg_data_uri(border=3, light="#fff", dark="#000")
+    try:
+        code = segno.make(link, error="m", micro=False)
+    except Exception:  # noqa: BLE001  # whatever it is: the page has the link as well
+        return None
+    image: str = code.svg_data_uri(border=3, light="#fff", dark="#000")
     return image

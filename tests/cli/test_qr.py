@@ -5,8 +5,12 @@ import sys
 from typing import Any
 
 import pytest
+from rich.console import Console
 
+from litellm_qwen_ai.cli.panel import PanelPrompt
 from litellm_qwen_ai.cli.qr import drawn
+from litellm_qwen_ai.oauth import DeviceCode, TerminalPrompt
+from litellm_qwen_ai.proxy.accounts import qr_code
 
 LINK = "https://chat.qwen.ai/authorize?user_code=K7QX2MPB&client=qwen-code"
 
@@ -33,6 +37,26 @@ def test_the_picture_is_the_links_qr_code() -> None:
     ]
     shown = _modules(drawn(LINK))
     assert [row[: len(expected[0])] for row in shown[: len(expected)]] == expected
+
+
+@pytest.mark.parametrize("query", ["é漢", "a b", "[bold]", "漢" * 700, "\U0001f600" * 700])
+def test_no_link_of_a_server_breaks_a_login_or_the_page(query: str) -> None:
+    pytest.importorskip("segno")
+    link = f"https://chat.qwen.ai/authorize?{query}"
+    code = DeviceCode("K7QX2MPB", "https://chat.qwen.ai/authorize", link, 900, 5, "secret", "secret")
+    for width in (60, 5000):
+        shown = io.StringIO()
+        console = Console(file=shown, force_terminal=True, width=width)
+        PanelPrompt(console, drawn, browser=False).show(code)
+        assert "K7QX2MPB" in shown.getvalue()
+    TerminalPrompt(io.StringIO(), picture=drawn).show(code)
+    assert (qr_code(link) or "data:").startswith("data:")
+
+
+def test_a_link_that_fits_into_no_picture_is_said_to() -> None:
+    pytest.importorskip("segno")
+    assert drawn(LINK + "\U0001f600" * 800) == "(This address does not fit into a QR code.)"
+    assert qr_code(LINK + "\U0001f600" * 800) is None
 
 
 def test_a_terminal_without_block_characters_gets_colours(monkeypatch: pytest.MonkeyPatch) -> None:
