@@ -13,8 +13,9 @@ import pytest
 
 from litellm_qwen_ai.oauth import network
 from litellm_qwen_ai.oauth.errors import LoginError
-from litellm_qwen_ai.oauth.login import ask_for_code
+from litellm_qwen_ai.oauth.login import Nowhere
 from litellm_qwen_ai.oauth.network import Network, NetworkError, Proxy
+from litellm_qwen_ai.oauth.pending import start_login
 from litellm_qwen_ai.oauth.protocol import OAuthRequest
 from litellm_qwen_ai.oauth.transport import TransportError, httpx_poster
 from litellm_qwen_ai.sandbox import Sandbox
@@ -46,7 +47,7 @@ def secure(authority: Authority) -> Iterator[int]:
 
 def log_in() -> str:
     """The user code of a login that was started."""
-    return ask_for_code(URL, "f0304373b74a44d2b584a3fb70ca9e56", httpx_poster).user_code
+    return start_login(Nowhere(), oauth_base_url=URL).user_code
 
 
 # -- trust -------------------------------------------------------------------
