@@ -9,7 +9,7 @@
 | `QWEN_OAUTH_BASE_URL` | OAuth server; https, or http on loopback | `https://chat.qwen.ai` |
 | `QWEN_OAUTH_CLIENT_ID` | OAuth client id | Qwen's public device client |
 | `QWEN_COALESCE` | `0` keeps text deltas apart ([more](docs/litellm.md#merged-deltas)) | `1` |
-| `QWEN_HOST_ADAPTATIONS` | `0` turns off the three adaptations of LiteLLM ([more](docs/litellm.md)) | `1` |
+| `QWEN_HOST_ADAPTATIONS` | `0` turns off the adaptations of LiteLLM ([more](docs/litellm.md)) | `1` |
 
 A variable that is empty counts as not set.
 """

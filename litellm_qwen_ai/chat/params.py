@@ -68,6 +68,7 @@ _NOT_FOR_THE_WIRE = {
     "web_search_options",
 }
 _NOT_FOR_THE_PORTAL = {"user"}  # not in its list of parameters, and it refuses what it does not know
+_NOT_EXTRA = {"model", "stream"}  # a proxy's client must not replace the deployment's model
 _OUR_PREFIXES = ("qwen_", "litellm_")
 _TOOL_FIELDS = ("tools", "tool_choice", "parallel_tool_calls")
 
@@ -110,7 +111,7 @@ def body_parameters(  # noqa: PLR0913  # one call's worth of keywords
         body["response_format"] = _response_format(body["response_format"])
     _add_search(body, optional_params.get("web_search_options"), model)
     _add_thinking(body, optional_params, model)
-    body.update({name: value for name, value in (extra_body or {}).items() if name != "stream"})
+    body.update({name: value for name, value in (extra_body or {}).items() if name not in _NOT_EXTRA})
     if not body.get("tools"):
         # A client that always sends `tools` means none; the server refuses the empty list.
         for name in _TOOL_FIELDS:

@@ -6,6 +6,7 @@ Pure: the same input gives the same bytes, and nothing is sent.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from litellm_qwen_ai.chat.params import body_parameters
 from litellm_qwen_ai.chat.wire import chat_headers, chat_url, is_alibabas, masked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["ChatRequest", "build_request"]
 
@@ -91,6 +92,9 @@ def build_request(  # noqa: PLR0913  # one call's worth of keywords
         payload["vl_high_resolution_images"] = True
     payload.update(parameters)
     given = optional_params.get("extra_headers")
+    for found in (given, extra_headers):
+        if found is not None and not isinstance(found, Mapping):
+            raise bad_request(f"extra_headers must be an object, not a {type(found).__name__}.", model=name)
     headers = chat_headers(
         token=token,
         with_login=with_login,

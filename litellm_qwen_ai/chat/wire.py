@@ -23,6 +23,7 @@ _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")  # RFC 9110 section 5.5 without obs-text: httpx sends ASCII
 _ALIBABAS = (".aliyuncs.com", ".qwen.ai", ".qwenapi.io")
 _FRAMING_HEADERS = {"content-length", "transfer-encoding"}
+_NOT_WITH_A_LOGIN = {"authorization", "host"}  # another host behind the same front would get the token
 _SECRET_HEADERS = {"authorization", "proxy-authorization", "x-api-key", "api-key", "cookie"}
 _STARS = "***"
 
@@ -144,10 +145,10 @@ def _merge(
             raise bad_request(
                 f"extra_headers: {name} is set by the HTTP client and cannot be given.", model=model
             )
-        if lowered == "authorization" and with_login:
+        if lowered in _NOT_WITH_A_LOGIN and with_login:
             raise bad_request(
-                "extra_headers: Authorization cannot be given together with a login. Pass `api_key=` to "
-                "use a key instead of the login.",
+                f"extra_headers: {name} cannot be given together with a login. Pass `api_key=` to use a key "
+                "instead of the login.",
                 model=model,
             )
         headers.pop(names.get(lowered, name), None)

@@ -6,8 +6,6 @@ hold. Loaded at the first call, not with `import litellm`.
 
 from __future__ import annotations
 
-import functools
-import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,11 +13,12 @@ import litellm
 
 from litellm_qwen_ai.chat import body
 from litellm_qwen_ai.chat.context import AnswerContext
+from litellm_qwen_ai.chat.errors import bad_request
 from litellm_qwen_ai.chat.request import ChatRequest, build_request
 from litellm_qwen_ai.chat.response import parse_response
 from litellm_qwen_ai.chat.stream import AsyncChatStream, ChatStream
 from litellm_qwen_ai.names import PROVIDER
-from litellm_qwen_ai.route import host, patches, post, telemetry
+from litellm_qwen_ai.route import host, patches, post, telemetry, trust
 from litellm_qwen_ai.route.bearer import BearerSource
 from litellm_qwen_ai.route.flow import FAILURES, arun, call_flow, count_late, run
 from litellm_qwen_ai.route.private_names import look_up
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
     from litellm_qwen_ai.route.bearer import Bearer
     from litellm_qwen_ai.route.flow import Flow, Outcome
-
-_logger = logging.getLogger("litellm_qwen_ai")
 
 #: As LiteLLM's OpenAI-like providers do; Router passes 0 and retries itself.
 DEFAULT_MAX_RETRIES = 2
@@ -89,11 +86,15 @@ class Call:
         sleep: Callable[[float], None],
         asleep: Callable[[float], Awaitable[None]],
     ) -> Call:
-        """Read the keywords that LiteLLM calls a `CustomLLM` with."""
+        """Read the keywords that LiteLLM calls a `CustomLLM` with.
+
+        Raises:
+            litellm.BadRequestError: A keyword is of a wrong kind, or a client's address is to get a login.
+        """
         params: dict[str, Any] = call.get("optional_params") or {}
         litellm_params: dict[str, Any] = call.get("litellm_params") or {}
-        in_router = _in_router(litellm_params)
-        max_retries = params.get("max_retries")
+        if not call.get("api_key") and trust.is_clients_address(call.get("api_base"), litellm_params):
+            raise bad_request(trust.CLIENTS_ADDRESS, model=call["model"])
         return cls(
             model=call["model"],
             messages=call["messages"],
@@ -107,12 +108,12 @@ class Call:
                 model=call["model"],
                 api_key=call.get("api_key"),
                 api_base=call.get("api_base"),
-                account=_account(params, litellm_params, in_router=in_router),
+                account=trust.account_of(params, litellm_params),
             ),
             stream=stream,
             think_tags=bool(litellm_params.get("merge_reasoning_content_in_choices")),
-            in_router=in_router,
-            max_retries=DEFAULT_MAX_RETRIES if max_retries is None else int(max_retries),
+            in_router=trust.in_router(litellm_params),
+            max_retries=_max_retries(params.get("max_retries"), call["model"]),
             sleep=sleep,
             asleep=asleep,
         )
@@ -275,39 +276,18 @@ class Call:
         return self.stream and response.status_code == _OK and body.is_plain(response)
 
 
+def _max_retries(given: Any, model: str) -> int:
+    try:
+        return DEFAULT_MAX_RETRIES if given is None else int(given)
+    except (TypeError, ValueError):
+        raise bad_request(f"max_retries must be a whole number, not {given!r:.40}.", model=model) from None
+
+
 def _asks_for_one(params: dict[str, Any]) -> bool:
     """Whether one answer is asked for: several in one stream keep every delta apart."""
     more = params.get("extra_body")
     asked = more.get("n", params.get("n")) if isinstance(more, dict) else params.get("n")
     return asked in (None, 1)
-
-
-def _in_router(litellm_params: dict[str, Any]) -> bool:
-    return any("model_group" in (litellm_params.get(key) or {}) for key in ("metadata", "litellm_metadata"))
-
-
-def _account(params: dict[str, Any], litellm_params: dict[str, Any], *, in_router: bool) -> str | None:
-    """The account that a call uses: the deployment's own, or (outside a Router) the call's.
-
-    Router merges a client's keywords over the deployment's parameters; only `model_info` is the
-    deployment's own. So under a Router a per-call value is ignored.
-    """
-    own = (litellm_params.get("model_info") or {}).get("qwen_account")
-    if own is None:
-        own = params.get("qwen_account")
-        if own is not None and in_router:
-            _warn_of_ignored_account()
-            own = None
-    return None if own is None else str(own)
-
-
-@functools.cache
-def _warn_of_ignored_account() -> None:
-    """Once: a deployment that means to name its account, and does so in the wrong place, uses the default."""
-    _logger.warning(
-        "A qwen_account that a Router passes on is ignored, since any client could send one. "
-        "Set it in the deployment: model_info: {qwen_account: <name>}."
-    )
 
 
 def _raise_for_fallback(error: Exception, model: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The only module that changes anything in LiteLLM: three adaptations of it, to `qwen_ai/` alone.
+"""The only module that changes anything in LiteLLM: four adaptations of it, to `qwen_ai/` alone.
 
 Each looks first whether LiteLLM has what it needs (`private_names.py` lists the names), and says in one debug
 line when it has not. `QWEN_HOST_ADAPTATIONS=0` in the environment turns them off. What a user then sees is in
@@ -12,6 +12,8 @@ docs/litellm.md.
    provider config of our own, so that `reasoning_effort`, `thinking` and `user` are accepted.
 3. *Logs for nobody.* LiteLLM makes a record of each call, and gives each chunk of a synchronous stream to a
    thread, whether anybody receives them or not. The adaptation leaves both out where nobody does.
+4. *Health checks*, in a proxy only. They call a deployment without its `model_info`, and so without its
+   account. The adaptation hands the account along.
 """
 
 from __future__ import annotations
@@ -20,13 +22,22 @@ import functools
 import inspect
 import logging
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import litellm
 import litellm.main
 
 from litellm_qwen_ai.names import PROVIDER
-from litellm_qwen_ai.route.private_names import CLAIM_LOG, has, installed_version, look_up
+from litellm_qwen_ai.route.private_names import (
+    CLAIM_LOG,
+    HEALTH_FUNCTIONS,
+    HEALTH_MODULES,
+    PROXY_SERVER,
+    has,
+    installed_version,
+    look_up,
+)
 from litellm_qwen_ai.route.short_chunks import shorten
 from litellm_qwen_ai.route.telemetry import show_stream_headers
 
@@ -49,15 +60,18 @@ def apply_adaptations() -> None:
     for name, adapt in _ADAPTERS.items():
         if not adapt():
             _logger.debug("LiteLLM adaptation %r does not apply to LiteLLM %s", name, installed_version())
+    if PROXY_SERVER in sys.modules and not _adapt_health_checks():
+        _logger.debug("LiteLLM adaptation 'health checks' does not apply to LiteLLM %s", installed_version())
 
 
 def remove_adaptations() -> None:
     """Put LiteLLM back as it was before `apply_adaptations`; idempotent."""
     global _spares_logs  # noqa: PLW0603  # on or off in the whole process
     _spares_logs = False
-    original = getattr(getattr(litellm.main, _DISPATCH, None), "_qwen_ai_original", None)
-    if original is not None:
-        setattr(litellm.main, _DISPATCH, original)
+    for place, name in ((litellm.main, _DISPATCH), *_health_functions()):
+        original = getattr(getattr(place, name, None), "_qwen_ai_original", None)
+        if original is not None:
+            setattr(place, name, original)
     if _our_member() is not None:
         LlmProviders._member_map_.pop(_MEMBER)
         LlmProviders._member_names_.remove(_MEMBER)
@@ -232,6 +246,35 @@ def _nobody_listens(logging_obj: Any) -> bool:
 
 def _log_nothing(*_: Any) -> None:
     """Stands for what takes a chunk and a flag."""
+
+
+# Adaptation 4: health checks
+
+
+def _health_functions() -> list[tuple[Any, str]]:
+    """Where the function that makes a health check ready is known, as far as it has been loaded."""
+    modules = [sys.modules.get(name) for name in HEALTH_MODULES]
+    return [(module, name) for module in modules for name in HEALTH_FUNCTIONS if hasattr(module, name)]
+
+
+def _adapt_health_checks() -> bool:
+    for module, name in _health_functions():
+        if not hasattr(getattr(module, name), "_qwen_ai_original"):
+            setattr(module, name, _with_account(getattr(module, name)))
+    return bool(_health_functions())
+
+
+def _with_account(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    @functools.wraps(original)
+    def ready(model_info: dict[str, Any], litellm_params: dict[str, Any]) -> dict[str, Any]:
+        made = original(model_info, litellm_params)
+        account = (model_info or {}).get("qwen_account")
+        if account is None or not str(made.get("model")).startswith(f"{PROVIDER}/"):
+            return made
+        return {**made, "qwen_account": account}
+
+    ready._qwen_ai_original = original  # type: ignore[attr-defined]  # noqa: SLF001  # how we know our own wrapper
+    return ready
 
 
 #: By the names of `active_adaptations`.

@@ -65,6 +65,13 @@ OF_OBJECTS: Final[dict[str, str]] = {
 CLAIM_LOG: Final = "claim_async_success_log"
 #: Looked for in `sys.modules`, never imported: whoever has it runs LiteLLM's proxy.
 PROXY_SERVER: Final = "litellm.proxy.proxy_server"
+#: Where a proxy makes a deployment's health check ready, and the function's name (1.91's second): without
+#: it, health checks use the default account's login.
+HEALTH_MODULES: Final = ("litellm.proxy.health_check", "litellm.proxy.health_endpoints._health_endpoints")
+HEALTH_FUNCTIONS: Final = (
+    "update_litellm_params_for_health_check",
+    "_update_litellm_params_for_health_check",
+)
 #: What the page of proxy/ needs of it; without one of them there is no page. `master_key`, `llm_router`,
 #: `user_custom_auth` and `general_settings` are read where they are there.
 PROXY_NAMES: Final = ("app", "user_api_key_auth")

@@ -138,3 +138,13 @@ def test_any_text_arrives_unharmed(words: str, role: str) -> None:
         "content"
     ]
     assert sent == words
+
+
+@pytest.mark.parametrize("wrong", ["x: y", ["x"]])
+def test_extra_headers_of_a_wrong_kind_are_refused(wrong: Any) -> None:
+    for more in ({"extra_headers": wrong}, {"optional_params": {"extra_headers": wrong}}):
+        call: dict[str, Any] = {"optional_params": {}, **more}
+        with pytest.raises(litellm.BadRequestError, match="extra_headers must be an object"):
+            build_request(
+                model="m", messages=[], base_url="https://x.example", token="t", with_login=False, **call
+            )

@@ -11,7 +11,7 @@ from typing import Any
 import litellm
 import pytest
 
-from litellm_qwen_ai.route import call
+from litellm_qwen_ai.route import trust
 from litellm_qwen_ai.sandbox import Sandbox
 
 MESSAGES = [{"role": "user", "content": "ping"}]
@@ -59,7 +59,7 @@ async def test_no_other_surface_switches_it_either(accounts: Any, make_router: M
 def test_an_account_in_the_wrong_place_is_ignored_with_one_warning(
     accounts: Any, make_router: MakeRouter, caplog: pytest.LogCaptureFixture
 ) -> None:
-    call._warn_of_ignored_account.cache_clear()
+    trust._warn_of_ignored_account.cache_clear()
     router = make_router(_deployment(qwen_account="bob"))
     with caplog.at_level(logging.WARNING, "litellm_qwen_ai"):
         for _ in range(2):

@@ -1,0 +1,94 @@
+"""What a call may choose: whose login it uses, and where the login's token goes.
+
+LiteLLM merges what a proxy's client sends with what the operator has set. A client must choose neither an
+account nor an address for a login, so the two are told apart here by what LiteLLM notes of a call:
+
+- Router puts the deployment's own `model_info` over a client's. If the call itself named an address, the
+  deployment is a copy for this call, and its `model_info` has `original_model_id`.
+- A proxy notes what its client sent in `proxy_server_request["body"]`.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+_logger = logging.getLogger("litellm_qwen_ai")
+
+CLIENTS_ADDRESS = (
+    "This request names an address of its own (api_base) and no key. Neither a login's token nor "
+    "QWEN_API_KEY goes to an address that came with a request: send api_key along, or leave api_base out. "
+    "The operator sets api_base in the deployment, or QWEN_API_BASE."
+)
+_ADDRESSES = ("api_base", "base_url")
+_TALK = frozenset({"messages", "input", "prompt", "tools"})  # long, and no place for an address
+
+
+def in_router(litellm_params: Mapping[str, Any]) -> bool:
+    """Whether a Router makes the call."""
+    notes = [litellm_params.get(key) for key in ("metadata", "litellm_metadata")]
+    return any(isinstance(note, Mapping) and "model_group" in note for note in notes)
+
+
+def account_of(params: Mapping[str, Any], litellm_params: Mapping[str, Any]) -> str | None:
+    """The account whose login a call uses; None is the default one.
+
+    A deployment names it in its `model_info`, a program may name it with the call. What a client sends, to
+    a proxy or through a Router, is ignored with one warning.
+
+    Args:
+        params: The parameters for the provider.
+        litellm_params: LiteLLM's own parameters of the call.
+    """
+    sent = _sent_by_client(litellm_params)
+    own = litellm_params.get("model_info") or {}
+    if not isinstance(own, Mapping) or "user_config" in sent or sent.get("model_info") == own:
+        own = {}  # no Router has put the deployment's over it
+    given = params.get("qwen_account")
+    if sent or in_router(litellm_params):
+        if given is not None or (own == {} and "qwen_account" in (sent.get("model_info") or ())):
+            _warn_of_ignored_account()
+        given = None
+    account = own.get("qwen_account", given)
+    return None if account is None else str(account)
+
+
+def is_clients_address(api_base: str | None, litellm_params: Mapping[str, Any]) -> bool:
+    """Whether a call's address came with a client's request: no login's token may go there.
+
+    Args:
+        api_base: The call's base URL, if it has one.
+        litellm_params: LiteLLM's own parameters of the call.
+    """
+    if api_base is None:
+        return False
+    if (litellm_params.get("model_info") or {}).get("original_model_id") is not None:
+        return True
+    sent = _sent_by_client(litellm_params)
+    return "user_config" in sent or _names(sent, api_base)
+
+
+def _sent_by_client(litellm_params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The body that a proxy's client sent; empty where no proxy makes the call."""
+    body = (litellm_params.get("proxy_server_request") or {}).get("body")
+    return body if isinstance(body, Mapping) else {}
+
+
+def _names(value: Any, address: str) -> bool:
+    """Whether a request's body names this address, at its top or deeper (in `fallbacks`, say)."""
+    if isinstance(value, Mapping):
+        return any(value.get(name) == address for name in _ADDRESSES) or any(
+            _names(inner, address) for name, inner in value.items() if name not in _TALK
+        )
+    return isinstance(value, list) and any(_names(inner, address) for inner in value)
+
+
+@functools.cache
+def _warn_of_ignored_account() -> None:
+    """Once: a deployment that means to name its account, and does so in the wrong place, uses the default."""
+    _logger.warning(
+        "A qwen_account that a Router passes on or a proxy's client sends is ignored, since any client could "
+        "send one. Set it in the deployment: model_info: {qwen_account: <name>}."
+    )

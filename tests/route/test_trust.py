@@ -1,0 +1,91 @@
+"""What a proxy's client may choose, told by what LiteLLM notes of a call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from litellm_qwen_ai.route.trust import account_of, in_router, is_clients_address
+
+ROUTED = {"metadata": {"model_group": "qwen"}}
+EVIL = "https://evil.example/v1"
+
+
+def _sent(**body: Any) -> dict[str, Any]:
+    return {"proxy_server_request": {"url": "http://proxy/v1", "headers": {}, "body": body}}
+
+
+@pytest.mark.parametrize(
+    ("params", "litellm_params", "account"),
+    [
+        ({}, {}, None),
+        ({"qwen_account": "alice"}, {}, "alice"),
+        ({}, {"model_info": {"qwen_account": "alice"}}, "alice"),
+        ({"qwen_account": "bob"}, {"model_info": {"qwen_account": "alice"}}, "alice"),
+        # Under a Router the deployment's model_info alone counts.
+        ({"qwen_account": "bob"}, ROUTED, None),
+        ({"qwen_account": "bob"}, {**ROUTED, "model_info": {"qwen_account": "alice"}}, "alice"),
+        # In a proxy without a Router, what the client has sent arrives as it is.
+        ({"qwen_account": "bob"}, _sent(qwen_account="bob"), None),
+        (
+            {},
+            {**_sent(model_info={"qwen_account": "bob"}), "model_info": {"qwen_account": "bob"}},
+            None,
+        ),
+        (
+            {},
+            {
+                **_sent(model_info={"qwen_account": "bob"}, metadata={"model_group": "x"}),
+                "metadata": {"model_group": "x"},
+                "model_info": {"qwen_account": "bob"},
+            },
+            None,
+        ),
+        # With one, Router has put the deployment's over it.
+        (
+            {},
+            {
+                **_sent(model_info={"qwen_account": "bob"}),
+                **ROUTED,
+                "model_info": {"id": "1", "qwen_account": "alice"},
+            },
+            "alice",
+        ),
+        # A Router that the client itself has described.
+        ({}, {**_sent(user_config={}), **ROUTED, "model_info": {"qwen_account": "bob"}}, None),
+        ({}, {"model_info": "alice"}, None),
+    ],
+)
+def test_a_client_does_not_choose_the_account(
+    params: dict[str, Any], litellm_params: dict[str, Any], account: str | None
+) -> None:
+    assert account_of(params, litellm_params) == account
+
+
+@pytest.mark.parametrize(
+    ("litellm_params", "theirs"),
+    [
+        ({}, False),
+        (ROUTED, False),
+        ({**ROUTED, **_sent(model="qwen")}, False),
+        ({**ROUTED, "model_info": {"id": "2", "original_model_id": "1"}}, True),
+        (_sent(api_base=EVIL), True),
+        (_sent(base_url=EVIL), True),
+        (_sent(api_base="https://another.example"), False),
+        (_sent(fallbacks=[{"model": "qwen_ai/coder-model", "api_base": EVIL}]), True),
+        (_sent(user_config={"model_list": []}), True),
+        (_sent(messages=[{"role": "user", "content": [{"api_base": EVIL}]}]), False),
+    ],
+)
+def test_an_address_that_came_with_a_request_is_told_from_the_operators(
+    litellm_params: dict[str, Any], theirs: bool
+) -> None:
+    assert is_clients_address(EVIL, litellm_params) is theirs
+    assert not is_clients_address(None, litellm_params)
+
+
+def test_a_router_is_known_by_what_it_notes() -> None:
+    assert in_router(ROUTED)
+    assert in_router({"litellm_metadata": {"model_group": "qwen"}})
+    assert not in_router({"metadata": "model_group"})
