@@ -35,8 +35,8 @@ def prepare_messages(
 ) -> list[Message]:
     """Return the messages for the wire; the caller's are never changed.
 
-    Always: `developer` becomes `system`, LiteLLM's own fields go, an image given as a string becomes an
-    object.
+    Always: `developer` becomes `system`, LiteLLM's own fields go, an image or video given as a string becomes
+    an object, and a tool's result without `tool_call_id` gets that of the one call that waits for its result.
 
     For the portal (a login) also: one system message, first, in array form with `cache_control`; several are
     merged into it without losing text. With a key this is left alone: Model Studio takes system messages as
@@ -52,6 +52,7 @@ def prepare_messages(
         _prepare(_as_dict(message, position, model), keep_reasoning=keep_reasoning)
         for position, message in enumerate(messages)
     ]
+    _add_missing_call_ids(prepared)
     return _with_one_system_message(prepared) if for_portal else prepared
 
 
@@ -88,9 +89,26 @@ def _prepare(message: Message, *, keep_reasoning: bool) -> Message:
     if role == "tool":
         flat = _flat_text(content)
         return message if flat is None else {**message, "content": flat}
-    if isinstance(content, list) and any(_needs_image_fix(part) for part in content):
-        return {**message, "content": [_fix_image(part) for part in content]}
+    if isinstance(content, list) and any(_needs_fix(part) for part in content):
+        return {**message, "content": [_fixed(part) if _needs_fix(part) else part for part in content]}
     return message
+
+
+def _add_missing_call_ids(messages: list[Message]) -> None:
+    """Model Studio's own samples leave `tool_call_id` out, and its servers want it."""
+    waiting: list[Any] = []  # ids of calls without a result
+    for at, message in enumerate(messages):
+        if message["role"] != "tool":
+            calls = message.get("tool_calls")
+            waiting = [call["id"] for call in calls if _has_id(call)] if isinstance(calls, list) else []
+        elif message.get("tool_call_id"):
+            waiting = [one for one in waiting if one != message["tool_call_id"]]
+        elif len(waiting) == 1:
+            messages[at] = {**message, "tool_call_id": waiting.pop()}
+
+
+def _has_id(call: Any) -> bool:
+    return isinstance(call, dict) and bool(call.get("id"))
 
 
 def _prepare_assistant(message: Message, *, keep_reasoning: bool) -> Message:
@@ -139,21 +157,18 @@ def _is_text(part: Any) -> bool:
     return isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
 
 
-def _needs_image_fix(part: Any) -> bool:
-    if not isinstance(part, dict) or part.get("type") != "image_url":
+def _needs_fix(part: Any) -> bool:
+    kind = part.get("type") if isinstance(part, dict) else None
+    if kind not in {"image_url", "video_url"}:
         return False
-    image = part.get("image_url")
-    return isinstance(image, str) or (isinstance(image, dict) and "format" in image)
+    return isinstance(part.get(kind), str) or (isinstance(part.get(kind), dict) and "format" in part[kind])
 
 
-def _fix_image(part: Any) -> Any:
-    if not _needs_image_fix(part):
-        return part
-    image = part["image_url"]
-    if isinstance(image, str):
-        return {**part, "image_url": {"url": image}}
+def _fixed(part: dict[str, Any]) -> dict[str, Any]:
+    kind = part["type"]
+    given = {"url": part[kind]} if isinstance(part[kind], str) else part[kind]
     # `format` is a hint for LiteLLM only.
-    return {**part, "image_url": {name: value for name, value in image.items() if name != "format"}}
+    return {**part, kind: {name: value for name, value in given.items() if name != "format"}}
 
 
 def _with_one_system_message(messages: list[Message]) -> list[Message]:

@@ -166,7 +166,8 @@ def test_images_are_objects_without_litellms_format_hint() -> None:
             "content": [
                 {"type": "image_url", "image_url": uri},
                 {"type": "image_url", "image_url": {"url": uri, "format": "image/png", "detail": "high"}},
-                {"type": "video_url", "video_url": {"url": "https://x/y.mp4"}},
+                {"type": "video_url", "video_url": {"url": "https://x/y.mp4"}, "fps": 2},
+                {"type": "video_url", "video_url": "https://x/y.mp4"},
                 {"type": "video", "video": ["https://x/1.jpg"]},
                 text("what?"),
             ],
@@ -176,12 +177,54 @@ def test_images_are_objects_without_litellms_format_hint() -> None:
     assert prepared["content"] == [
         {"type": "image_url", "image_url": {"url": uri}},
         {"type": "image_url", "image_url": {"url": uri, "detail": "high"}},
+        {"type": "video_url", "video_url": {"url": "https://x/y.mp4"}, "fps": 2},
         {"type": "video_url", "video_url": {"url": "https://x/y.mp4"}},
         {"type": "video", "video": ["https://x/1.jpg"]},
         text("what?"),
     ]
     assert has_image([prepared])
     assert not has_image([{"role": "user", "content": "image_url"}, {"role": "user", "content": [text("t")]}])
+
+
+def call(name: str) -> dict[str, Any]:
+    return {"id": name, "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(
+    ("conversation", "ids"),
+    [
+        ([["a"], "a"], ["a"]),
+        ([["a"], None], ["a"]),
+        ([["a"], ""], ["a"]),
+        ([["a", "b"], "a", None], ["a", "b"]),
+        ([["a", "b"], "b", None], ["b", "a"]),
+        ([["a"], None, ["b"], None], ["a", "b"]),
+        ([["a", "b"], None, None], [None, None]),
+        ([["a"], None, None], ["a", None]),
+        ([["a"], "user", None], [None]),
+        ([None], [None]),
+    ],
+)
+@pytest.mark.parametrize("for_portal", [False, True])
+def test_a_result_without_an_id_gets_that_of_the_one_open_call(
+    conversation: list[Any], ids: list[Any], for_portal: bool
+) -> None:
+    messages: list[dict[str, Any]] = []
+    for one in conversation:
+        if isinstance(one, list):
+            messages.append(
+                {"role": "assistant", "content": None, "tool_calls": [call(name) for name in one]}
+            )
+        elif one == "user":
+            messages.append({"role": "user", "content": "wait"})
+        else:
+            messages.append(
+                {"role": "tool", "content": "done", **({} if one is None else {"tool_call_id": one})}
+            )
+    before = copy.deepcopy(messages)
+    prepared = prepare(*messages, for_portal=for_portal)
+    assert [message.get("tool_call_id") for message in prepared if message["role"] == "tool"] == ids
+    assert messages == before
 
 
 @pytest.mark.parametrize("message", ["hi", None, 3, ["role"], {"content": "x"}, {"role": 1}])

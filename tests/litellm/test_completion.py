@@ -99,6 +99,36 @@ def test_parallel_tool_calls_keep_apart(ask: Any) -> None:
         assert json.loads(call.function.arguments)["city"]
 
 
+def test_a_tools_result_without_an_id_is_that_of_the_one_open_call(ask: Any) -> None:
+    call = {"id": "call_1", "type": "function", "function": {"name": "get_weather", "arguments": "{}"}}
+    messages = [
+        {"role": "user", "content": "How is it outside?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "snow"},
+    ]
+    assert "get_weather({}) answered: snow." in ask(messages=messages).choices[0].message.content
+
+
+VIDEO = "data:video/mp4;base64," + base64.b64encode(b"\0\0\0\x18ftypisom\0\0\0\0isommp42").decode()
+
+
+@pytest.mark.parametrize("video", [{"url": VIDEO}, VIDEO], ids=["object", "string"])
+def test_a_video_is_seen(ask: Any, sandbox: Sandbox, video: Any) -> None:
+    parts = [{"type": "text", "text": "look"}, {"type": "video_url", "video_url": video, "fps": 2}]
+    assert "I see a video of 24 bytes" in ask(parts).choices[0].message.content
+    sent = _sent(sandbox)["messages"][-1]["content"][-1]
+    assert sent == {"type": "video_url", "video_url": {"url": VIDEO}, "fps": 2}
+
+
+@pytest.mark.parametrize(
+    "part", [{"type": "video", "video": [VIDEO]}, {"type": "input_video", "input_video": {"data": VIDEO}}]
+)
+def test_other_forms_of_video_do_not_leave_litellm(ask: Any, sandbox: Sandbox, part: dict[str, Any]) -> None:
+    with pytest.raises(Exception, match="Invalid user message"):
+        ask([{"type": "text", "text": "look"}, part])
+    assert not sandbox.requests_to("chat")
+
+
 def test_an_empty_tools_list_does_not_reach_the_server(ask: Any, sandbox: Sandbox) -> None:
     assert ask(tools=[]).choices[0].message.content
     assert "tools" not in _sent(sandbox)
