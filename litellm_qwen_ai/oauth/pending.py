@@ -274,9 +274,7 @@ def _ask_for_code(base_url: str, client_id: str, post: Poster) -> DeviceCode:
     try:
         answer = post(device_request(base_url, client_id, pkce), TIMEOUT)
     except (TransportError, OSError) as error:
-        raise LoginError(
-            f"The login could not start: {error}. Check the network and any proxy, then try again."
-        ) from None
+        raise LoginError(f"The login could not start: {error}. Then try again.") from None
     return read_device_answer(answer, pkce)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import logging
 import secrets
 import uuid
 import zlib
@@ -25,7 +26,7 @@ from litellm_qwen_ai.oauth.errors import (
     LoginRefusedError,
     LoginTimedOutError,
 )
-from litellm_qwen_ai.oauth.urls import checked_url
+from litellm_qwen_ai.oauth.urls import checked_url, leads_here
 from litellm_qwen_ai.redaction import redacted
 from litellm_qwen_ai.retry_after import retry_after
 
@@ -52,6 +53,7 @@ _PACKED = (b"\x1f", b"\x78")  # how gzip (RFC 1952) and zlib (RFC 1950) begin, a
 _HTTP_OK = 200
 _REFUSALS = frozenset({400, 401})
 _TOO_MANY = 429
+_log = logging.getLogger(__name__)
 _PASSING = frozenset({"slow_down", "temporarily_unavailable", "server_error"})
 
 
@@ -90,11 +92,13 @@ class HttpAnswer:
         status: The HTTP status.
         headers: Names in lower case.
         body: At most `MAX_BODY` bytes, as they came.
+        url: What was asked; empty if that is not known.
     """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +274,7 @@ def read_poll_answer(answer: HttpAnswer, code: DeviceCode) -> TokenAnswer | Pend
     if waiting is not None:
         return waiting
     if answer.status == _HTTP_OK and body is not None and error is None:
-        return _granted(body)
+        return _granted(body, answer.url)
     # No name for the secrets: a traceback with locals would show them.
     reason = _describe(answer, (code.device_code, code.code_verifier))
     ends_login = isinstance(error, str) and answer.status in {_HTTP_OK, 400, 403}
@@ -293,7 +297,7 @@ def read_refresh_answer(
     error = body.get("error")
     if isinstance(error, str) and error and answer.status in _REFUSALS and error not in _PASSING:
         return Refused(reason)
-    tokens = _tokens(body) or _rotated(body, refresh_token)
+    tokens = _tokens(body, answer.url) or _rotated(body, refresh_token)
     if tokens is not None and answer.status == _HTTP_OK and error is None:
         return tokens
     return _inconclusive(reason, answer)
@@ -321,10 +325,10 @@ def _waiting(answer: HttpAnswer, error: object) -> Pending | SlowDown | None:
     return None
 
 
-def _granted(body: Mapping[str, Any]) -> TokenAnswer | Pending:
+def _granted(body: Mapping[str, Any], url: str) -> TokenAnswer | Pending:
     if body.get("access_token") in (None, ""):
         return Pending()
-    tokens = _tokens(body)
+    tokens = _tokens(body, url)
     if tokens is None:
         raise LoginRefusedError(
             "The server approved the login but sent a token that cannot be used. Try again."
@@ -342,17 +346,21 @@ def _login_ended(error: object, reason: str) -> LoginError:
     return LoginRefusedError(f"The server ended the login: {reason} {SERVICE_NOTICE}")
 
 
-def _tokens(body: Mapping[str, Any]) -> TokenAnswer | None:
+def _tokens(body: Mapping[str, Any], url: str) -> TokenAnswer | None:
     """The tokens of a successful answer; None when the access token cannot be used."""
     access = values.token(body, "access_token")
     if access is None:
         return None
+    resource_url = values.text(body, "resource_url")
+    if resource_url is not None and leads_here(resource_url) and url and not leads_here(url):
+        _log.warning("The server sent the login to this machine, where it has no business: left out.")
+        resource_url = None
     return TokenAnswer(
         access_token=access,
         refresh_token=values.token(body, "refresh_token"),
         expires_in=values.seconds(body.get("expires_in"), DEFAULT_TOKEN_LIFETIME, MAX_TOKEN_LIFETIME),
         token_type=values.text(body, "token_type"),
-        resource_url=values.text(body, "resource_url"),
+        resource_url=resource_url,
         scope=values.text(body, "scope"),
         id_token=values.token(body, "id_token"),
     )

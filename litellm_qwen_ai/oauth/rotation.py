@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.oauth.protocol import HttpAnswer, Rotated, TokenAnswer, read_refresh_answer
-from litellm_qwen_ai.oauth.urls import api_base_of
+from litellm_qwen_ai.oauth.urls import api_base_of, leads_here
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +64,9 @@ def merged_answer(old: Credentials, caught: bytes, at: float, now: float) -> Cre
     """
     outcome = read_refresh_answer(HttpAnswer(200, {}, caught), old.refresh_token or "")
     at = max(0.0, min(at, now))
+    if isinstance(outcome, TokenAnswer) and leads_here(outcome.resource_url or ""):
+        # Which server said so is not known any more: where the login led stays.
+        outcome = replace(outcome, resource_url=old.resource_url)
     return merged(old, outcome, at) if isinstance(outcome, (TokenAnswer, Rotated)) else None
 
 

@@ -134,7 +134,7 @@ def exchange(  # noqa: PLR0913  # what one exchange is made of
         # Raised outside of `except`: httpx's error holds the request, and with it the tokens.
         raise TransportError(where, failure.fault, failure.fix)
     status, answered = head or (0, {})
-    return HttpAnswer(status, answered, bytes(body[:most]))
+    return HttpAnswer(status, answered, bytes(body[:most]), url)
 
 
 def host_of(url: str) -> str:

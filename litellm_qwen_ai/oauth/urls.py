@@ -8,6 +8,10 @@ from urllib.parse import urlsplit
 
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 
+_UNICAST = ipaddress.ip_network("2000::/3")  # all that IPv6 gives out to the public (RFC 4291 section 2.4)
+#: No public addresses, though some versions of Python say so (IANA's special-purpose registries).
+_SPECIAL = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "2002::/16", "3fff::/20")))
+
 
 def is_loopback(host: str) -> bool:
     """True for `localhost`, 127.0.0.0/8 and ::1."""
@@ -56,15 +60,36 @@ def api_base_of(resource_url: str) -> str:
     return url if url.endswith("/v1") else f"{url}/v1"
 
 
+def leads_here(resource_url: str) -> bool:
+    """Whether a login's `resource_url` leads to this machine, whatever its scheme."""
+    try:
+        host = urlsplit(resource_url if "://" in resource_url else f"//{resource_url}").hostname or ""
+    except ValueError:
+        return False  # refused as no URL, later
+    address, host = _address(host), host.rstrip(".")
+    return host == "localhost" or host.endswith(".localhost") or bool(address and address.is_loopback)
+
+
 def _is_private(host: str) -> bool:
     """Whether a host is an address of a private network, or a number that a resolver could take for one."""
+    address = _address(host)
+    if address is None:
+        last = host.rstrip(".").rpartition(".")[2].lower()
+        return last.isdigit() or last.startswith("0x")  # 10.1, 0x0a000001: old spellings of addresses
+    if address.is_loopback:
+        return False
+    if address.version == 6 and address not in _UNICAST:  # noqa: PLR2004  # the protocol's version
+        return True  # NAT64, IPv4 inside IPv6, site-local: ways into networks that are nobody's or one's own
+    return not address.is_global or address.is_multicast or any(address in one for one in _SPECIAL)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address that a host is, an IPv4 one also if it is written as `::ffff:...`; None for a name."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        last = host.rstrip(".").rpartition(".")[2].lower()
-        return last.isdigit() or last.startswith("0x")  # 10.1, 0x0a000001: old spellings of addresses
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    return not (mapped.is_loopback or mapped.is_global) or mapped.is_multicast
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _fault(url: str) -> str | None:

@@ -196,6 +196,15 @@ def test_the_base_url_comes_from_resource_url(resource_url: str | None, base: st
         ("https://[fc00::1]", "no public address"),
         ("https://[fe80::1]", "no public address"),
         ("https://[::ffff:10.0.0.7]", "no public address"),
+        ("https://[64:ff9b::a00:7]", "no public address"),  # NAT64 of 10.0.0.7
+        ("https://[64:ff9b::808:808]", "no public address"),
+        ("https://[2002:a00:7::1]", "no public address"),  # 6to4
+        ("https://[::10.0.0.7]", "no public address"),  # IPv4 inside IPv6, the old way
+        ("https://[fec0::1]", "no public address"),
+        ("https://[3fff::1]", "no public address"),
+        ("https://[2001:db8::1]", "no public address"),
+        ("https://192.0.0.8", "no public address"),
+        ("https://192.88.99.1", "no public address"),
         ("https://[::1", "it is no URL"),
     ],
 )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.oauth import protocol
+from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.errors import LoginDeniedError, LoginError, LoginRefusedError, LoginTimedOutError
 from litellm_qwen_ai.oauth.protocol import (
     DeviceCode,
@@ -23,6 +24,8 @@ from litellm_qwen_ai.oauth.protocol import (
     SlowDown,
     TokenAnswer,
 )
+from litellm_qwen_ai.oauth.rotation import merged_answer
+from litellm_qwen_ai.oauth.transport import httpx_poster
 
 PKCE = Pkce.of("verifier-secret")
 CODE = DeviceCode(
@@ -410,3 +413,52 @@ def test_a_secret_that_the_server_repeats_is_not_shown_however_it_is_hidden(hidd
 def test_no_text_of_the_server_is_in_the_repr_of_tokens() -> None:
     tokens = protocol.TokenAnswer("a", "r", 1.0, "secret", "secret", "secret", "secret")
     assert repr(tokens) == "TokenAnswer(expires_in=1.0)"
+
+
+HERE = [
+    "http://127.0.0.1:8080/v1",
+    "localhost",
+    "https://localhost./v1",
+    "https://x.localhost",
+    "[::1]:80",
+    "127.9.9.9",
+]
+
+
+@pytest.mark.parametrize(
+    "resource_url", [*HERE, "http://[::ffff:127.0.0.1]:80", "portal.qwen.ai", "https://8.8.8.8"]
+)
+@pytest.mark.parametrize("server", ["https://chat.qwen.ai", "http://127.0.0.1:9", ""])
+def test_only_a_server_on_this_machine_may_send_a_login_here(resource_url: str, server: str) -> None:
+    body = json.dumps({"access_token": "a", "refresh_token": "r", "resource_url": resource_url}).encode()
+    came = HttpAnswer(200, {}, body, f"{server}/token" if server else "")
+    refused = resource_url not in {"portal.qwen.ai", "https://8.8.8.8"} and server == "https://chat.qwen.ai"
+    for tokens in (protocol.read_refresh_answer(came, "old"), protocol.read_poll_answer(came, CODE)):
+        assert isinstance(tokens, protocol.TokenAnswer)
+        assert tokens.resource_url == (None if refused else resource_url)
+
+
+@pytest.mark.parametrize(
+    ("before", "named", "after"),
+    [
+        ("portal.qwen.ai", "http://127.0.0.1:9/v1", "portal.qwen.ai"),
+        ("portal.qwen.ai", "other.qwen.ai", "other.qwen.ai"),
+        ("http://127.0.0.1:9/v1", "http://127.0.0.1:9/v1", "http://127.0.0.1:9/v1"),
+        (None, "localhost", None),
+    ],
+)
+def test_an_answer_found_after_a_crash_moves_no_login_to_this_machine(
+    before: str | None, named: str, after: str | None
+) -> None:
+    old = Credentials(access_token="a", refresh_token="r", resource_url=before)
+    body = json.dumps({"access_token": "b", "refresh_token": "s", "resource_url": named}).encode()
+    found = merged_answer(old, body, 100.0, 50.0)
+    assert found is not None
+    assert (found.refresh_token, found.resource_url) == ("s", after)
+    assert found.seconds_left(50.0) == protocol.DEFAULT_TOKEN_LIFETIME
+
+
+def test_the_url_is_what_was_asked(server: Any) -> None:
+    server.answer_next(200)
+    url = f"{server.url}/token"
+    assert httpx_poster(protocol.OAuthRequest(url, {}, {}), 5).url == url
