@@ -15,13 +15,14 @@ def as_litellm_has_it() -> Network:
     """The network of a program that uses LiteLLM, as both are told now: a proxy reads its config late.
 
     Raises:
-        NetworkError: The file of certificates cannot be used.
+        NetworkError: The file of certificates, or the list of ciphers, cannot be used.
     """
     found = Network.from_environment()
     configure = look_up("litellm.llms.custom_httpx.http_handler.get_ssl_configuration")
     if configure is None:
         return found
-    with setting(f"The file of certificates in {_WHERE}", "Name a readable one (PEM)"):
+    fix = "Name a readable file of certificates (PEM), and ciphers as OpenSSL lists them"
+    with setting(f"What {_WHERE} or SSL_SECURITY_LEVEL names", fix):
         trust = configure()
     certificate = os.environ.get("SSL_CERTIFICATE") or look_up("litellm.ssl_certificate")
     return replace(found, trust=trust, said_by=_WHERE, certificate=certificate, ciphers=None)

@@ -11,7 +11,7 @@ from pathlib import Path
 from drills import frame
 
 # In the order of the table.
-MODULES = ("races", "logins", "crashes", "endings", "stores", "clocks", "hostile", "chatgpt")
+MODULES = ("races", "logins", "crashes", "endings", "stores", "clocks", "hostile", "networks", "chatgpt")
 PAGE = Path(__file__).parents[2] / "docs" / "drills.md"
 HEAD = """\
 # Drills

@@ -78,7 +78,10 @@ def test_a_broken_file_of_certificates_is_named(
     monkeypatch.setattr(litellm, "ssl_verify", str(tmp_path / "ca.pem"))
     with pytest.raises(litellm.ServiceUnavailableError) as failed:
         ask("ping", max_retries=0)
-    assert "litellm.ssl_verify, SSL_VERIFY or SSL_CERT_FILE cannot be used" in str(failed.value)
+    assert (
+        "litellm.ssl_verify, SSL_VERIFY or SSL_CERT_FILE or SSL_SECURITY_LEVEL names cannot be used"
+        in str(failed.value)
+    )
     assert "Traceback" not in str(failed.value)
 
 
