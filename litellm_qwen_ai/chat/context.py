@@ -19,6 +19,8 @@ class AnswerContext:
         secrets: Values that no message may show, such as the bearer that was sent.
         headers: The answer's; empty where none came.
         timeout: The limit in force, in seconds, if it is known.
+        host: The server's, with its port; empty if it is not known.
+        origin: Where its address comes from, in words for a message: an argument, a variable, the login.
         merge: Whether text deltas of a stream that are read together become one chunk.
         think_tags: Whether a stream's reasoning comes in its content, between `<think>` and `</think>`.
     """
@@ -28,6 +30,8 @@ class AnswerContext:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout: float | None = None
+    host: str = ""
+    origin: str = ""
     merge: bool = False
     think_tags: bool = False
 

@@ -30,6 +30,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -82,6 +83,7 @@ _STATUS = {
 #: several accounts, short enough that a new day's quota, or a payment, is noticed within the hour.
 SPENT_SECONDS = 3600
 _SPENT = frozenset({Reason.QUOTA_SPENT, Reason.PAYMENT_REQUIRED})
+_SSL_OBJECT = re.compile(r" ssl:(<[^>]*>|\w+)")  # aiohttp shows the object, which says nothing
 _TIMEOUTS = (httpx.TimeoutException, TimeoutError, asyncio.TimeoutError, litellm.exceptions.Timeout)
 # The body was decoded, and a cookie is nobody's business but the server's.
 _DROPPED_HEADERS = {"content-encoding", "content-length", "transfer-encoding", "set-cookie", "connection"}
@@ -119,7 +121,8 @@ def malformed_answer(what: str, context: AnswerContext) -> Exception:
 
 def cut_stream(context: AnswerContext) -> Exception:
     """The stream ended without a finish reason and without `[DONE]`."""
-    message = "The connection was closed before the answer was complete (no finish_reason, no [DONE])."
+    said = "The connection was closed before the answer was complete (no finish_reason, no [DONE])"
+    message = f"{said}{_where(context)}."
     return _build(Reason.CONNECTION_LOST, message, Refusal(None, message), _without_headers(context))
 
 
@@ -142,13 +145,25 @@ def error_from_transport(error: BaseException, context: AnswerContext) -> Except
     if isinstance(error, _TIMEOUTS):
         limit = f" (timeout {context.timeout:g} s)" if context.timeout is not None else ""
         phase = {"ConnectTimeout": "connecting to", "PoolTimeout": "waiting for a free connection to"}
-        message = f"Timed out {phase.get(name, 'waiting for')} Qwen{limit}. Raise `timeout=` or try again."
+        message = (
+            f"Timed out {phase.get(name, 'waiting for')} Qwen{limit}{_where(context)}. "
+            "Raise `timeout=` or try again."
+        )
         reason = Reason.TIMED_OUT
     else:
-        detail = presentable(str(error), context.secrets, 300)
-        message = f"Cannot reach Qwen or lost the connection: {name}{': ' + detail if detail else ''}"
+        detail = presentable(_SSL_OBJECT.sub("", str(error)), context.secrets, 300).rstrip(".")
+        message = (
+            f"Cannot reach Qwen or lost the connection{_where(context)}: {name}{detail and ': ' + detail}. "
+            "Check that the address is right and that this machine, or the proxy it uses, reaches it."
+        )
         reason = Reason.CONNECTION_LOST
     return _build(reason, message, Refusal(None, message), _without_headers(context))
+
+
+def _where(context: AnswerContext) -> str:
+    """The host that was called and what named it, in brackets; empty if it is not known."""
+    origin = f", from {context.origin}" if context.origin else ""
+    return f" (host {context.host}{origin})" if context.host else ""
 
 
 def is_token_rejection(status: int, body: bytes) -> bool:

@@ -62,6 +62,12 @@ def chat_url(base_url: str, *, model: str) -> str:
 
 
 @functools.lru_cache(maxsize=64)
+def host_of(base_url: str, *, model: str) -> str:
+    """The host of a base URL, with its port, as `chat_url` reads it."""
+    return urlsplit(chat_url(base_url, model=model)).netloc
+
+
+@functools.lru_cache(maxsize=64)
 def is_alibabas(url: str) -> bool:
     """Whether the server is Alibaba's, or a reseller of it, and so takes Qwen's own parameters."""
     return f".{urlsplit(url).hostname}".endswith(_ALIBABAS)

@@ -38,11 +38,15 @@ _logger = logging.getLogger("litellm_qwen_ai")
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """What goes into `Authorization`, and the base URL it is for."""
+    """What goes into `Authorization`, and the base URL it is for.
+
+    `origin` says in words for a message where that address comes from.
+    """
 
     token: str = field(repr=False)
     base_url: str
     with_login: bool
+    origin: str = ""
 
 
 class BearerSource:
@@ -70,7 +74,9 @@ class BearerSource:
         except ConfigurationError as error:
             raise as_litellm_error(error, model) from error
         self._key = api_key or self._settings.api_key
-        self._base = api_base or self._settings.api_base
+        self._base, self._origin = (
+            (api_base, "api_base") if api_base else (self._settings.api_base, "QWEN_API_BASE")
+        )
         self._account = account
 
     @property
@@ -128,8 +134,10 @@ class BearerSource:
     def _bearer(self, token: str, own_base: str | None, *, with_login: bool) -> Bearer:
         if self._base is not None:
             _warn_of_plain_http(self._base)
-        base = self._base or own_base or DEFAULT_API_BASE
-        return Bearer(Secret(token), base, with_login=with_login)
+            return Bearer(Secret(token), self._base, with_login, self._origin)
+        if own_base:
+            return Bearer(Secret(token), own_base, with_login, "the login's resource_url")
+        return Bearer(Secret(token), DEFAULT_API_BASE, with_login, "the default")
 
     def _of_account(self) -> Account:
         from litellm_qwen_ai.accounts import account_of  # noqa: PLC0415  # programs with a key need none

@@ -17,6 +17,7 @@ from litellm_qwen_ai.chat.errors import bad_request
 from litellm_qwen_ai.chat.request import ChatRequest, build_request
 from litellm_qwen_ai.chat.response import parse_response
 from litellm_qwen_ai.chat.stream import AsyncChatStream, ChatStream
+from litellm_qwen_ai.chat.wire import host_of
 from litellm_qwen_ai.names import PROVIDER
 from litellm_qwen_ai.route import host, patches, post, telemetry, trust
 from litellm_qwen_ai.route.bearer import BearerSource
@@ -191,6 +192,8 @@ class Call:
             bearer.with_login,
             (bearer.token,),
             timeout=timeout,
+            host=host_of(bearer.base_url, model=self.model),
+            origin=bearer.origin,
             merge=self.source.settings.coalesce and _asks_for_one(self.optional_params),
             think_tags=self.think_tags,
         )

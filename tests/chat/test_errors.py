@@ -351,6 +351,23 @@ def test_a_failed_send_becomes_timeout_or_connection_error(
     assert ("12.5 s" in str(mapped)) is (expected is litellm.Timeout)
 
 
+def test_a_failed_send_names_the_host_and_what_named_it() -> None:
+    known = context(host="qwen.example:8443", origin="QWEN_API_BASE")
+    for error in [
+        error_from_transport(_connect_error(), known),
+        error_from_transport(httpx.ConnectTimeout(""), known),
+        cut_stream(known),
+    ]:
+        assert "(host qwen.example:8443, from QWEN_API_BASE)" in str(error)
+    assert "host" not in str(error_from_transport(_connect_error(), context()))
+
+
+def test_what_aiohttp_shows_of_its_own_objects_is_left_out() -> None:
+    said = "Cannot connect to host x:443 ssl:<ssl.SSLContext object at 0x7fab> [Name or service not known]"
+    text = str(error_from_transport(httpx.ConnectError(said), context()))
+    assert "Cannot connect to host x:443 [Name or service not known]. Check" in text
+
+
 def test_a_cut_stream_is_a_connection_error() -> None:
     assert isinstance(cut_stream(context()), litellm.APIConnectionError)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,45 @@ class StalledBody(httpx.SyncByteStream, httpx.AsyncByteStream):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for piece in self:
             yield piece
+
+
+class Refuses(httpx.BaseTransport):
+    """A network without the server."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.read()
+        raise httpx.ConnectError("[Errno 111] Connection refused")
+
+
+@pytest.mark.parametrize(
+    ("origin", "host"),
+    [
+        ("api_base", "argument.example:8443"),
+        ("QWEN_API_BASE", "variable.example"),
+        ("the login's resource_url", "portal.example"),
+        ("the default", "dashscope.aliyuncs.com"),
+    ],
+)
+def test_a_server_out_of_reach_is_named_with_what_named_it(
+    login: Path, monkeypatch: pytest.MonkeyPatch, origin: str, host: str
+) -> None:
+    call: dict[str, Any] = {"api_key": "sk-any-key"}
+    if origin == "api_base":
+        call["api_base"] = f"https://{host}/v1"
+    elif origin == "QWEN_API_BASE":
+        monkeypatch.setenv("QWEN_API_BASE", f"https://{host}/v1")
+    elif origin != "the default":
+        login.write_text(json.dumps({**json.loads(login.read_text()), "resource_url": host}))
+        call = {}
+    with httpx.Client(transport=Refuses()) as client, pytest.raises(litellm.APIConnectionError) as failure:
+        litellm.completion(
+            "qwen_ai/coder-model",
+            messages=[{"role": "user", "content": "ping"}],
+            client=client,
+            max_retries=0,
+            **call,
+        )
+    assert f"(host {host}, from {origin})" in str(failure.value)
 
 
 @pytest.mark.parametrize("pieces", [(), (b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n',)])
