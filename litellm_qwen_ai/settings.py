@@ -83,15 +83,14 @@ class Settings:
 
 
 def _folder(configured: str | None) -> Path:
-    if configured is None:
-        import platformdirs  # noqa: PLC0415  # only needed when no folder is set
-
-        folder = Path(platformdirs.user_config_dir("litellm", appauthor=False)) / "qwen_ai"
-    else:
-        folder = Path(configured)
+    folder = Path(configured or "~")
     with contextlib.suppress(RuntimeError):  # there is no such home folder: it says so below
+        if configured is None:
+            import platformdirs  # noqa: PLC0415  # only needed when no folder is set
+
+            folder = Path(platformdirs.user_config_dir("litellm", appauthor=False)) / "qwen_ai"
         folder = folder.expanduser()
-    if str(folder).startswith("~"):
+    if str(folder).startswith("~") or (configured is None and not folder.is_absolute()):
         raise ConfigurationError(
             f"QWEN_TOKEN_DIR={configured!r} starts with a home folder that does not exist here; "
             "write the folder's full path."

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 TIMEOUT = 30.0  # seconds for one answer
 RETRY_PAUSES = (0.1, 0.3)  # seconds before the second and the third try
+LONGEST_WAIT = 5.0  # seconds: a server that asks for more is not waited for
 _RETRY_BUDGET = 10.0  # seconds: after a slow failure nobody is made to wait for another
 _OK = 200  # the status that comes with tokens
 
@@ -59,9 +60,10 @@ class Refresher:
             outcome = self._once(refresh_token, turn)
             if not isinstance(outcome, Inconclusive) or pause is None:
                 break
-            if (outcome.retry_after or 0.0) > pause or self.clocks.monotonic() - begun > _RETRY_BUDGET:
+            wait = max(pause, outcome.retry_after or 0.0)
+            if wait > LONGEST_WAIT or self.clocks.monotonic() - begun > _RETRY_BUDGET:
                 break
-            self.clocks.sleep(pause)
+            self.clocks.sleep(wait)
         return outcome
 
     def _once(self, refresh_token: str, turn: Turn) -> TokenAnswer | Rotated | Refused | Inconclusive:

@@ -103,6 +103,7 @@ class Session:
         self._look_again = self._looking_since = -math.inf
         self._writes = 0  # counts what this process stored, so that an older reading does not undo it
         self._rejected: str | None = None
+        self._brought: str | None = None  # the access token of our own last renewal
         self._try_to_save = -math.inf
         self._failed_saves = 0
         self._trouble: Trouble | None = None
@@ -161,6 +162,10 @@ class Session:
         except StopIteration as end:
             found: Credentials = end.value
             return found
+
+    def has_renewed(self, credentials: Credentials) -> bool:
+        """Whether this process itself asked the OAuth server for this token, and did not only adopt it."""
+        return credentials.access_token == self._brought
 
     def peek(self) -> Credentials | None:
         """What is stored, as it is; no network, no renewal.
@@ -427,6 +432,7 @@ class Session:
         if new.access_token == self._rejected:
             raise still_rejected(self._store)
         self._trouble, self._failures = None, 0
+        self._brought = new.access_token
         return new
 
 

@@ -7,7 +7,7 @@ cools down and falls back as it does for those.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -40,13 +40,19 @@ _logger = logging.getLogger("litellm_qwen_ai")
 class Bearer:
     """What goes into `Authorization`, and the base URL it is for.
 
-    `origin` says in words for a message where that address comes from.
+    Attributes:
+        token: The bearer.
+        base_url: Where it goes.
+        with_login: Whether it is a login's, not a key.
+        origin: In words for a message: where that address comes from.
+        renewed: This process asked the OAuth server for it.
     """
 
     token: str = field(repr=False)
     base_url: str
     with_login: bool
     origin: str = ""
+    renewed: bool = False
 
 
 class BearerSource:
@@ -105,13 +111,13 @@ class BearerSource:
         account = self._of_account()
         try:
             try:
-                return self._of_login(account.session.get(rejected=rejected))
+                return self._of_login(account, account.session.get(rejected=rejected))
             except NotLoggedInError:
                 from litellm_qwen_ai.oauth import may_prompt  # noqa: PLC0415  # most programs never log in
 
                 if not may_prompt():
                     raise
-                return self._of_login(self._log_in(account))
+                return self._of_login(account, self._log_in(account))
         except QwenAuthError as error:
             raise self._failed(account, error) from error
 
@@ -121,15 +127,16 @@ class BearerSource:
             return self._of_key()
         account = self._of_account()
         try:
-            return self._of_login(await account.session.aget(rejected=rejected))
+            return self._of_login(account, await account.session.aget(rejected=rejected))
         except QwenAuthError as error:
             raise self._failed(account, error) from error
 
     def _of_key(self) -> Bearer:
         return self._bearer(self._key or "", None, with_login=False)
 
-    def _of_login(self, credentials: Credentials) -> Bearer:
-        return self._bearer(credentials.access_token, credentials.api_base, with_login=True)
+    def _of_login(self, account: Account, credentials: Credentials) -> Bearer:
+        made = self._bearer(credentials.access_token, credentials.api_base, with_login=True)
+        return replace(made, renewed=account.session.has_renewed(credentials))
 
     def _bearer(self, token: str, own_base: str | None, *, with_login: bool) -> Bearer:
         if self._base is not None:

@@ -85,6 +85,7 @@ def call_flow(
         Exception: The matching `litellm.exceptions` class.
     """
     rejected: str | None = None
+    may_adopt = True
     retries = 0
     attempt = Attempt()
     while True:
@@ -95,8 +96,13 @@ def call_flow(
         elif outcome.status_code == _OK:
             observer.accepted()
             return
-        elif can_renew and rejected is None and is_token_rejection(outcome.status_code, outcome.content):
-            rejected = bearer.token
+        elif (
+            can_renew
+            and (rejected is None or (may_adopt and not bearer.renewed))
+            and is_token_rejection(outcome.status_code, outcome.content)
+        ):
+            # The first refusal may bring a token that somebody else has written: dead too, it is renewed.
+            may_adopt, rejected = rejected is None, bearer.token
             attempt = Attempt(0.0, rejected)
             continue
         else:

@@ -6,6 +6,7 @@ No request ever waits for a person, so the log names the command before the firs
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import hashlib
 import logging
@@ -14,7 +15,12 @@ import os
 import tempfile
 from pathlib import Path
 
-from litellm_qwen_ai.oauth.errors import NotLoggedInError, QwenAuthError
+from litellm_qwen_ai.oauth.errors import (
+    LockTimeoutError,
+    NotLoggedInError,
+    QwenAuthError,
+    ReadOnlyStoreError,
+)
 from litellm_qwen_ai.settings import Settings
 
 _logger = logging.getLogger("litellm_qwen_ai")
@@ -63,6 +69,9 @@ def _check(settings: Settings) -> None:
     """Raise what a refused request would be told; nothing if some account is logged in."""
     from litellm_qwen_ai.accounts import account_of, known_accounts  # noqa: PLC0415  # a proxy with a key needs none
 
-    session = account_of(settings).session
-    if session.peek() is None and known_accounts(settings) == [None]:
-        session.get()  # without a login it sends nothing
+    account = account_of(settings)
+    if account.session.peek() is not None:
+        with contextlib.suppress(LockTimeoutError, ReadOnlyStoreError):  # busy, or kept in memory
+            account.store.ping(0)  # what keeps a renewal from being written is said now, not in six hours
+    elif known_accounts(settings) == [None]:
+        account.session.get()  # without a login it sends nothing

@@ -575,6 +575,44 @@ def test_a_server_that_is_down_is_named(new_session: Any, logins: Any) -> None:
         new_session(oauth_base_url="http://127.0.0.1:9").get()
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_asks_for_a_moment_gets_it(
+    session: Session, logins: Any, server: Any, clock: Any, status: int
+) -> None:
+    logins.write(seconds_left=-1)
+    server.answer_next(status, b"", Retry_After="1")
+    assert session.get().access_token in server.secrets
+    assert clock.naps == [1.0]
+
+
+def test_a_login_without_refresh_token_that_comes_while_we_wait_is_not_renewed(
+    new_session: Any, logins: Any, server: Any, store: FileStore, clock: Any
+) -> None:
+    login = logins.write(seconds_left=-1)
+    poor = login.model_copy(update={"access_token": "poor", "refresh_token": None})
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        store.path.write_bytes(poor.to_json())
+
+    with held_by_another(store), pytest.raises(LoginExpiredError, match="without a refresh token"):
+        new_session(clocks=Clocks(clock.time, clock.monotonic, sleep)).get()
+    assert server.requests == []
+
+
+def test_a_refused_token_that_was_only_adopted_is_renewed(session: Session, logins: Any, server: Any) -> None:
+    first = logins.write()
+    assert session.get() == first
+    second = logins.write()
+    adopted = session.get(rejected=first.access_token)
+    assert adopted == second
+    assert not session.has_renewed(adopted)
+    renewed = session.get(rejected=second.access_token)
+    assert renewed not in {first, second}
+    assert session.has_renewed(renewed)
+    assert server.refreshes == 1
+
+
 def test_retry_after_is_honoured(session: Session, logins: Any, server: Any, clock: Any) -> None:
     logins.write(seconds_left=-1)
     server.answer_next(429, b"", Retry_After="120")

@@ -39,10 +39,13 @@ class Wire:
         self.sent: list[str] = []
         self.waits: list[float] = []
         self.renewals = 0
+        self.adopted = 0  # of the first new tokens, how many somebody else brought
 
     def get(self, rejected: str | None = None) -> Bearer:
         self.renewals += rejected == f"token-{self.renewals + 1}"
-        return Bearer(f"token-{self.renewals + 1}", URL, with_login=True)
+        return Bearer(
+            f"token-{self.renewals + 1}", URL, with_login=True, renewed=self.renewals > self.adopted
+        )
 
     async def aget(self, rejected: str | None = None) -> Bearer:
         return self.get(rejected)
@@ -106,6 +109,17 @@ def test_a_refused_token_is_renewed_once_and_the_call_tried_once_more() -> None:
         wire.call()
     assert wire.sent == ["token-1", "token-2"]
     assert wire.waits == []
+
+
+@pytest.mark.parametrize(("adopted", "tries"), [(0, 2), (1, 3), (2, 3)])
+def test_a_new_token_that_somebody_else_brought_may_be_dead_too_and_one_of_ours_ends_it(
+    adopted: int, tries: int
+) -> None:
+    wire = Wire(*[_answer(401, TOKEN_REFUSED)] * 5)
+    wire.adopted = adopted
+    with pytest.raises(litellm.AuthenticationError):
+        run(call_flow(Nobody(), _context, can_renew=True, max_retries=0), wire, wire.send, wire.waits.append)
+    assert len(wire.sent) == tries
 
 
 def test_a_refused_key_is_not_tried_again() -> None:

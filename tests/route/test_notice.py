@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import multiprocessing
+import os
 import subprocess
 import sys
 import tempfile
@@ -71,6 +73,21 @@ def test_with_a_login_of_any_account_it_is_silent(
         sandbox.write_credentials(tmp_path / "tokens", file_name)
     say()
     assert caplog.records == []
+
+
+def test_a_login_that_could_not_be_renewed_is_told_at_the_start(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with Sandbox() as sandbox:
+        sandbox.write_credentials(tmp_path / "tokens")
+
+    def flock(_fd: int, _how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    say()
+    (record,) = caplog.records
+    assert "cannot be locked" in record.getMessage()
 
 
 def test_with_a_key_it_is_silent(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:

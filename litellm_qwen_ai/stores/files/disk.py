@@ -28,6 +28,11 @@ RESERVE = 64 * 1024  # bytes made sure of before new tokens are asked for
 POSIX = os.name == "posix"
 _READ_ONLY = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _NO_SPACE = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
+NO_LOCKS = (
+    "Files there cannot be locked, so two programs could renew the login at once, and one would lose it. "
+    "Keep it on a disk whose locks work"
+)
 _OTHERS_WRITE = 0o022
 _OTHERS_READ = 0o044
 _warned: set[str] = set()
@@ -50,6 +55,8 @@ def store_errors(verb: str, path: Path, *, writing: bool = True) -> Iterator[Non
         missing_right = error.errno in _READ_ONLY
         if error.errno in _NO_SPACE:
             advice = "Make room there"
+        elif error.errno in _NO_LOCKS:
+            advice = NO_LOCKS
         elif missing_right:
             advice = "Give this user the right to read and write the file and its folder"
         else:
@@ -107,6 +114,7 @@ def _check_trust(path: Path, status: os.stat_result) -> None:
     if not POSIX:
         return
     user, mode = os.geteuid(), stat.S_IMODE(status.st_mode)
+    _warn_of_open_folder(path.parent)
     if user != 0 and status.st_uid not in {0, user}:
         raise StoreError(
             f"{path} belongs to user id {status.st_uid}, not to you ({user}), so it is not trusted. "
@@ -124,6 +132,20 @@ def _check_trust(path: Path, status: os.stat_result) -> None:
             path,
             mode,
             path,
+        )
+
+
+def _warn_of_open_folder(folder: Path) -> None:
+    """Say once that others can put files of their own in the place of ours."""
+    mode = stat.S_IMODE(folder.stat().st_mode)
+    if mode & _OTHERS_WRITE and not mode & stat.S_ISVTX and str(folder) not in _warned:
+        _warned.add(str(folder))
+        _log.warning(
+            "%s can be written by other users (mode %04o), who could replace the login in it. "
+            "Run: chmod 700 '%s'",
+            folder,
+            mode,
+            folder,
         )
 
 

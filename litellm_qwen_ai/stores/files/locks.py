@@ -1,6 +1,7 @@
 """Locks between processes: `flock` on a file that stays in place.
 
-A file system without working locks (some network mounts) is not served: two machines may then write at once.
+A file system whose locks keep nobody out (some network mounts) is found out, as far as one machine can see:
+there, nothing is renewed. What keeps out the programs of one machine only cannot be told from a working lock.
 """
 
 from __future__ import annotations
@@ -36,8 +37,7 @@ def locked(path: Path, timeout: float, *, like: Path) -> Iterator[None]:
         ReadOnlyStoreError: The lock file cannot be made.
         StoreError: Any other fault of the file system.
     """
-    # A new object each time: the locks of two threads must exclude each other, not count up.
-    lock = filelock.FileLock(path, mode=disk.FILE_MODE)
+    lock = _new(path)
     with disk.store_errors("lock", path):
         try:
             lock.acquire(timeout=timeout)
@@ -56,6 +56,38 @@ def locked(path: Path, timeout: float, *, like: Path) -> Iterator[None]:
     try:
         with contextlib.suppress(OSError):
             disk.hand_over(path, like)
+        _check_that_it_excludes(path)
         yield
     finally:
         lock.release()
+
+
+def _new(path: Path) -> filelock.BaseFileLock:
+    """A new object each time: the locks of two threads must exclude each other, not count up."""
+    try:
+        # A file that merely exists would stay after a crash, and keep everybody out.
+        return filelock.FileLock(path, mode=disk.FILE_MODE, fallback_to_soft=False)
+    except TypeError:  # filelock before 4 has no such way out
+        return filelock.FileLock(path, mode=disk.FILE_MODE)
+
+
+_checked: set[Path] = set()
+
+
+def _check_that_it_excludes(path: Path) -> None:
+    """Try to lock once more what is locked, once per file and process: some mounts let everybody in.
+
+    Raises:
+        StoreError: It was locked twice.
+    """
+    if path in _checked:
+        return
+    second = _new(path)
+    with disk.store_errors("lock", path):
+        try:
+            second.acquire(timeout=0)
+        except filelock.Timeout:
+            _checked.add(path)
+            return
+        second.release()
+    raise StoreError(f"{path} is locked by two at once. {disk.NO_LOCKS}, or set QWEN_TOKEN_DIR to one.")

@@ -24,7 +24,7 @@ from litellm_qwen_ai.oauth.errors import (
     ReadOnlyStoreError,
     StoreError,
 )
-from litellm_qwen_ai.stores.files import disk
+from litellm_qwen_ai.stores.files import disk, locks
 from litellm_qwen_ai.stores.files.locks import locked
 from litellm_qwen_ai.stores.files.login import NOTE_SUFFIX, FileStore
 from litellm_qwen_ai.stores.files.turn import FileTurn, UnwritableTurn
@@ -557,6 +557,48 @@ def test_a_lock_file_left_behind_does_not_block(store: FileStore) -> None:
     store.path.parent.mkdir(parents=True)
     store.path.with_name("oauth_creds.json.lock").write_text("4711")
     store.ping(0)
+
+
+@posix_only
+@pytest.mark.parametrize(("bits", "told"), [(0o777, True), (0o770, True), (0o1777, False), (0o755, False)])
+def test_a_folder_that_others_can_write_is_warned_about_once(
+    store: FileStore, caplog: pytest.LogCaptureFixture, bits: int, told: bool
+) -> None:
+    save(store, OLD)
+    store.path.parent.chmod(bits)
+    loaded(store)
+    loaded(store)
+    wanted = [f"Run: chmod 700 '{store.path.parent}'"] if told else []
+    assert [record.getMessage()[-len(wanted[0]) :] for record in caplog.records if wanted] == wanted
+    assert len(caplog.records) == len(wanted)
+    store.path.parent.chmod(0o700)
+
+
+@posix_only
+def test_a_lock_that_keeps_nobody_out_is_found_before_anything_is_sent(
+    store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a network mount whose server knows no locks, and says yes to everybody."""
+    save(store, OLD)
+    known = stored(store)
+    monkeypatch.setattr(locks, "_checked", set())
+    monkeypatch.setattr("fcntl.flock", lambda _fd, _how: None)
+    for attempt in (lambda: store.turn(known), store.ping, lambda: store.put_back(known)):
+        with pytest.raises(StoreError, match=r"locked by two at once\..*cannot be locked.*QWEN_TOKEN_DIR"):
+            attempt()
+
+
+@posix_only
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS])
+def test_a_place_without_locks_says_so(store: FileStore, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    save(store, OLD)
+
+    def flock(_fd: int, _how: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(StoreError, match=r"cannot be locked.*QWEN_TOKEN_DIR"):
+        store.ping()
 
 
 def test_the_file_is_the_one_of_qwen_code(store: FileStore) -> None:
