@@ -10,16 +10,14 @@ import contextlib
 import ipaddress
 import logging
 import os
-import ssl
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from urllib.request import getproxies
 
 from litellm_qwen_ai.oauth.urls import is_loopback
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterator
 
     import httpx
@@ -95,6 +93,8 @@ class Network:
     @classmethod
     def from_environment(cls) -> Network:
         """What the environment says now; of proxies, also what macOS and Windows have in their settings."""
+        from urllib.request import getproxies  # noqa: PLC0415  # 10 ms of import, as `ssl` below
+
         trust, said_by = _trust()
         found = getproxies()
         return cls(
@@ -188,6 +188,8 @@ class Network:
         Raises:
             NetworkError: A file or a list of ciphers cannot be used; the text names the variable.
         """
+        import ssl  # noqa: PLC0415  # as above
+
         import httpx  # noqa: PLC0415  # as above
 
         if self.trust is False and self.said_by not in _warned:
@@ -252,11 +254,16 @@ def setting(name: str, fix: str) -> Iterator[None]:
 def _trust() -> tuple[bool | str, str]:
     """What `SSL_VERIFY` and `SSL_CERT_FILE` say, read as LiteLLM reads them: it ignores what is not there."""
     said, file = os.environ.get("SSL_VERIFY", ""), os.environ.get("SSL_CERT_FILE", "")
-    if said and Path(said).exists():
+    if is_there(said):
         return said, "SSL_VERIFY"
     if said.strip().lower() == "false":
         return False, "SSL_VERIFY"
-    return (file, "SSL_CERT_FILE") if file and Path(file).exists() else (True, "")
+    return (file, "SSL_CERT_FILE") if is_there(file) else (True, "")
+
+
+def is_there(path: str) -> bool:
+    """Whether there is such a file, by LiteLLM's rule: one that cannot be looked at is not."""
+    return bool(path) and os.path.exists(path)  # noqa: PTH110  # Path.exists() raises for some of those
 
 
 def _variable(scheme: str) -> str:
@@ -291,6 +298,8 @@ def _check(proxy: Proxy) -> None:
 
 def _detail(error: BaseException) -> str:
     """More about an exception, if it says anything that no server chose."""
+    import ssl  # noqa: PLC0415  # as above
+
     if isinstance(error, ssl.SSLCertVerificationError):
         return getattr(error, "verify_message", "").rstrip(".")
     if isinstance(error, ssl.SSLError):

@@ -179,3 +179,20 @@ def test_a_browser_opens_only_where_it_may(  # noqa: PLR0913, PLR0917  # a table
     assert run("login", *flags).code == 0
     assert len(urls) == opened
     assert all(url.startswith(f"{sandbox.url}/") for url in urls)
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"], ["--start"], ["--start", "--json"]])
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "http://127.0.0.1:9", "socks://x", "http://[half"])
+def test_a_proxy_that_does_not_serve_is_one_sentence(
+    run: Any, flags: list[str], proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("QWEN_OAUTH_BASE_URL", "https://qwen.test")
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    done = run("login", *flags)
+    assert done.code == 1
+    told = json.loads(done.out)["error"]["message"] if "--json" in flags else done.err
+    assert "no answer from qwen.test" in told
+    assert "ALL_PROXY" in told
+    assert "Traceback" not in done.err

@@ -92,11 +92,12 @@ def test_to_check_nothing_is_done_and_said_once(
 
 
 @pytest.mark.parametrize("name", ["SSL_VERIFY", "SSL_CERT_FILE"])
+@pytest.mark.parametrize("value", ["/nowhere/ca.pem", "x" * 5000, ""])
 def test_a_file_that_is_not_there_is_ignored_as_litellm_does(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", "")
-    monkeypatch.setenv(name, "/nowhere/ca.pem")
+    monkeypatch.setenv(name, value)
     assert Network.from_environment().trust is True
 
 

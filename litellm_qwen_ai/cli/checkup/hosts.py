@@ -8,7 +8,6 @@ import os
 import time
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from litellm_qwen_ai._version import USER_AGENT
@@ -119,7 +118,7 @@ def _variables() -> Iterator[Finding]:
         )
     for name in ("SSL_VERIFY", "SSL_CERT_FILE"):
         value = os.environ.get(name, "").strip()
-        if value and value.lower() not in {"true", "false"} and not Path(value).exists():
+        if value and value.lower() not in {"true", "false"} and not network.is_there(value):
             yield Finding(
                 "Network",
                 WARN,
