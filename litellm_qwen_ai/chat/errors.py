@@ -8,21 +8,7 @@ the proxy read), `qwen_reason` (a value of `refusal.Reason`) and `request_id` (t
 Where a quota or a credit is spent and the server names no time, `Retry-After` says `SPENT_SECONDS`: Router
 takes its cooldown from there, and its own 5 seconds would send every few calls into the same refusal.
 
-| Answer | Exception |
-|---|---|
-| 401, 403 for the token | AuthenticationError |
-| 429 or 403 for a spent quota; 429 throttling | RateLimitError |
-| 400 content inspection | ContentPolicyViolationError |
-| 400 input too long | ContextWindowExceededError |
-| 402 | PaymentRequiredError (before litellm 1.106 BadRequestError with status 402) |
-| 403; 405 "coding agents" | PermissionDeniedError |
-| 404 | NotFoundError |
-| 408, 504, 524 | Timeout |
-| 422 | UnprocessableEntityError |
-| other 4xx | BadRequestError |
-| 3xx | APIConnectionError |
-| 502; 503; other 5xx, malformed 200 | BadGatewayError; ServiceUnavailableError; InternalServerError |
-| no answer, cut answer | APIConnectionError, Timeout |
+`refusal.py` reads what the server said and why it refused; `_SHOWN` has the exception for each reason.
 """
 
 from __future__ import annotations
@@ -47,37 +33,26 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-_CLASSES: dict[Reason, str] = {
-    Reason.TOKEN_REJECTED: "AuthenticationError",
-    Reason.QUOTA_SPENT: "RateLimitError",
-    Reason.THROTTLED: "RateLimitError",
-    Reason.CONTENT_POLICY: "ContentPolicyViolationError",
-    Reason.CONTEXT_WINDOW: "ContextWindowExceededError",
-    Reason.PAYMENT_REQUIRED: "PaymentRequiredError",
-    Reason.CODING_AGENTS_ONLY: "PermissionDeniedError",
-    Reason.NOT_PERMITTED: "PermissionDeniedError",
-    Reason.NOT_FOUND: "NotFoundError",
-    Reason.WRONG_METHOD: "BadRequestError",
-    Reason.TIMED_OUT: "Timeout",
-    Reason.UNPROCESSABLE: "UnprocessableEntityError",
-    Reason.BAD_REQUEST: "BadRequestError",
-    Reason.REDIRECTED: "APIConnectionError",
-    Reason.BAD_GATEWAY: "BadGatewayError",
-    Reason.UNAVAILABLE: "ServiceUnavailableError",
-    Reason.SERVER_ERROR: "InternalServerError",
-    Reason.CONNECTION_LOST: "APIConnectionError",
-}
-_STATUS = {
-    "AuthenticationError": 401,
-    "RateLimitError": 429,
-    "PaymentRequiredError": 402,
-    "PermissionDeniedError": 403,
-    "NotFoundError": 404,
-    "UnprocessableEntityError": 422,
-    "BadGatewayError": 502,
-    "ServiceUnavailableError": 503,
-    "InternalServerError": 500,
-    "Timeout": 408,
+#: The exception for each reason, and its status.
+_SHOWN: dict[Reason, tuple[str, int]] = {
+    Reason.TOKEN_REJECTED: ("AuthenticationError", 401),
+    Reason.QUOTA_SPENT: ("RateLimitError", 429),
+    Reason.THROTTLED: ("RateLimitError", 429),
+    Reason.CONTENT_POLICY: ("ContentPolicyViolationError", 400),
+    Reason.CONTEXT_WINDOW: ("ContextWindowExceededError", 400),
+    Reason.PAYMENT_REQUIRED: ("PaymentRequiredError", 402),
+    Reason.CODING_AGENTS_ONLY: ("PermissionDeniedError", 403),
+    Reason.NOT_PERMITTED: ("PermissionDeniedError", 403),
+    Reason.NOT_FOUND: ("NotFoundError", 404),
+    Reason.WRONG_METHOD: ("BadRequestError", 400),
+    Reason.TIMED_OUT: ("Timeout", 408),  # or the server's own: a gateway says 504 or 524
+    Reason.UNPROCESSABLE: ("UnprocessableEntityError", 422),
+    Reason.BAD_REQUEST: ("BadRequestError", 400),
+    Reason.REDIRECTED: ("APIConnectionError", 500),
+    Reason.BAD_GATEWAY: ("BadGatewayError", 502),
+    Reason.UNAVAILABLE: ("ServiceUnavailableError", 503),
+    Reason.SERVER_ERROR: ("InternalServerError", 500),
+    Reason.CONNECTION_LOST: ("APIConnectionError", 500),
 }
 #: Seconds a spent account rests where the server names no time: long enough to matter to a Router with
 #: several accounts, short enough that a new day's quota, or a payment, is noticed within the hour.
@@ -179,11 +154,10 @@ def _without_headers(context: AnswerContext) -> AnswerContext:
 
 
 def _build(reason: Reason, message: str, refusal: Refusal, context: AnswerContext) -> Exception:
-    name = _CLASSES[reason]
+    name, status = _SHOWN[reason]
     kept = _kept_headers(context.headers)
     if reason in _SPENT:
         kept.setdefault("retry-after", str(SPENT_SECONDS))
-    status = _STATUS.get(name, 400)
     if reason is Reason.TIMED_OUT and refusal.status is not None:
         status = refusal.status
     answer = httpx.Response(
