@@ -50,6 +50,7 @@ def build_request(  # noqa: PLR0913  # one call's worth of keywords
     base_url: str,
     token: str,
     with_login: bool,
+    origin: str = "",
     extra_headers: Mapping[str, Any] | None = None,
     stream: bool = False,
     drop_params: bool = False,
@@ -63,6 +64,7 @@ def build_request(  # noqa: PLR0913  # one call's worth of keywords
         base_url: Base URL; see `wire.chat_url` for what may be missing from it.
         token: The bearer: an access token, or an API key.
         with_login: True if `token` came from a login: the portal's rules then apply.
+        origin: Where the base URL comes from, in words for a message.
         extra_headers: The caller's headers; they win over those in `optional_params` and over ours.
         stream: Whether the answer is to be streamed.
         drop_params: LiteLLM's switch: give way instead of raising where parameters contradict each other.
@@ -74,7 +76,7 @@ def build_request(  # noqa: PLR0913  # one call's worth of keywords
         litellm.BadRequestError: Something in the call cannot be sent; the message says what and where.
     """
     name = model.removeprefix("qwen_ai/")
-    url = chat_url(base_url, model=name)
+    url = chat_url(base_url, model=name, origin=origin)
     parameters = body_parameters(
         optional_params,
         model=name,

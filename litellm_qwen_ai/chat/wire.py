@@ -29,8 +29,10 @@ _STARS = "***"
 
 
 @functools.lru_cache(maxsize=64)  # saves a call 8 us
-def chat_url(base_url: str, *, model: str) -> str:
+def chat_url(base_url: str, *, model: str, origin: str = "") -> str:
     """Join a base URL and the chat path as the Qwen clients do.
+
+    `origin` says in words for a message where the base URL comes from.
 
     A missing scheme becomes https (http on loopback), an empty path becomes `/v1`, trailing slashes go, a
     query stays. A base that already ends in `/chat/completions` is taken as it is.
@@ -46,15 +48,15 @@ def chat_url(base_url: str, *, model: str) -> str:
         host = parts.hostname
         parts.port  # noqa: B018  # reading it is what checks it
     except ValueError as error:
-        raise _bad_base(f"{error}", model) from None
+        raise _bad_base(f"{error}", model, origin) from None
     if not text.isprintable() or " " in text:
-        raise _bad_base("it contains a space or a control character", model)
+        raise _bad_base("it contains a space or a control character", model, origin)
     if parts.scheme.lower() not in {"http", "https"}:
-        raise _bad_base("its scheme is neither https nor http", model)
+        raise _bad_base("its scheme is neither https nor http", model, origin)
     if not host:
-        raise _bad_base("it names no host", model)
+        raise _bad_base("it names no host", model, origin)
     if "@" in parts.netloc:
-        raise _bad_base("it contains a user name or password; use `api_key=` instead", model)
+        raise _bad_base("it contains a user name or password; use `api_key=` instead", model, origin)
     path = parts.path.rstrip("/") or "/v1"
     if not path.endswith(_PATH):
         path += _PATH
@@ -73,11 +75,11 @@ def is_alibabas(url: str) -> bool:
     return f".{urlsplit(url).hostname}".endswith(_ALIBABAS)
 
 
-def _bad_base(why: str, model: str) -> Exception:
+def _bad_base(why: str, model: str, origin: str) -> Exception:
     # The URL itself is not shown: it may hold a password.
+    origin = origin or "api_base, QWEN_API_BASE or the login's resource_url"
     return bad_request(
-        f"The base URL (`api_base=`, QWEN_API_BASE or the login's resource_url) is unusable: {why}. "
-        f"A good one looks like {DEFAULT_API_BASE}",
+        f"The base URL (from {origin}) is unusable: {why}. A good one looks like {DEFAULT_API_BASE}",
         model=model,
     )
 

@@ -221,6 +221,7 @@ class Call:
             base_url=bearer.base_url,
             token=bearer.token,
             with_login=bearer.with_login,
+            origin=bearer.origin,
             extra_headers=self.headers,
             stream=self.stream,
             drop_params=self.drop_params,

@@ -134,6 +134,18 @@ def test_a_server_out_of_reach_is_named_with_what_named_it(
     assert f"(host {host}, from {origin})" in str(failure.value)
 
 
+@pytest.mark.parametrize("origin", ["api_base", "QWEN_API_BASE"])
+def test_an_unusable_address_is_refused_by_the_name_of_what_holds_it(
+    monkeypatch: pytest.MonkeyPatch, origin: str
+) -> None:
+    if origin == "QWEN_API_BASE":
+        monkeypatch.setenv("QWEN_API_BASE", "ftp://qwen.example/v1")
+    address = {"api_base": "ftp://qwen.example/v1"} if origin == "api_base" else {}
+    messages = [{"role": "user", "content": "ping"}]
+    with pytest.raises(litellm.BadRequestError, match=f"from {origin}"):
+        litellm.completion("qwen_ai/coder-model", messages=messages, api_key="sk-any-key", **address)
+
+
 @pytest.mark.parametrize("pieces", [(), (b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n',)])
 def test_a_timeout_names_the_calls_own_limit(form: Any, pieces: tuple[bytes, ...]) -> None:
     transport = Stalls(*pieces)
