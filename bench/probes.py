@@ -31,7 +31,7 @@ def token_look_up(client: Client, count: int) -> dict[str, float]:
 
 
 def _look_up() -> Any:
-    ours = sys.modules.get("litellm_qwen_ai.route.bearer")
+    ours = sys.modules.get("litellm_qwen_ai.accounts")
     if ours is None:
         return (
             importlib.import_module("litellm.llms.github_copilot.authenticator").Authenticator().get_api_key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import importlib
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import upstream
+from bench import probes, upstream
 from bench.lanes import environment, write_logins
 from bench.run import rotated
 from bench.upstream import Upstream
@@ -44,6 +45,13 @@ def test_the_made_up_login_is_one_that_the_store_takes(tmp_path: Path) -> None:
     stored = FileStore(tmp_path / "qwen").look()
     assert stored is not None
     assert stored.credentials.api_base == "http://127.0.0.1:1/v1"
+
+
+def test_the_look_up_of_a_token_is_the_routes_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    importlib.import_module("litellm_qwen_ai.accounts")  # as after a first call
+    write_logins(tmp_path, "http://127.0.0.1:1/v1")
+    monkeypatch.setenv("QWEN_TOKEN_DIR", str(tmp_path / "qwen"))
+    assert probes._look_up()().api_base == "http://127.0.0.1:1/v1"
 
 
 @pytest.mark.parametrize("kind", ["C", "asyncio"])
