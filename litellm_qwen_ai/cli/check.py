@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.names import SERVICE_NOTICE
 from litellm_qwen_ai.oauth.errors import ConfigurationError
-from litellm_qwen_ai.oauth.transport import TransportError, exchange, host_of
+from litellm_qwen_ai.oauth.network import TransportError
+from litellm_qwen_ai.oauth.transport import exchange, host_of
 from litellm_qwen_ai.oauth.urls import checked_url
 from litellm_qwen_ai.redaction import redacted
 

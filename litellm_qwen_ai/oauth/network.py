@@ -44,16 +44,19 @@ _log = logging.getLogger(__name__)
 _warned: set[str] = set()
 
 
-class NetworkError(Exception):
-    """A server cannot be reached. Inside this package only; nothing that a server sent is in it.
+class TransportError(Exception):
+    """No answer came: no way there, a broken one, or none in time. Inside this package only.
+
+    Nothing that a server sent, and nothing of the request, is in it.
 
     Args:
         fault: What is wrong; no sentence.
         fix: What to do about it, as one would say it to a person; no full stop at its end.
+        where: The server and the way to it.
     """
 
-    def __init__(self, fault: str, fix: str) -> None:
-        super().__init__(f"{fault}. {fix}")
+    def __init__(self, fault: str, fix: str, where: str = "") -> None:
+        super().__init__(f"no answer from {where}: {fault}. {fix}" if where else f"{fault}. {fix}")
         self.fault, self.fix = fault, fix
 
 
@@ -127,7 +130,7 @@ class Network:
             timeout: Seconds for each step of an exchange.
 
         Raises:
-            NetworkError: It cannot be made; the text names the variable.
+            TransportError: It cannot be made; the text names the variable.
         """
         import httpx  # noqa: PLC0415  # 200 ms of import that no command needs before it talks to a server
 
@@ -145,14 +148,14 @@ class Network:
                 trust_env=False,
             )
         except ImportError:
-            raise NetworkError("the package socksio is missing", "pip install 'httpx[socks]'") from None
+            raise TransportError("the package socksio is missing", "pip install 'httpx[socks]'") from None
         except (ValueError, OSError, httpx.InvalidURL) as error:
             fault = type(error).__name__
         # Raised outside of `except`: httpx's error holds the proxy's address, and with it a password.
         what = "the proxy" if proxy is None else proxy.variable
-        raise NetworkError(f"{what} cannot be used ({fault})", f"Check {what}")
+        raise TransportError(f"{what} cannot be used ({fault})", f"Check {what}")
 
-    def explained(self, url: str, error: BaseException, seconds: float) -> NetworkError:
+    def explained(self, url: str, error: BaseException, seconds: float) -> TransportError:
         """What went wrong on the way to a URL, without a word of the other side's or of the request.
 
         Args:
@@ -171,7 +174,7 @@ class Network:
             fix = self._trust_fix()
         elif proxy is not None:
             fix = f"Check {proxy.variable} and NO_PROXY"
-        return NetworkError(f"{fault} ({detail})", fix)
+        return TransportError(f"{fault} ({detail})", fix)
 
     def _trust_fix(self) -> str:
         if isinstance(self.trust, str):
@@ -186,7 +189,7 @@ class Network:
         """What TLS is spoken with.
 
         Raises:
-            NetworkError: A file or a list of ciphers cannot be used; the text names the variable.
+            TransportError: A file or a list of ciphers cannot be used; the text names the variable.
         """
         import ssl  # noqa: PLC0415  # as above
 
@@ -230,7 +233,7 @@ def use(source: Callable[[], Network]) -> None:
     """Let another function say what the network of this process is; asked before each exchange.
 
     Args:
-        source: May raise `NetworkError`.
+        source: May raise `TransportError`.
     """
     global _source  # noqa: PLW0603  # one process has one network
     _source = source
@@ -238,7 +241,7 @@ def use(source: Callable[[], Network]) -> None:
 
 @contextlib.contextmanager
 def setting(name: str, fix: str) -> Iterator[None]:
-    """Turn what a setting's use raises into a `NetworkError` that names it.
+    """Turn what a setting's use raises into a `TransportError` that names it.
 
     Args:
         name: The setting, and its value unless that may be secret.
@@ -248,7 +251,7 @@ def setting(name: str, fix: str) -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:  # an ssl.SSLError is an OSError
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
-        raise NetworkError(f"{name} cannot be used ({reason})", fix) from None
+        raise TransportError(f"{name} cannot be used ({reason})", fix) from None
 
 
 def _trust() -> tuple[bool | str, str]:
@@ -293,7 +296,7 @@ def _check(proxy: Proxy) -> None:
         usable = False
     if not usable:
         fix = f"Write http://host:port or socks5://host:port into {proxy.variable}, or unset it"
-        raise NetworkError(f"{proxy.variable} names no proxy that can be used", fix)
+        raise TransportError(f"{proxy.variable} names no proxy that can be used", fix)
 
 
 def _detail(error: BaseException) -> str:

@@ -23,6 +23,7 @@ from litellm_qwen_ai.oauth.errors import (
     LoginRefusedError,
     LoginTimedOutError,
 )
+from litellm_qwen_ai.oauth.network import TransportError
 from litellm_qwen_ai.oauth.protocol import (
     MAX_INTERVAL,
     SLOW_DOWN,
@@ -38,7 +39,7 @@ from litellm_qwen_ai.oauth.protocol import (
     read_poll_answer,
 )
 from litellm_qwen_ai.oauth.rotation import credentials_of
-from litellm_qwen_ai.oauth.transport import TransportError, httpx_poster
+from litellm_qwen_ai.oauth.transport import httpx_poster
 from litellm_qwen_ai.oauth.urls import checked_url
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from litellm_qwen_ai.oauth.network import TransportError
 from litellm_qwen_ai.oauth.protocol import (
     Inconclusive,
     Refused,
@@ -13,7 +14,6 @@ from litellm_qwen_ai.oauth.protocol import (
     read_refresh_answer,
     refresh_request,
 )
-from litellm_qwen_ai.oauth.transport import TransportError
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.clocks import Clocks

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from litellm_qwen_ai.names import DEFAULT_OAUTH_BASE_URL
 from litellm_qwen_ai.oauth import network
-from litellm_qwen_ai.oauth.network import NetworkError
+from litellm_qwen_ai.oauth.network import TransportError
 from litellm_qwen_ai.oauth.protocol import MAX_BODY, HttpAnswer, OAuthRequest, json_object
 from litellm_qwen_ai.oauth.urls import checked_url
 
@@ -24,20 +24,6 @@ if TYPE_CHECKING:
 
 Poster = Callable[[OAuthRequest, float], HttpAnswer]
 _OK = 200
-
-
-class TransportError(NetworkError):
-    """No answer came: no connection, a broken one, or none in time. Inside this package only.
-
-    Args:
-        where: The server, and the way to it.
-        fault: What is wrong.
-        fix: What to do about it.
-    """
-
-    def __init__(self, where: str, fault: str, fix: str) -> None:
-        super().__init__(f"no answer from {where}: {fault}", fix)
-        self.fault = fault
 
 
 def httpx_poster(
@@ -101,7 +87,7 @@ def exchange(  # noqa: PLR0913  # what one exchange is made of
     where = f"{host_of(url)}{said_by}"
     head: tuple[int, dict[str, str]] | None = None  # status and headers
     body = bytearray()
-    failure: NetworkError | None = None
+    failure: TransportError | None = None
     deadline = _Deadline(timeout, timer)
     try:
         way = network.current()
@@ -125,14 +111,14 @@ def exchange(  # noqa: PLR0913  # what one exchange is made of
                 body += piece
                 if len(body) > most:
                     break  # without its end it reads as broken
-    except NetworkError as error:
+    except TransportError as error:
         failure = error
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
         failure = way.explained(url, TimeoutError() if deadline.over else error, timeout)
     # A body that is whole counts, also if the connection did not end as it should.
     if failure is not None and (head is None or json_object(bytes(body)) is None):
         # Raised outside of `except`: httpx's error holds the request, and with it the tokens.
-        raise TransportError(where, failure.fault, failure.fix)
+        raise TransportError(failure.fault, failure.fix, where)
     status, answered = head or (0, {})
     return HttpAnswer(status, answered, bytes(body[:most]), url)
 

@@ -15,7 +15,7 @@ def as_litellm_has_it() -> Network:
     """The network of a program that uses LiteLLM, as both are told now: a proxy reads its config late.
 
     Raises:
-        NetworkError: The file of certificates, or the list of ciphers, cannot be used.
+        TransportError: The file of certificates, or the list of ciphers, cannot be used.
     """
     found = Network.from_environment()
     configure = look_up("litellm.llms.custom_httpx.http_handler.get_ssl_configuration")

@@ -270,8 +270,8 @@ def test_the_servers_date_is_read_if_it_is_one() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "state", "told"),
     [
-        ("SSL_VERIFY", "/nowhere/ca.pem", "warn", "SSL_VERIFY names no file, so it is ignored"),
-        ("SSL_CERT_FILE", "/nowhere/ca.pem", "warn", "SSL_CERT_FILE names no file, so it is ignored"),
+        ("SSL_VERIFY", "/nowhere/ca.pem", "warn", "SSL_VERIFY names no file, so LiteLLM ignores it"),
+        ("SSL_CERT_FILE", "/nowhere/ca.pem", "warn", "SSL_CERT_FILE names no file, so LiteLLM ignores it"),
         ("SSL_VERIFY", "False", "warn", "certificates are not checked: SSL_VERIFY is False"),
         ("NO_PROXY", "localhost, ::1/128", "warn", "NO_PROXY holds '::1/128'"),
         ("NO_PROXY", "[::1]", "warn", "NO_PROXY holds '[::1]'"),

@@ -21,9 +21,10 @@ from drills.frame import Result, drill
 from litellm_qwen_ai.oauth import FileStore, device_login
 from litellm_qwen_ai.oauth.clocks import Clocks
 from litellm_qwen_ai.oauth.errors import ConfigurationError, QwenAuthError
+from litellm_qwen_ai.oauth.network import TransportError
 from litellm_qwen_ai.oauth.protocol import DeviceCode, OAuthRequest
 from litellm_qwen_ai.oauth.session import Session
-from litellm_qwen_ai.oauth.transport import TransportError, httpx_poster
+from litellm_qwen_ai.oauth.transport import httpx_poster
 from litellm_qwen_ai.sandbox import Answer, Sandbox
 
 GROUP = "Hostile answers"

@@ -15,8 +15,9 @@ from drills.hostile import FORMS, ask
 from networks import HOST, Authority, http_proxy, listening, socks5
 
 from litellm_qwen_ai.oauth import FileStore, QwenAuthError, start_login
+from litellm_qwen_ai.oauth.network import TransportError
 from litellm_qwen_ai.oauth.protocol import OAuthRequest
-from litellm_qwen_ai.oauth.transport import TransportError, httpx_poster
+from litellm_qwen_ai.oauth.transport import httpx_poster
 from litellm_qwen_ai.sandbox import Sandbox
 
 GROUP = "Networks"

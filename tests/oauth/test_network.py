@@ -14,10 +14,10 @@ import pytest
 from litellm_qwen_ai.oauth import network
 from litellm_qwen_ai.oauth.errors import LoginError
 from litellm_qwen_ai.oauth.login import Nowhere
-from litellm_qwen_ai.oauth.network import Network, NetworkError, Proxy
+from litellm_qwen_ai.oauth.network import Network, Proxy, TransportError
 from litellm_qwen_ai.oauth.pending import start_login
 from litellm_qwen_ai.oauth.protocol import OAuthRequest
-from litellm_qwen_ai.oauth.transport import TransportError, httpx_poster
+from litellm_qwen_ai.oauth.transport import httpx_poster
 from litellm_qwen_ai.sandbox import Sandbox
 from tests.networks import HOST, Authority, http_proxy, listening, socks5
 
@@ -230,7 +230,7 @@ def test_what_is_missing_for_socks_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
     way = Network.from_environment()
     monkeypatch.setattr(httpx, "Client", missing)
-    with pytest.raises(NetworkError, match=r"httpx\[socks\]"):
+    with pytest.raises(TransportError, match=r"httpx\[socks\]"):
         way.client(URL, 1)
 
 

@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from litellm_qwen_ai.oauth.errors import ConfigurationError
+from litellm_qwen_ai.oauth.network import TransportError
 from litellm_qwen_ai.oauth.protocol import MAX_BODY, OAuthRequest, read_refresh_answer
-from litellm_qwen_ai.oauth.transport import TransportError, httpx_poster
+from litellm_qwen_ai.oauth.transport import httpx_poster
 from tests.networks import HOST, http_proxy, listening
 
 if TYPE_CHECKING:

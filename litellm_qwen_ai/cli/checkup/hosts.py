@@ -6,7 +6,6 @@ import contextlib
 import ipaddress
 import os
 import time
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -34,7 +33,8 @@ _STATES = {"accepted": OK, "unknown": WARN, "refused": FAIL}
 
 def ask(settings: Settings, store: Store) -> Iterator[Finding]:
     """One request without a secret to each server that is configured; then the free check of a live token."""
-    yield from _variables()
+    for told, fix in _oddities():
+        yield Finding("Network", WARN, told, fix)
     key = settings.api_key is not None
     credentials = _credentials(store)
     try:
@@ -42,10 +42,10 @@ def ask(settings: Settings, store: Store) -> Iterator[Finding]:
     except QwenAuthError as error:
         yield Finding("OAuth server", FAIL, str(error), "Unset QWEN_OAUTH_BASE_URL, or mend it")
     else:
-        reached = _reach(oauth)
-        yield reached.finding("OAuth server")
-        if reached.skew is not None:
-            yield _clock(reached.skew)
+        found, skew = _reach("OAuth server", oauth)
+        yield found
+        if skew is not None:
+            yield _clock(skew)
     try:
         chat = settings.api_base or (None if key or credentials is None else credentials.api_base)
     except QwenAuthError as error:
@@ -54,94 +54,47 @@ def ask(settings: Settings, store: Store) -> Iterator[Finding]:
     if chat is None and credentials is None and not key:
         return  # without a login nothing is sent anywhere
     base = chat or DEFAULT_API_BASE
-    yield _reach(base).finding("Chat server")
+    yield _reach("Chat server", base)[0]
     if not key and credentials is not None and credentials.seconds_left(time.time()) > 0:
         verdict = check_token(base, credentials.access_token, timeout=TIMEOUT)
-        fix = "litellm-qwen-ai doctor --call tries it" if verdict.result == "unknown" else None
-        yield Finding("Token", _STATES[verdict.result], verdict.message, fix)
+        how = "litellm-qwen-ai doctor --call tries it" if verdict.result == "unknown" else None
+        yield Finding("Token", _STATES[verdict.result], verdict.message, how)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reached:
-    """What came of a request to a server.
-
-    Attributes:
-        host: Its name, and port if it has one.
-        way: How it was gone to, in brackets.
-        status: The HTTP status; None if there was no answer.
-        fault: Why not.
-        fix: What to do about that.
-        skew: Seconds by which our clock is ahead of the server's, if that said its time.
-    """
-
-    host: str
-    way: str
-    status: int | None = None
-    fault: str = ""
-    fix: str = ""
-    skew: float | None = None
-
-    def finding(self, name: str) -> Finding:
-        if self.status is None:
-            return Finding(name, FAIL, f"{self.host} cannot be reached{self.way}: {self.fault}", self.fix)
-        if self.status >= _SERVER_FAULT:
-            return Finding(
-                name,
-                WARN,
-                f"{self.host} is reached{self.way}, but answers HTTP {self.status}",
-                "Try again later",
-            )
-        return Finding(name, OK, f"{self.host} is reached{self.way}")
-
-
-def _reach(base_url: str) -> _Reached:
+def _reach(name: str, base_url: str) -> tuple[Finding, float | None]:
+    """What came of going there, and the seconds by which our clock is ahead, if the server said its time."""
     host, begun = host_of(base_url), time.time()
+    proxy = network.Network.from_environment().proxy_for(base_url)
+    way = f" through the proxy {proxy}" if proxy else " over TLS" if base_url.startswith("https:") else ""
     try:
-        proxy = network.current().proxy_for(base_url)
-        way = f" through the proxy {proxy}" if proxy else " over TLS" if base_url.startswith("https:") else ""
         answer = exchange("GET", base_url, {"user-agent": USER_AGENT}, timeout=TIMEOUT, most=0)
-    except network.NetworkError as error:
-        return _Reached(host, way, fault=error.fault, fix=error.fix)
-    now = time.time()
-    return _Reached(host, way, answer.status, skew=_skew(answer.headers.get("date"), (begun + now) / 2))
+    except network.TransportError as error:
+        return Finding(name, FAIL, f"{host} cannot be reached{way}: {error.fault}", error.fix), None
+    skew = _skew(answer.headers.get("date"), (begun + time.time()) / 2)
+    if answer.status >= _SERVER_FAULT:
+        text = f"{host} is reached{way}, but answers HTTP {answer.status}"
+        return Finding(name, WARN, text, "Try again later"), skew
+    return Finding(name, OK, f"{host} is reached{way}"), skew
 
 
-def _variables() -> Iterator[Finding]:
-    """What is odd about the variables that say how servers are reached."""
+def _oddities() -> Iterator[tuple[str, str]]:
+    """What is odd about the variables that say how servers are reached, and what to do about it."""
     way = network.Network.from_environment()
     if way.trust is False:
-        yield Finding(
-            "Network",
-            WARN,
-            f"certificates are not checked: {way.said_by} is False",
-            "Let it name a file with the certificate of your own authority instead",
-        )
+        fix = "Let it name a file with the certificate of your own authority instead"
+        yield f"certificates are not checked: {way.said_by} is False", fix
     for name in ("SSL_VERIFY", "SSL_CERT_FILE"):
         value = os.environ.get(name, "").strip()
         if value and value.lower() not in {"true", "false"} and not network.is_there(value):
-            yield Finding(
-                "Network",
-                WARN,
-                f"{name} names no file, so it is ignored, here as by LiteLLM: {value}",
-                "Mend it or unset it",
-            )
+            told = f"{name} names no file, so LiteLLM ignores it, and so do we: {value}"
+            yield told, "Mend it or unset it"
     speaks_socks = os.environ.get("DISABLE_AIOHTTP_TRANSPORT", "").strip().lower() == "true"
     if not speaks_socks and any(proxy.address.startswith("socks") for _, proxy in way.proxies):
-        yield Finding(
-            "Network",
-            WARN,
-            "a SOCKS proxy serves logins and synchronous calls; LiteLLM's asynchronous ones speak no SOCKS",
-            "Set DISABLE_AIOHTTP_TRANSPORT=True",
-        )
-    for entry in way.direct:
-        if _breaks_httpx(entry):
-            yield Finding(
-                "Network",
-                WARN,
-                f"NO_PROXY holds {entry!r}, which logins pass over, but on which chat may fail: httpx, with "
-                "which LiteLLM chats, cannot read it",
-                "Write an address without its /number" if "/" in entry else "Take it out",
-            )
+        told = "a SOCKS proxy serves logins and synchronous calls; LiteLLM's asynchronous ones speak no SOCKS"
+        yield told, "Set DISABLE_AIOHTTP_TRANSPORT=True"
+    for entry in filter(_breaks_httpx, way.direct):
+        told = f"NO_PROXY holds {entry!r}, which logins pass over, and with which LiteLLM can make no client"
+        yield told, "Write an address without its /number" if "/" in entry else "Take it out"
 
 
 def _breaks_httpx(entry: str) -> bool:
