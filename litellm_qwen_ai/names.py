@@ -16,6 +16,9 @@ DEFAULT_CLIENT_ID = "f0304373b74a44d2b584a3fb70ca9e56"  # Qwen's public device c
 DEFAULT_AUTH_FILE = "oauth_creds.json"
 """The default account's file."""
 
+DEFAULT_STORE_PREFIX = "qwen_ai"
+"""What a fleet's keys in Redis begin with."""
+
 LOGIN_COMMAND = "litellm-qwen-ai login"
 
 

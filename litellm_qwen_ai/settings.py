@@ -8,6 +8,9 @@
 | `QWEN_API_KEY` | bearer to use instead of the login | none |
 | `QWEN_OAUTH_BASE_URL` | OAuth server; https, or http on loopback | `https://chat.qwen.ai` |
 | `QWEN_OAUTH_CLIENT_ID` | OAuth client id | Qwen's public device client |
+| `QWEN_STORE` | where a fleet keeps its logins: Redis or Valkey ([more](docs/fleet.md)) | files |
+| `QWEN_STORE_KEY` | what seals them there: 32 bytes in base64 | made from `LITELLM_SALT_KEY` |
+| `QWEN_STORE_PREFIX` | what all keys there begin with | `qwen_ai` |
 | `QWEN_COALESCE` | `0` keeps text deltas apart ([more](docs/litellm.md#merged-deltas)) | `1` |
 | `QWEN_HOST_ADAPTATIONS` | `0` turns off the adaptations of LiteLLM ([more](docs/litellm.md)) | `1` |
 
@@ -22,7 +25,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from litellm_qwen_ai.names import DEFAULT_AUTH_FILE, DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL
+from litellm_qwen_ai.names import (
+    DEFAULT_AUTH_FILE,
+    DEFAULT_CLIENT_ID,
+    DEFAULT_OAUTH_BASE_URL,
+    DEFAULT_STORE_PREFIX,
+)
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -47,6 +55,11 @@ class Settings:
     coalesce: bool = True
     host_adaptations: bool = True
     homes: tuple[str | None, ...] = ()
+    store: str | None = field(default=None, repr=False)
+    store_key: str | None = field(default=None, repr=False)
+    store_prefix: str = DEFAULT_STORE_PREFIX
+    salt_key: str | None = field(default=None, repr=False)
+    litellm_redis: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -60,6 +73,7 @@ class Settings:
         def value(name: str) -> str | None:
             return source.get(name, "").strip() or None
 
+        store, key = value("QWEN_STORE"), value("QWEN_STORE_KEY")
         return cls(
             configured_dir=value("QWEN_TOKEN_DIR"),
             auth_file=value("QWEN_AUTH_FILE") or DEFAULT_AUTH_FILE,
@@ -70,6 +84,11 @@ class Settings:
             coalesce=is_on("QWEN_COALESCE", source),
             host_adaptations=is_on("QWEN_HOST_ADAPTATIONS", source),
             homes=tuple(map(source.get, _HOMES)),
+            store=store,
+            store_key=key,
+            store_prefix=value("QWEN_STORE_PREFIX") or DEFAULT_STORE_PREFIX,
+            salt_key=value("LITELLM_SALT_KEY") if store and not key else None,
+            litellm_redis=_litellm_redis(source) if store == "litellm" else (),
         )
 
     @property
@@ -80,6 +99,18 @@ class Settings:
             ConfigurationError: No folder is set and there is no home folder, or not the one that is named.
         """
         return _folder(self.configured_dir)
+
+
+def _litellm_redis(source: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """What LiteLLM's own variables say of its Redis, by their names without `REDIS_`, in lower case."""
+    prefix = "REDIS_"
+    return tuple(
+        sorted(
+            (name.removeprefix(prefix).lower(), text)
+            for name, text in source.items()
+            if name.startswith(prefix) and text
+        )
+    )
 
 
 def _folder(configured: str | None) -> Path:

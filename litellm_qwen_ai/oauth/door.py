@@ -70,6 +70,10 @@ class Turn(Catcher, Protocol):
         """How many bytes `catch` was given since `expect`."""
         ...
 
+    def patience(self) -> float | None:
+        """Asked right before each send: the seconds that an answer may take; None if the turn is lost."""
+        ...
+
     def put(self, credentials: Credentials) -> StoredCredentials | None:
         """Put the renewed login in the place of the one that the turn was taken for.
 

@@ -14,9 +14,9 @@ from litellm_qwen_ai.oauth.protocol import DEFAULT_TOKEN_LIFETIME
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.door import StoredCredentials
 
-ADVISORY = 300.0  # seconds
+ADVISORY = 900.0  # seconds: longer than a process that has stopped in the middle of a renewal is waited for
 MANDATORY = 30.0  # seconds
-_ADVISORY_SHARE = 0.2  # of the lifetime: the whole windows apply from 25 minutes on
+_ADVISORY_SHARE = 0.2  # of the lifetime: the whole windows apply from 75 minutes on
 _MANDATORY_SHARE = 0.02
 
 

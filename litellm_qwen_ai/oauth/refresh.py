@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.door import Turn
     from litellm_qwen_ai.oauth.transport import Poster
 
-TIMEOUT = 30.0  # seconds for one answer
 RETRY_PAUSES = (0.1, 0.3)  # seconds before the second and the third try
 LONGEST_WAIT = 5.0  # seconds: a server that asks for more is not waited for
 _RETRY_BUDGET = 10.0  # seconds: after a slow failure nobody is made to wait for another
@@ -45,7 +44,7 @@ class Refresher:
 
     def ask(
         self, refresh_token: str, *, patient: bool, turn: Turn
-    ) -> TokenAnswer | Rotated | Refused | Inconclusive:
+    ) -> TokenAnswer | Rotated | Refused | Inconclusive | None:
         """Send the refresh token.
 
         Sending it a second time does no harm: if the first time spent it, nothing else is left to try.
@@ -53,7 +52,10 @@ class Refresher:
         Args:
             refresh_token: The one to spend.
             patient: Try up to three times while the answer decides nothing: the caller has no other token.
-            turn: Catches the answer.
+            turn: Says how long the answer may take, and catches it.
+
+        Returns:
+            What the server said; None if the turn was lost before anything was sent.
         """
         begun = self.clocks.monotonic()
         for pause in (*(RETRY_PAUSES if patient else ()), None):
@@ -66,12 +68,15 @@ class Refresher:
             self.clocks.sleep(wait)
         return outcome
 
-    def _once(self, refresh_token: str, turn: Turn) -> TokenAnswer | Rotated | Refused | Inconclusive:
+    def _once(self, refresh_token: str, turn: Turn) -> TokenAnswer | Rotated | Refused | Inconclusive | None:
         request = refresh_request(self.base_url, self.client_id, refresh_token)
         turn.expect()
+        patience = turn.patience()
+        if patience is None:
+            return None
         request = replace(request, catcher=turn)
         try:
-            answer = self.poster(request, TIMEOUT)
+            answer = self.poster(request, patience)
         except (TransportError, OSError) as error:
             return Inconclusive(f"{error}.")
         if not turn.caught and answer.status == _OK:  # a poster that knows nothing of catchers

@@ -57,6 +57,7 @@ LOOK_PATIENCE = 0.02  # seconds that a call with a live token gives a look: enou
 SAVE_INTERVAL = 60.0  # seconds between two tries to save what the place did not take, at most
 LOCK_TIMEOUT = 30.0  # seconds
 TURN_POLL = (0.02, 0.2)  # seconds between two tries for the turn: the first, and the most
+CALLER_PATIENCE = 90.0  # seconds that a call without a live token waits for a renewal, which goes on after
 MAX_PAUSE = 30.0  # seconds between two tries when the server is in trouble
 REFUSAL_LOOKS = (0.0, 0.1, 0.3, 0.6)  # seconds before each look whether somebody else has renewed
 _ROUNDS = 3  # a run that began before a token was rejected may bring that very token: then once more
@@ -200,7 +201,9 @@ class Session:
             credentials = self._without_waiting(held)
             if credentials is None:
                 renewal = self._renewals.board()
-                yield renewal, None
+                yield renewal, CALLER_PATIENCE
+                if not renewal.done():
+                    raise not_renewed(f"no answer within {CALLER_PATIENCE:g} s; it is still waited for.")
                 credentials = renewal.result()
             if credentials.access_token != rejected:
                 return credentials
@@ -388,6 +391,8 @@ class Session:
         """The login after our renewal; None if somebody else has put a newer one there meanwhile."""
         token = held.credentials.refresh_token or ""
         outcome = self._refresher.ask(token, patient=self._now() >= held.dies_at, turn=turn)
+        if outcome is None:
+            return None
         if isinstance(outcome, Refused):
             self._after_refusal(turn, outcome.reason)
             return None

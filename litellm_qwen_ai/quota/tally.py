@@ -25,7 +25,7 @@ LONGEST_TEXT = 600  # characters of a failure
 _MINUTE = 60
 _HOUR = 3600
 _KEPT_HOURS = 48
-_FORMAT = 1
+FORMAT = 1
 LATEST = 253_000_000_000  # epoch seconds: shortly before the year 9999, the last that a date can show
 _MOST = 1 << 53  # the largest whole number that every JSON reader keeps
 
@@ -198,7 +198,7 @@ class Tally:
 
     def to_json(self) -> bytes:
         """The form on disk."""
-        return json.dumps({"format": _FORMAT, **asdict(self)}).encode()
+        return json.dumps({"format": FORMAT, **asdict(self)}).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> Tally:
@@ -208,7 +208,7 @@ class Tally:
             ValueError: It is something else.
         """
         value = json.loads(data)
-        if not isinstance(value, dict) or value.get("format") != _FORMAT:
+        if not isinstance(value, dict) or value.get("format") != FORMAT:
             raise ValueError("no tally of this format")
         return cls(
             _counts(value.get("seconds")),

@@ -16,10 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 
-from litellm_qwen_ai.route.deadline import MARK
-
 if TYPE_CHECKING:
-    from litellm_qwen_ai.chat.request import ChatRequest
+    from collections.abc import Mapping
 
 AnyClient: TypeAlias = "httpx.Client | httpx.AsyncClient"
 
@@ -28,75 +26,75 @@ _httpx_logger = logging.getLogger("httpx")
 _parsed = functools.lru_cache(maxsize=64)(httpx.URL)
 
 
-def send(client: httpx.Client, request: ChatRequest, timeout: Any, mark: object = None) -> httpx.Response:
+def send(
+    client: httpx.Client, url: str, headers: Mapping[str, str], content: bytes, timeout: Any
+) -> httpx.Response:
     """Post, and return the open response, its body unread.
 
     Args:
         client: The client to post with.
-        request: What to post; its headers win over the client's own.
+        url: The full URL.
+        headers: They win over the client's own.
+        content: The body.
         timeout: Seconds, an `httpx.Timeout`, or None for the client's own.
-        mark: What a deadline finds the request's connection by.
 
     Raises:
         httpx.HTTPError: It could not be sent, or no answer came.
     """
     if not _may_skip(client):
         return client.send(
-            _whole_request(client, request, timeout, mark), stream=True, follow_redirects=False
+            _whole_request(client, url, headers, content, timeout), stream=True, follow_redirects=False
         )
-    sent = _request(client, request, timeout, mark)
+    request = _request(client, url, headers, content, timeout)
     try:
-        response: httpx.Response = _transport(client, sent.url).handle_request(sent)
+        response: httpx.Response = _transport(client, request.url).handle_request(request)
     except httpx.RequestError as error:
-        error.request = sent
+        error.request = request
         raise
-    return _answered(client, sent, response)
+    return _answered(client, request, response)
 
 
-async def asend(client: httpx.AsyncClient, request: ChatRequest, timeout: Any) -> httpx.Response:
+async def asend(
+    client: httpx.AsyncClient, url: str, headers: Mapping[str, str], content: bytes, timeout: Any
+) -> httpx.Response:
     """As `send`, on the running event loop."""
     if not _may_skip(client):
         return await client.send(
-            _whole_request(client, request, timeout), stream=True, follow_redirects=False
+            _whole_request(client, url, headers, content, timeout), stream=True, follow_redirects=False
         )
-    sent = _request(client, request, timeout)
+    request = _request(client, url, headers, content, timeout)
     try:
-        response: httpx.Response = await _transport(client, sent.url).handle_async_request(sent)
+        response: httpx.Response = await _transport(client, request.url).handle_async_request(request)
     except httpx.RequestError as error:
-        error.request = sent
+        error.request = request
         raise
-    return _answered(client, sent, response)
+    return _answered(client, request, response)
 
 
 def _whole_request(
-    client: AnyClient, request: ChatRequest, timeout: Any, mark: object = None
+    client: AnyClient, url: str, headers: Mapping[str, str], content: bytes, timeout: Any
 ) -> httpx.Request:
     own = {} if timeout is None else {"timeout": timeout}
-    return client.build_request(
-        "POST",
-        request.url,
-        headers=request.headers,
-        content=request.body,
-        extensions={MARK: mark},
-        **own,
-    )
+    return client.build_request("POST", url, headers=headers, content=content, **own)
 
 
-def _request(client: AnyClient, wanted: ChatRequest, timeout: Any, mark: object = None) -> httpx.Request:
-    ours = {name.lower().encode(): (name.encode(), value.encode()) for name, value in wanted.headers.items()}
+def _request(
+    client: AnyClient, url: str, headers: Mapping[str, str], content: bytes, timeout: Any
+) -> httpx.Request:
+    ours = {name.lower().encode(): (name.encode(), value.encode()) for name, value in headers.items()}
     pairs = [pair for pair in client.headers.raw if pair[0].lower() not in ours]
     limits = client.timeout if timeout is None else httpx.Timeout(timeout)
-    address = _parsed(wanted.url)
+    address = _parsed(url)
     # With `content=` httpx adds these two itself, and takes 30 us for it.
-    framing = [(b"Content-Length", str(len(wanted.body)).encode())]
+    framing = [(b"Content-Length", str(len(content)).encode())]
     if b"host" not in ours:
         framing.insert(0, (b"Host", address.netloc))
     request = httpx.Request(
         "POST",
         address,
         headers=[*framing, *pairs, *ours.values()],
-        stream=httpx.ByteStream(wanted.body),
-        extensions={"timeout": limits.as_dict(), MARK: mark},
+        stream=httpx.ByteStream(content),
+        extensions={"timeout": limits.as_dict()},
     )
     request.read()  # so that it has its content, which LiteLLM's transport sends as it is
     if client.cookies.jar:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from litellm_qwen_ai.oauth.errors import ConfigurationError
@@ -52,9 +54,24 @@ def place_of(settings: Settings) -> Place:
     Raises:
         ConfigurationError: It cannot be used.
     """
+    if settings.store is not None:
+        return _fleet(replace(settings, api_base=None, api_key=None, coalesce=True, host_adaptations=True))
     from litellm_qwen_ai.stores.files.place import Folder  # noqa: PLC0415  # each place loads when it is used
 
     return Folder(settings.token_dir, settings.auth_file)
+
+
+@functools.lru_cache(maxsize=8)
+def _fleet(settings: Settings) -> Place:
+    """The process's one place of these settings: it holds connections."""
+    try:
+        from litellm_qwen_ai.stores.redis.place import RedisPlace  # noqa: PLC0415  # an extra brings what it needs
+    except ImportError as error:
+        raise ConfigurationError(
+            f"QWEN_STORE needs a package that is not installed ({error.name}). "
+            "Run: pip install 'litellm-qwen-ai[redis]'"
+        ) from None
+    return RedisPlace(settings)
 
 
 def checked_name(account: str | None) -> str | None:

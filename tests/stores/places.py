@@ -1,8 +1,9 @@
-"""The places that the contract is held against: the files, and one in memory that misbehaves when told to."""
+"""The places that the contract is held against: files, a real Valkey, one that does as a test tells it."""
 
 from __future__ import annotations
 
 import contextlib
+import secrets
 import threading
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,7 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from litellm_qwen_ai.oauth.door import StoredCredentials, Taken
 from litellm_qwen_ai.oauth.errors import ReadOnlyStoreError, StoreError
 from litellm_qwen_ai.quota.tally import Tally
+from litellm_qwen_ai.settings import Settings
 from litellm_qwen_ai.stores.files.place import Folder
+from litellm_qwen_ai.stores.redis.place import RedisPlace
+from tests.valkey import KEY, shared_valkey
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -65,6 +69,44 @@ class Files:
         lock = self._file.with_name("oauth_creds.json.lock")
         lock.unlink(missing_ok=True)
         lock.symlink_to("/nowhere/at/all")
+
+
+class Redis:
+    """A real Valkey, with a prefix and a user of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self._server, name = shared_valkey(), f"contract-{secrets.token_hex(4)}"
+        self._user("reset", "on", ">pass", "~*", "&*", "+@all", name=name)
+        self._name = name
+        self._settings = Settings(
+            str(folder),
+            store=f"redis://{name}:pass@127.0.0.1:{self._server.port}/0",
+            store_key=KEY,
+            store_prefix=name,
+        )
+
+    def _user(self, *rules: str, name: str) -> None:
+        self._server.client.execute_command("ACL", "SETUSER", name, *rules)
+
+    def place(self) -> RedisPlace:
+        return RedisPlace(self._settings)
+
+    def lose_last_write(self, before: Credentials) -> None:
+        store = self.place().login(None)
+        store.look()
+        number, n = store.version
+        old = store._sealed(before, number, n - 1)
+        fields = {"n": n - 1, "record": old.record, "mark": old.mark, "ends": before.expiry_date}
+        self._server.client.hset(store.keys[0], mapping=fields)
+
+    def write_behind(self, credentials: Credentials) -> None:
+        self.place().login(None).save(credentials)
+
+    def remove_behind(self) -> None:
+        self.place().login(None).delete()
+
+    def refuse_writes(self) -> None:
+        self._user("-hset", "-set", name=self._name)
 
 
 @dataclass
@@ -249,6 +291,9 @@ class MemoryTurn:
     def catch(self, piece: bytes) -> None:
         self.caught += len(piece)
 
+    def patience(self) -> float | None:
+        return 30.0
+
     def put(self, credentials: Credentials) -> StoredCredentials | None:
         stored = self._store.look(self._known)
         if stored is None or not (stored is self._known or stored.unsaved):
@@ -261,7 +306,7 @@ class MemoryTurn:
         return None if stored is self._known else stored
 
 
-HARNESSES: dict[str, type[Files | Memory]] = {"files": Files, "memory": Memory}
+HARNESSES: dict[str, type[Files | Redis | Memory]] = {"files": Files, "redis": Redis, "memory": Memory}
 
 
 def default_login(harness: Harness) -> Store:

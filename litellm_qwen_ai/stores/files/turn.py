@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.credentials import Credentials
 
 
+ANSWER_TIMEOUT = 30.0  # seconds
+
+
 class _Home(Protocol):
     """What a turn needs of the store that gave it."""
 
@@ -82,6 +85,10 @@ class FileTurn:
         if self.caught <= disk.RESERVE:  # no real answer is that long
             with contextlib.suppress(OSError):
                 os.write(self._fd, piece)
+
+    def patience(self) -> float | None:
+        """See `Turn.patience`: the lock is held until the end."""
+        return ANSWER_TIMEOUT
 
     def put(self, credentials: Credentials) -> StoredCredentials | None:
         """See `Turn.put`."""
@@ -145,6 +152,10 @@ class UnwritableTurn:
     def catch(self, piece: bytes) -> None:
         """The same."""
         self.caught += len(piece)
+
+    def patience(self) -> float | None:
+        """See `Turn.patience`: the lock is held until the end."""
+        return ANSWER_TIMEOUT
 
     def put(self, credentials: Credentials) -> StoredCredentials | None:
         """Tell that it cannot be kept, unless the login has changed meanwhile."""

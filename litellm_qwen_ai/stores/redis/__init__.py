@@ -1,0 +1,1 @@
+"""Logins in Redis or Valkey, for any number of machines: see `docs/fleet.md`."""

@@ -1,0 +1,185 @@
+"""The file on this machine in which a server's answer is caught, while nobody else has it.
+
+Its maker holds a lock on it. One that is not locked has a dead maker: empty, nothing has been answered, and
+the turn is given back at once; with an answer, whoever finds it finishes the work. Where a folder has no
+working locks there are no such files, and the turn of a dead process ends by its age.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from litellm_qwen_ai.oauth.errors import StoreError
+from litellm_qwen_ai.stores.files import disk
+
+try:
+    import fcntl
+except ImportError:  # Windows: its locks keep others from reading
+    fcntl = None  # type: ignore[assignment]  # tested wherever it is used
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_KEPT = 86_400.0  # seconds for an answer that fits nothing any more
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """What a dead process left.
+
+    Attributes:
+        path: The file.
+        name: Whose turn it was.
+        answer: What was caught; empty if nothing was.
+        at: When it was written last, in epoch seconds.
+    """
+
+    path: Path
+    name: str
+    answer: bytes
+    at: float
+
+    def drop(self) -> None:
+        """Remove it."""
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)
+
+
+class Catchers:
+    """The files of one account. No method raises: without files, all else still works.
+
+    Args:
+        folder: Where they lie; made when it is needed. None: nowhere.
+        account: What their names begin with.
+    """
+
+    def __init__(self, folder: Path | None, account: str) -> None:
+        self._folder = folder if fcntl is not None else None
+        self._account = account
+
+    def make(self, mark: str, name: str) -> Catcher:
+        """A new file for one turn, empty and locked.
+
+        Args:
+            mark: Of the token that the turn will spend.
+            name: Whose turn it will be.
+        """
+        if self._folder is not None:
+            path = self._folder / f"{self._account}.{mark}.{name}.{time.monotonic_ns():x}"
+            draft = path.with_name(path.name + ".new")  # nobody may find it before it is locked
+            try:
+                disk.make_folder(self._folder)
+                fd = disk.open_private(draft, self._folder, 0)
+                if _lock(fd) and not _unlocked(draft):
+                    draft.rename(path)
+                    return Catcher(path, fd)
+                os.close(fd)
+                draft.unlink(missing_ok=True)
+            except (OSError, StoreError) as error:
+                _log.debug("Nothing can be caught in %s: %s", self._folder, type(error).__name__)
+        return Catcher(None, None)
+
+    def left(self, mark: str) -> Iterator[Leftover]:
+        """What dead processes left of renewals that spent this token."""
+        for path, parts in self._files():
+            with contextlib.suppress(OSError, StoreError):
+                if parts["mark"] == mark:
+                    found = disk.read(path) if _unlocked(path) else None
+                    if found is not None:
+                        yield Leftover(path, parts["name"], found[0].strip(), found[1].st_mtime)
+                elif time.time() - path.stat().st_mtime > _KEPT:
+                    path.unlink(missing_ok=True)
+
+    def drop(self) -> None:
+        """Remove them all: the login is gone."""
+        for path, _ in self._files():
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
+
+    def _files(self) -> list[tuple[Path, dict[str, str]]]:
+        ours = re.compile(
+            re.escape(self._account) + r"\.(?P<mark>[0-9a-f]{16})\.(?P<name>[0-9a-f]+)\.[0-9a-f]+"
+        )
+        if self._folder is None:
+            return []
+        with contextlib.suppress(OSError):
+            paths = list(self._folder.iterdir())
+            return [(path, found.groupdict()) for path in paths if (found := ours.fullmatch(path.name))]
+        return []
+
+
+class Catcher:
+    """See `protocol.Catcher`. Without a file it only counts."""
+
+    def __init__(self, path: Path | None, fd: int | None) -> None:
+        self._path, self._fd = path, fd
+        self.caught = 0
+
+    def reserve(self) -> None:
+        """Make sure of the space that an answer takes."""
+        if self._fd is not None:
+            with contextlib.suppress(OSError):
+                disk.blank(self._fd, disk.RESERVE)
+                os.fsync(self._fd)
+
+    def expect(self) -> None:
+        """See `protocol.Catcher.expect`."""
+        if self.caught and self._fd is not None:
+            with contextlib.suppress(OSError):
+                disk.blank(self._fd, min(self.caught, disk.RESERVE))
+        self.caught = 0
+
+    def catch(self, piece: bytes) -> None:
+        """See `protocol.Catcher.catch`."""
+        self.caught += len(piece)
+        if self._fd is not None and self.caught <= disk.RESERVE:  # no real answer is that long
+            with contextlib.suppress(OSError):
+                os.write(self._fd, piece)
+
+    def close(self, *, keep: bool = False) -> None:
+        """Remove the file; or keep it, unlocked, for whoever can finish the work."""
+        if self._fd is None or self._path is None:
+            return
+        with contextlib.suppress(OSError):
+            if not keep:
+                self._path.unlink(missing_ok=True)
+            os.close(self._fd)
+        self._fd = None
+
+    def drop(self) -> None:
+        """Remove what was kept."""
+        if self._path is not None:
+            with contextlib.suppress(OSError):
+                self._path.unlink(missing_ok=True)
+
+    def leave_to_parent(self) -> None:
+        """In a forked child: the file and its lock are the parent's, and must end with it."""
+        if self._fd is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._fd)
+            self._fd = None
+
+
+def _lock(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _unlocked(path: Path) -> bool:
+    """Whether nobody holds the file's lock; also true where locks exclude nobody."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        return _lock(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,148 @@
+"""What `litellm-qwen-ai doctor` says about the store. All that it writes ends by itself within a minute."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from litellm_qwen_ai.oauth.errors import QwenAuthError
+from litellm_qwen_ai.stores.finding import FAIL, OK, WARN, Finding
+from litellm_qwen_ai.stores.redis import scripts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from litellm_qwen_ai.stores.redis.login import RedisStore
+    from litellm_qwen_ai.stores.redis.shared import Shared
+
+_OLDEST = (6, 2)
+_SLOW = 0.05  # seconds for an answer
+_APART = 60  # seconds between two clocks
+_NOBODY = "_doctor"  # no account can be named so
+_COMMANDS = (
+    "eval evalsha time info get set del exists expire hget hset hdel hmget hgetall hexists hincrby publish "
+    "subscribe unsubscribe sadd srem smembers ping select client|setinfo cluster"
+)
+
+
+def check(shared: Shared, store: RedisStore) -> Iterator[Finding]:
+    """The server, our rights there, and whether the key fits."""
+    began = time.perf_counter()
+    try:
+        answer = shared.link.run(scripts.LOOK, store.keys)
+    except QwenAuthError as error:
+        yield Finding("Store", FAIL, str(error), "Make it reachable, or mend QWEN_STORE")
+        return
+    took = time.perf_counter() - began
+    slow = took > _SLOW
+    text = f"{shared.describe()} answers in {took * 1000:.1f} ms"
+    yield Finding("Store", WARN if slow else OK, text, "Keep it near the proxies" if slow else None)
+    apart = abs(answer[1] / 1000 - shared.clocks.now())
+    if apart > _APART:
+        yield Finding(
+            "Clock",
+            WARN,
+            f"this machine and the store are {apart:.0f} s apart; logins do not mind",
+            "Let NTP set both clocks",
+        )
+    if not shared.link.address.is_private:
+        yield Finding(
+            "TLS",
+            WARN,
+            "the way to the store is not encrypted; logins are sealed, the password is not",
+            "Use rediss:// where others can listen",
+        )
+    yield _rights(shared)
+    yield from _server(shared)
+    yield _key(store)
+
+
+def _rights(shared: Shared) -> Finding:
+    """Do what a login's life takes, with an account that is nobody's."""
+    keys = [f"{{{shared.prefix}:{_NOBODY}}}:{what}" for what in ("login", "turn", "use", "note")]
+    limits = 0, 0
+    try:
+        shared.link.run(scripts.PUT, keys[:2], 1, 0, "x", "x", 0, 1000, 1, shared.channel, f"{_NOBODY} 1 0")
+        shared.link.run(scripts.TAKE, keys[:2], "x", "x", 1, 0, 1, *limits)
+        shared.link.run(scripts.REFUSED, keys[:2], "x", "x", "", shared.channel, _NOBODY)
+        shared.link.run(scripts.SWAP, keys[3:], "", "x", 1)
+        shared.link.run(scripts.COUNT, keys[2:], 1, 1, "x", 1, 1, "y", 1, 1, "y")
+        shared.link.send("HGETALL", keys[2])
+        shared.link.send("SMEMBERS", shared.names_key)
+        for key in keys:
+            shared.link.send("DEL", key)
+        shared.link.listen(shared.channel, lambda told: told.get_message(timeout=shared.limits.answer))
+    except QwenAuthError as error:
+        allowed = " ".join(f"+{command}" for command in _COMMANDS.split())
+        line = (
+            f"ACL SETUSER <user> on ><password> ~{{{shared.prefix}:* ~{shared.names_key} "
+            f"&{shared.channel} {allowed}"
+        )
+        return Finding("Rights", FAIL, str(error), f"At the store: {line}")
+    return Finding("Rights", OK, "all that is needed")
+
+
+def _server(shared: Shared) -> Iterator[Finding]:
+    try:
+        info = _info(shared)
+    except QwenAuthError:
+        yield Finding(
+            "Server",
+            WARN,
+            "INFO is forbidden: a restart or failover that loses writes is not noticed",
+            "Allow it: ACL SETUSER <user> +info",
+        )
+        return
+    name = "Valkey" if "valkey_version" in info else "Redis"
+    version = info.get("valkey_version") or info.get("redis_version", "0")
+    old = tuple(int(part) for part in info.get("redis_version", "0").split(".")[:2]) < _OLDEST
+    yield Finding(
+        "Server", FAIL if old else OK, f"{name} {version}", "Use Redis 6.2, Valkey, or later" if old else None
+    )
+    if info.get("role") == "slave":
+        yield Finding(
+            "Replicas", FAIL, "this is a replica", "Name the primary in QWEN_STORE, or its sentinels"
+        )
+    elif info.get("connected_slaves") not in (None, "0"):
+        text = f"{info['connected_slaves']} connected; a failover may lose the last writes"
+        yield Finding("Replicas", OK, f"{text} unless min-replicas-to-write is 1")
+    policy = info.get("maxmemory_policy", "noeviction")
+    if policy.startswith("allkeys") and info.get("maxmemory") != "0":
+        yield Finding(
+            "Eviction",
+            WARN,
+            f"the policy {policy} may evict a login; whoever knows it puts it back",
+            "CONFIG SET maxmemory-policy volatile-lru",
+        )
+    if info.get("aof_enabled") == "0":
+        yield Finding(
+            "Persistence",
+            WARN,
+            "no append-only file: a restart loses writes, until whoever knows the login puts it back",
+            "CONFIG SET appendonly yes",
+        )
+
+
+def _info(shared: Shared) -> dict[str, str]:
+    """What INFO says, each value as text; of a cluster, what one node says."""
+    found = shared.link.send("INFO")
+    if found and all(isinstance(value, dict) for value in found.values()):
+        found = next(iter(found.values()))
+    return {str(name): str(value) for name, value in found.items()}
+
+
+def _key(store: RedisStore) -> Finding:
+    try:
+        stored = store.look()
+    except QwenAuthError as error:
+        return Finding("Key", FAIL, str(error), "Give every machine the same QWEN_STORE_KEY")
+    if stored is None:
+        return Finding("Key", OK, "nothing is sealed yet")
+    if not store.is_sealed_with_first_key():
+        return Finding(
+            "Key",
+            WARN,
+            "the login is still sealed with an older key; its next renewal seals it anew",
+            "Keep the older key until then",
+        )
+    return Finding("Key", OK, "the login is sealed with the first key")

@@ -1,0 +1,205 @@
+"""The process's way to the store: connections, and its faults in words."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import socket
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from redis import exceptions as faults
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from litellm_qwen_ai.oauth.errors import ConfigurationError, ReadOnlyStoreError, StoreError
+from litellm_qwen_ai.oauth.flight import renew_in_child
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from litellm_qwen_ai.stores.redis.address import Address
+    from litellm_qwen_ai.stores.redis.limits import Limits
+    from litellm_qwen_ai.stores.redis.scripts import Script
+
+T = TypeVar("T")
+Argument: TypeAlias = "bytes | str | int"
+#: A connection that is cut without a word is noticed within half a minute.
+_KEEPALIVE = {
+    getattr(socket, name): value
+    for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+    if hasattr(socket, name)
+}
+_LONGEST_REASON = 200  # characters of what a server says
+
+
+class Link:
+    """Safe to use from any thread; a forked child makes connections of its own.
+
+    Args:
+        address: Where the store is.
+        limits: How long to wait for it.
+        elapsed: Seconds on a clock that never jumps.
+    """
+
+    def __init__(self, address: Address, limits: Limits, elapsed: Callable[[], float]) -> None:
+        self.address = address
+        self._limits, self._elapsed = limits, elapsed
+        self._is_cluster = False
+        self._cut = False
+        self._back_since = -math.inf
+        self._after_fork()
+        renew_in_child(self)
+
+    def _after_fork(self) -> None:
+        self._made: Any = None
+
+    def close(self) -> None:
+        """End the connections; the next use makes new ones."""
+        made, self._made = self._made, None
+        if made is not None:
+            made.close()
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether the store could not be reached a short while ago: then others may be ahead of us."""
+        return self._cut or self._elapsed() - self._back_since < self._limits.quiet
+
+    def run(self, script: Script, keys: Sequence[str], *arguments: Argument) -> Any:
+        """Run a script, in one step.
+
+        Raises:
+            StoreError: The store cannot be reached, or refuses.
+        """
+        given = len(keys), *keys, *arguments
+
+        def run() -> Any:
+            try:
+                return self._client.evalsha(script.sha, *given)
+            except faults.NoScriptError:
+                return self._client.eval(script.text, *given)
+
+        def run_anywhere() -> Any:
+            try:
+                return run()
+            except faults.MovedError:
+                self._is_cluster = True
+                self._made = None
+            return run()
+
+        return self.attempt(run_anywhere)
+
+    def send(self, *command: Argument) -> Any:
+        """Send a command and return its answer.
+
+        Raises:
+            StoreError: The store cannot be reached, or refuses.
+        """
+        return self.attempt(lambda: self._client.execute_command(*command))
+
+    def send_all(self, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
+        """Send commands at once, each about one key, and return their answers.
+
+        Raises:
+            StoreError: The store cannot be reached, or refuses.
+        """
+
+        def send() -> list[Any]:
+            with self._client.pipeline(transaction=False) as pipeline:
+                for command in commands:
+                    pipeline.execute_command(*command)
+                answers: list[Any] = pipeline.execute()
+                return answers
+
+        return self.attempt(send)
+
+    def listen(self, channel: str, hear: Callable[[Any], T]) -> T:
+        """Subscribe on a connection of its own.
+
+        Args:
+            channel: What to subscribe to.
+            hear: Gets redis-py's `PubSub`; when it returns, the connection ends.
+
+        Raises:
+            StoreError: The store cannot be reached, or refuses.
+        """
+
+        def listen() -> T:
+            with contextlib.closing(self._client.pubsub()) as pubsub:
+                pubsub.subscribe(channel)
+                return hear(pubsub)
+
+        return self.attempt(listen)
+
+    @property
+    def _client(self) -> Any:
+        if self._made is None:
+            limits = self._limits
+            options: dict[str, Any] = {
+                "socket_timeout": limits.answer,
+                "socket_connect_timeout": limits.connect,
+                # A connection that has died since its last use says nothing about the store: once more.
+                "retry": Retry(NoBackoff(), 1, supported_errors=(faults.ConnectionError,)),
+                "protocol": 2,
+            }
+            if "unix_socket_path" not in self.address.options:
+                options.update(socket_keepalive=True, socket_keepalive_options=_KEEPALIVE)
+            self._made = self.address.client(is_cluster=self._is_cluster, **options)
+        return self._made
+
+    def attempt(self, work: Callable[[], T]) -> T:
+        """Do something with the store; redis-py's errors become ours.
+
+        Raises:
+            StoreError: The store cannot be reached, or refuses.
+            ConfigurationError: The address holds an option that does not exist.
+        """
+        error: Exception | None = None
+        try:
+            done = work()
+        except (faults.RedisError, faults.RedisClusterException, OSError) as found:
+            error = found
+        except TypeError as found:  # an option in the address that redis-py does not know
+            error = found
+        if error is not None:
+            # Raised outside of `except`: redis-py's errors lead to the connection, and that to the password.
+            raise self._in_words(error)
+        if self._cut:
+            self._cut, self._back_since = False, self._elapsed()
+        return done
+
+    def _in_words(self, error: Exception) -> StoreError | ConfigurationError:
+        text, shown = str(error), self.address.shown
+        reason = self.address.without_secrets(text)[:_LONGEST_REASON].rstrip(".")
+        reason = "".join(char for char in reason if char.isprintable())
+        if isinstance(error, (faults.AuthenticationError, faults.NoPermissionError)) or "NOPERM" in text:
+            return StoreError(
+                f"The store {shown} refuses us: {reason}. Check the user and password in QWEN_STORE and the "
+                "user's rights; `litellm-qwen-ai doctor` says which ones are needed."
+            )
+        if isinstance(error, faults.ReadOnlyError) or "READONLY" in text:
+            return ReadOnlyStoreError(
+                f"The store {shown} is a read-only replica. Name the primary in QWEN_STORE, or its sentinels."
+            )
+        if isinstance(error, faults.OutOfMemoryError) or "OOM " in text:
+            return StoreError(
+                f"The store {shown} is full (maxmemory) and takes no writes. Give it more memory, or let it "
+                "evict keys that end by themselves only (maxmemory-policy volatile-lru)."
+            )
+        lost = (faults.ConnectionError, faults.TimeoutError, faults.RedisClusterException, OSError)
+        if isinstance(error, lost):
+            self._cut = True
+            if isinstance(error, faults.TimeoutError):
+                reason = f"no answer within {self._limits.answer:g} s"
+            return StoreError(
+                f"The store {shown} cannot be used just now: {reason}. While it cannot, no login is renewed; "
+                "tokens in memory serve until they end. Check that it runs and can be reached from here."
+            )
+        if isinstance(error, TypeError):
+            return ConfigurationError(f"QWEN_STORE cannot be used as it is: {reason}.")
+        return StoreError(f"The store {shown} refuses: {reason}. `litellm-qwen-ai doctor` looks at it.")
+
+
+def host_name() -> str:
+    """This machine's name, for messages in other processes."""
+    return socket.gethostname() or f"process {os.getpid()}"

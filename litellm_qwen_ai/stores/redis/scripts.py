@@ -1,0 +1,153 @@
+"""What the store does in one step each. Every time is the server's own, in milliseconds.
+
+The first two keys are a login and its turn. An answer is a word, the time, and the login as it is stored:
+number, n, record, mark, when it was written, when its access token dies; then what the word needs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+
+class Script:
+    """A Lua script and the name that the server has for it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()  # the server's rule
+
+
+_STATE = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local stored = redis.call('HMGET', KEYS[1], 'number', 'n', 'record', 'mark', 'written', 'ends')
+local function answer(word, ...)
+  return {word, now, stored[1], stored[2], stored[3], stored[4], stored[5], stored[6], ...}
+end
+-- Above 0: what is stored is newer than this.
+local function compare(number, n)
+  local ahead = tonumber(stored[1] or 0) - tonumber(number)
+  if ahead ~= 0 then return ahead end
+  return tonumber(stored[2] or 0) - tonumber(n)
+end
+"""
+
+# A server that was restarted, flushed or took over from another may have lost the last writes. Where INFO is
+# forbidden this cannot be known.
+_RUN = """
+local function run_id()
+  local info = redis.pcall('INFO', 'server')
+  return type(info) == 'string' and string.match(info, 'run_id:(%w+)') or nil
+end
+local function notice_a_loss()
+  local run = run_id()
+  if run and redis.call('HGET', KEYS[2], 'run') ~= run then
+    redis.call('HSET', KEYS[2], 'run', run, 'lost', now)
+  end
+end
+"""
+
+LOOK = Script(_STATE + "return answer('stored')")
+
+#: ARGV: who asks, on which host, number and n that it knows, whether it may take over a turn that is too old
+#: (1 or 0), and the limits: turn, quiet.
+TAKE = Script(
+    _STATE
+    + _RUN
+    + """
+local me, host, turn_limit, quiet = ARGV[1], ARGV[2], tonumber(ARGV[6]), tonumber(ARGV[7])
+notice_a_loss()
+local ahead = compare(ARGV[3], ARGV[4])
+if ahead > 0 then return answer('newer') end
+if ahead < 0 then return answer('behind') end
+local turn = redis.call('HMGET', KEYS[2], 'name', 'host', 'mark', 'at', 'said', 'lost')
+local lost = turn[6] and now - turn[6]
+if turn[3] and turn[3] == stored[4] then
+  if turn[5] then return answer('refused', turn[5], lost) end
+  local age = now - turn[4]
+  if turn[1] ~= me and (age < turn_limit or ARGV[5] == '0') then return answer('wait', turn[2], age) end
+end
+if lost and lost < quiet then return answer('quiet', lost) end
+redis.call('HSET', KEYS[2], 'name', me, 'host', host, 'mark', stored[4], 'at', now)
+redis.call('HDEL', KEYS[2], 'said')
+return answer('go')
+"""
+)
+
+#: ARGV: number, n, record (empty: a logout), mark, milliseconds since it was written, milliseconds that its
+#: access token lives, whether a person did this (1 or 0), the channel, the message.
+PUT = Script(
+    _STATE
+    + _RUN
+    + """
+if compare(ARGV[1], ARGV[2]) >= 0 then
+  notice_a_loss()
+  return answer('kept')
+end
+redis.call('HSET', KEYS[1], 'number', ARGV[1], 'n', ARGV[2], 'written', now - ARGV[5])
+if ARGV[3] == '' then
+  redis.call('HDEL', KEYS[1], 'record', 'mark', 'ends')
+else
+  redis.call('HSET', KEYS[1], 'record', ARGV[3], 'mark', ARGV[4], 'ends', now + ARGV[6])
+end
+if ARGV[7] == '1' then
+  local run = run_id()
+  redis.call('DEL', KEYS[2])
+  if run then redis.call('HSET', KEYS[2], 'run', run) end
+else
+  notice_a_loss()
+end
+redis.pcall('PUBLISH', ARGV[8], ARGV[9])
+return answer('put')
+"""
+)
+
+#: ARGV: whose turn, the mark of its token, what the server said (empty: nothing, the turn is given back),
+#: the channel, the message.
+REFUSED = Script(
+    _STATE
+    + _RUN
+    + """
+notice_a_loss()
+local turn = redis.call('HMGET', KEYS[2], 'name', 'mark', 'lost')
+local lost = turn[3] and now - turn[3]
+if turn[1] ~= ARGV[1] or turn[2] ~= ARGV[2] or stored[4] ~= ARGV[2] then return answer('other', lost) end
+if ARGV[3] == '' then
+  redis.call('HDEL', KEYS[2], 'mark')
+else
+  redis.call('HSET', KEYS[2], 'said', ARGV[3])
+end
+redis.pcall('PUBLISH', ARGV[4], ARGV[5])
+return answer('noted', lost)
+"""
+)
+
+#: KEYS: a hash of counts. ARGV: seconds that it is kept; then three lists, each after its length: fields
+#: to count up with how much, fields to set with their values, fields to remove.
+COUNT = Script(
+    """
+local at = 2
+local function each(command, width)
+  local length = tonumber(ARGV[at])
+  at = at + 1
+  for _ = 1, length do
+    redis.call(command, KEYS[1], unpack(ARGV, at, at + width - 1))
+    at = at + width
+  end
+end
+each('HINCRBY', 2)
+each('HSET', 2)
+each('HDEL', 1)
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+return 1
+"""
+)
+
+#: KEYS: the note. ARGV: what it must be, what it becomes (empty: nothing), seconds that it is kept.
+SWAP = Script(
+    """
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) end
+return 1
+"""
+)

@@ -1,0 +1,146 @@
+"""Hears from the store when a login has changed: one connection and one thread for all accounts."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import weakref
+from typing import TYPE_CHECKING, Any, Protocol
+
+from litellm_qwen_ai.oauth.errors import QwenAuthError, StoreError
+from litellm_qwen_ai.oauth.flight import renew_in_child
+
+if TYPE_CHECKING:
+    from litellm_qwen_ai.stores.redis.limits import Limits
+    from litellm_qwen_ai.stores.redis.link import Link
+
+_STEP = 1.0  # seconds: how soon the thread notices that it is not needed any more
+
+
+class Watched(Protocol):
+    """The login of one account."""
+
+    @property
+    def name(self) -> str:
+        """The account's name in the store."""
+        ...
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """The version of the newest state that this process knows."""
+        ...
+
+    def refresh(self) -> bool:
+        """Look, and put back what the store has lost; False if that must be tried again."""
+        ...
+
+    def tell(self) -> None:
+        """The login has changed, or may have."""
+        ...
+
+
+class Watcher:
+    """The thread runs while somebody watches; it looks at each login by itself once in a while.
+
+    Args:
+        link: The way to the store.
+        channel: Where changes are told.
+        limits: How often to look and to make sure that the connection lives.
+    """
+
+    def __init__(self, link: Link, channel: str, limits: Limits) -> None:
+        self._link, self._channel, self._limits = link, channel, limits
+        self._stores: weakref.WeakSet[Watched] = weakref.WeakSet()
+        self._after_fork()
+        renew_in_child(self)
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.is_live = False
+
+    def add(self, store: Watched) -> None:
+        """Tell this store of changes from now on, as long as it lives."""
+        with self._lock:
+            self._stores.add(store)
+
+    def start(self) -> None:
+        """Make sure that the thread runs; called when a login is used, so that a forked child has its own."""
+        if self._thread is not None or self._closed.is_set():
+            return
+        with self._lock:
+            if self._thread is None:
+                thread = threading.Thread(target=self._run, name="qwen-store-watch", daemon=True)
+                try:
+                    thread.start()
+                except RuntimeError:  # the interpreter is shutting down
+                    return
+                self._thread = thread
+
+    def close(self) -> None:
+        """End the thread and wait for it."""
+        self._closed.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        pause = 0.0
+        while not self._closed.wait(pause):
+            with self._lock:
+                if not self._stores:
+                    self._thread = None
+                    return
+            was_live = False
+            try:
+                self._link.listen(self._channel, self._listen)
+            except QwenAuthError:
+                was_live = self.is_live
+            self.is_live = False
+            longest = self._limits.alone
+            pause = random.uniform(0.0, 1.0) if was_live else min(longest, max(2 * pause, 1.0))  # noqa: S311  # no secret
+
+    def _listen(self, pubsub: Any) -> None:
+        """Until nobody needs it any more.
+
+        Raises:
+            StoreError: The connection is lost.
+        """
+        limits = self._limits
+        heard = asked = look_at = time.monotonic()
+        pause = _STEP
+        while self._stores and not self._closed.is_set():
+            message = pubsub.get_message(timeout=min(_STEP, limits.ping))
+            now = time.monotonic()
+            if message is not None:
+                heard = now
+                if message["type"] == "subscribe":  # also after redis-py has connected anew by itself
+                    self.is_live, look_at = True, now
+                elif message["type"] == "message":
+                    self._tell(message["data"])
+            if max(heard, asked) + limits.ping <= now:
+                pubsub.ping()
+                asked = now
+            if asked > heard and now - asked > limits.answer:
+                raise StoreError("Nothing is heard any more.")
+            if self.is_live and now >= look_at:
+                whole = self._look()
+                pause = _STEP if whole else min(2 * pause, limits.pushed)
+                look_at = now + (limits.pushed if whole else pause)
+
+    def _look(self) -> bool:
+        """Look at every login; whether the store holds all that we know."""
+        whole = True
+        for store in list(self._stores):
+            try:
+                whole = store.refresh() and whole
+            except StoreError:  # noqa: PERF203  # one login's fault, which its callers are told, is not all's
+                whole = False
+        return whole
+
+    def _tell(self, data: Any) -> None:
+        account, _, version = bytes(data).decode("utf-8", "replace").partition(" ")
+        for store in list(self._stores):
+            if store.name == account and version != "{} {}".format(*store.version):
+                store.tell()

