@@ -11,7 +11,18 @@ from pathlib import Path
 from drills import frame
 
 # In the order of the table.
-MODULES = ("races", "logins", "crashes", "endings", "stores", "clocks", "hostile", "networks", "chatgpt")
+MODULES = (
+    "races",
+    "logins",
+    "crashes",
+    "endings",
+    "stores",
+    "clocks",
+    "hostile",
+    "networks",
+    "fleet",
+    "chatgpt",
+)
 PAGE = Path(__file__).parents[2] / "docs" / "drills.md"
 HEAD = """\
 # Drills

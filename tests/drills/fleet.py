@@ -1,0 +1,641 @@
+"""One login for a fleet: hosts that share nothing but a Valkey, and what goes wrong with them, it, or Qwen.
+
+The times of the rules are shortened: 1 s stands for 30 s, and 5 s for the 10 minutes that a turn is
+respected. The OAuth server rotates strictly, and a refresh token that is used twice ends the login.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import timeit
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from drills.frame import Result, drill
+from drills.wire import Wire
+
+from litellm_qwen_ai.oauth import Credentials, FileStore
+from litellm_qwen_ai.oauth.session import Session
+from litellm_qwen_ai.sandbox import Sandbox
+from litellm_qwen_ai.settings import Settings
+from litellm_qwen_ai.stores.redis.limits import LIMITS, Limits
+from litellm_qwen_ai.stores.redis.login import RedisStore
+from litellm_qwen_ai.stores.redis.place import RedisPlace
+from tests.valkey import KEY, Sentinel, Valkey
+
+GROUP = "Fleet"
+MEMBER = Path(__file__).with_name("member.py")
+SHORT = Limits(
+    send=1, quiet=1, turn=5, doubt=5, wait=0.1, pushed=1, alone=0.3, ping=0.5, answer=1, connect=0.5
+)
+LONGER = 3.0  # seconds: longer than every limit but the turn's
+PATIENCE = 30.0  # seconds
+ALIVE = 0.05  # seconds that a call with a live token may take
+ENDED = "LoginExpiredError"
+
+
+class Process:
+    """A member of the fleet; see `member.py`."""
+
+    def __init__(self, nursery: str, job: dict[str, Any]) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.connect(nursery)
+        self._lines = self._socket.makefile("r")
+        self._socket.sendall(json.dumps(job).encode() + b"\n")
+        self.pid = int(self._lines.readline())
+
+    def tell(self, **said: Any) -> None:
+        self._socket.sendall(json.dumps(said).encode() + b"\n")
+
+    def hear(self) -> Any:
+        line = self._lines.readline()
+        return json.loads(line) if line else None  # it is dead
+
+    def ask(self, threads: int = 1, rejected: str | None = None, rounds: int = 1, pause: float = 0.0) -> None:
+        self.tell(do="ask", threads=threads, rejected=rejected, rounds=rounds, pause=pause)
+
+    def get(self, **how: Any) -> list[tuple[str, float]]:
+        self.ask(**how)
+        return [(got, took) for got, took in self.hear() or []]
+
+    def arm(self, point: str, number: int) -> None:
+        self.tell(do="arm", point=point, signal=number)
+        assert self.hear()
+
+    def signal(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def state(self) -> str:
+        """What the system says: `T` for stopped, nothing when it is gone."""
+        said = subprocess.run(
+            ["ps", "-o", "state=", "-p", str(self.pid)], capture_output=True, text=True, check=False
+        )
+        return said.stdout.strip()[:1]
+
+    def close(self) -> None:
+        self.signal(signal.SIGCONT)
+        self.signal(signal.SIGKILL)
+        self._socket.close()
+
+
+@dataclass
+class Fleet:
+    """A store, an OAuth server and hosts, each with a folder of its own."""
+
+    folder: Path
+    valkey: Valkey
+    sandbox: Sandbox
+    nursery: str
+    limits: Limits = SHORT
+    lock_timeout: float = 1.0
+    store: str = ""
+    prefix: str = field(default_factory=lambda: f"drill-{secrets.token_hex(4)}")
+    processes: list[Process] = field(default_factory=list)
+    places: list[RedisPlace] = field(default_factory=list)
+
+    def process(self, host: str = "a", *, store: str | None = None) -> Process:
+        job = {
+            "folder": str(self.folder / host),
+            "store": store or self.store or self.valkey.url,
+            "key": KEY,
+            "prefix": self.prefix,
+            "oauth": self.sandbox.oauth_base_url,
+            "limits": asdict(self.limits),
+            "lock_timeout": self.lock_timeout,
+        }
+        made = Process(self.nursery, job)
+        self.processes.append(made)
+        return made
+
+    def looker(self, host: str = "outside") -> RedisStore:
+        """The store as this process sees it."""
+        settings = Settings(
+            str(self.folder / host),
+            store=self.store or self.valkey.url,
+            store_key=KEY,
+            store_prefix=self.prefix,
+        )
+        place = RedisPlace(settings, limits=self.limits)
+        self.places.append(place)
+        return place.login(None)
+
+    def log_in(self, seconds_left: float = -5.0) -> Credentials:
+        """A login of the fleet, with a token that lives so long."""
+        tokens = self.sandbox.issue_tokens(lifetime=max(seconds_left, 0.0))
+        login = Credentials(
+            access_token=tokens["access_token"],
+            refresh_token=tokens["refresh_token"],
+            expiry_date=int((time.time() + seconds_left) * 1000),
+        )
+        self.looker().save(login)
+        return login
+
+    def is_alive(self) -> bool:
+        """Whether what the store holds is a login that the server takes."""
+        stored = self.looker().look()
+        return stored is not None and self.sandbox.accepts_refresh(stored.credentials.refresh_token or "")
+
+    def verdict(self, served: list[tuple[str, float]], *, sends: int = 1, note: str = "") -> Result:
+        """Every call must have got a token, after so many refreshes, and the login must be alive."""
+        counts = self.sandbox.counts
+        failed = [got for got, _ in served if ":" in got]
+        sound = eventually(self.is_alive) and counts.refresh_requests == counts.refreshes == sends
+        said = f"{counts.refresh_requests} refresh{'' if counts.refresh_requests == 1 else 'es'}{note}"
+        if failed:
+            said += f"; {failed[0][:200]}"
+        return Result(len(served), len(failed) + (not sound), note=said)
+
+
+@contextlib.contextmanager
+def fleet(folder: Path, *options: str, **changes: Any) -> Iterator[Fleet]:
+    with contextlib.ExitStack() as ends:
+        short = ends.enter_context(tempfile.TemporaryDirectory(prefix="fleet-"))  # a socket's path is short
+        nursery = f"{short}/nursery"
+        program = subprocess.Popen([sys.executable, str(MEMBER), nursery], stdout=subprocess.PIPE, text=True)
+        ends.callback(program.wait)
+        ends.callback(program.kill)
+        assert program.stdout is not None
+        assert program.stdout.readline() == "ready\n"
+        program.stdout.close()
+        valkey = Valkey(folder / "valkey", *options)
+        ends.callback(valkey.stop)
+        sandbox = ends.enter_context(Sandbox(reuse_detection=True, keep_requests=1000))
+        made = Fleet(folder, valkey, sandbox, nursery, **changes)
+        ends.callback(lambda: [place.close() for place in made.places])
+        ends.callback(lambda: [process.close() for process in made.processes])
+        yield made
+
+
+def eventually(holds: Callable[[], bool], seconds: float = PATIENCE) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with contextlib.suppress(Exception):
+            if holds():
+                return True
+        time.sleep(0.02)
+    return False
+
+
+def in_the_end(members: list[Process], rejected: str | None = None) -> list[tuple[str, float]]:
+    """What each gets when the fault is over: errors that say so may come first."""
+    served: list[tuple[str, float]] = []
+
+    def is_served() -> bool:
+        served[:] = [said for member in members for said in member.get(rejected=rejected)]
+        return not any(":" in got for got, _ in served)
+
+    eventually(is_served)
+    return served
+
+
+# --- everybody at once ---
+
+
+def all_at_once(folder: Path, processes: int, threads: int, *, rejected: bool) -> Result:
+    with fleet(folder, limits=LIMITS, lock_timeout=30.0) as made:
+        login = made.log_in(3600.0 if rejected else -5.0)
+        members = [made.process(host) for host in "abc" for _ in range(processes)]
+        for member in members:
+            member.tell(do="look")
+        assert all(member.hear() for member in members)
+        if rejected:
+            made.sandbox.expire_access_tokens()
+        before = commands(made.valkey)
+        for member in members:
+            member.ask(threads, login.access_token if rejected else None)
+        served = [(got, took) for member in members for got, took in member.hear()]
+        each = (commands(made.valkey) - before) / len(members)
+        result = made.verdict(served, note=f", {each:.1f} store commands a process")
+        tokens = {got for got, _ in served}
+        if len(tokens) != 1 or each >= 6:
+            result = Result(result.tries, result.failures + 1, note=result.note)
+        return result
+
+
+def commands(valkey: Valkey) -> int:
+    """Commands that the server was sent; what a script does inside is not counted."""
+    stats: dict[str, Any] = valkey.client.info("commandstats")
+    inside = ("time", "hmget", "hget", "hset", "hdel", "publish", "info", "del")
+    ours = sum(
+        said["calls"]
+        for name, said in stats.items()
+        if name.removeprefix("cmdstat_") not in (*inside, "ping")
+    )
+    return int(ours)
+
+
+@drill(GROUP, "3 hosts x 10 processes x 20 threads, expired token")
+def expired(folder: Path) -> Result:
+    return all_at_once(folder, 10, 20, rejected=False)
+
+
+@drill(GROUP, "3 hosts x 10 x 20, looks valid, server answers 401")
+def rejected(folder: Path) -> Result:
+    return all_at_once(folder, 10, 20, rejected=True)
+
+
+# --- the holder stops, or dies ---
+
+HELD = {"while the request is on its way": "arrival", "after the send": "answer"}
+POINTS = (
+    "before the take",
+    "after the take",
+    "while the request is on its way",
+    "after the send",
+    "after the answer",
+    "before the put",
+)
+
+
+def holder_at(made: Fleet, point: str, number: int) -> Process:
+    """A process that gets the signal at that point of its renewal."""
+    holder = made.process("a")
+    moment: Any = HELD.get(point)
+    if moment is None:
+        holder.arm(point, number)
+        holder.ask()
+    else:
+        made.sandbox.hold("refresh", at=moment)
+        holder.ask()
+        made.sandbox.wait_for_held("refresh", at=moment)
+        holder.signal(number)
+        made.sandbox.release("refresh", at=moment)
+    gone = "T" if number == signal.SIGSTOP else ""
+    assert eventually(lambda: holder.state() in (gone, "Z" if gone == "" else gone)), point
+    return holder
+
+
+def stopped(folder: Path, point: str, seconds: float) -> Result:
+    with fleet(folder) as made:
+        made.log_in()
+        holder = holder_at(made, point, signal.SIGSTOP)
+        others = [made.process(host) for host in "abc"]
+        for other in others:
+            other.ask(threads=3, rounds=int(seconds / 0.5), pause=0.5)
+        time.sleep(seconds)
+        holder.signal(signal.SIGCONT)
+        during = [got for other in others for got, _ in other.hear()]
+        late = holder.hear()
+        for other in others:
+            late += other.get()
+        result = made.verdict([(got, took) for got, took in late])
+        ended = sum(got.startswith(ENDED) for got in during)
+        return Result(result.tries + len(during), result.failures + ended, note=result.note)
+
+
+def killed(folder: Path, point: str, *, keeps_folder: bool) -> Result:
+    """The next callers are on the dead holder's host, or on others only."""
+    with fleet(folder) as made:
+        made.log_in()
+        holder_at(made, point, signal.SIGKILL)
+        sent = point not in {"before the take", "after the take"}
+        hopeless = point in HELD or (sent and not keeps_folder)
+        others = [made.process(host) for host in ("a" if keeps_folder else "bc")]
+        wait = 0.0 if keeps_folder or point == "before the take" else SHORT.turn
+        time.sleep(wait)
+        served = [said for other in others for said in other.get(threads=3)]
+        if not hopeless:
+            return made.verdict(served)
+        told = all(got.startswith(ENDED) for got, _ in served)
+        reason = all("refus" in got or "HTTP" in got or "spent" in got for got, _ in served)
+        note = f"lost: {made.sandbox.counts.refresh_requests} requests" if told else served[0][0][:200]
+        if point == "while the request is on its way" and not told:
+            return made.verdict(served, sends=made.sandbox.counts.refreshes)
+        once = made.sandbox.counts.refresh_requests == 2
+        return Result(len(served), not (told and reason and once), note=note)
+
+
+def each(points: Any, once: Callable[[str], Result], at_once: int = 3) -> Result:
+    with ThreadPoolExecutor(at_once) as pool:
+        results = dict(zip(points, pool.map(once, points), strict=True))
+    notes = dict.fromkeys(f"{result.note}" for result in results.values())
+    bad = [f"{point}: {result.note}" for point, result in results.items() if result.failures]
+    return Result(
+        sum(result.tries for result in results.values()),
+        sum(result.failures for result in results.values()),
+        note="; ".join(bad or notes),
+    )
+
+
+@drill(GROUP, "the holder is stopped for longer than every limit but its turn's, at six points, then goes on")
+def stops(folder: Path) -> Result:
+    return each(POINTS, lambda point: stopped(folder / point, point, LONGER))
+
+
+@drill(GROUP, "the holder is killed at six points, its folder stays")
+def kills_with_folder(folder: Path) -> Result:
+    return each(POINTS, lambda point: killed(folder / point, point, keeps_folder=True))
+
+
+@drill(GROUP, "the holder is killed at six points, and its host is gone")
+def kills_with_host(folder: Path) -> Result:
+    return each(POINTS, lambda point: killed(folder / point, point, keeps_folder=False))
+
+
+# --- the OAuth server ---
+
+
+@drill(GROUP, "the OAuth server takes longer than the limit to send")
+def slow_server(folder: Path) -> Result:
+    with fleet(folder, lock_timeout=PATIENCE) as made:
+        made.log_in()
+        made.sandbox.hold("refresh", at="answer")
+        members = [made.process(host) for host in "abc"]
+        for member in members:
+            member.ask(threads=3)
+        made.sandbox.wait_for_held("refresh", at="answer")
+        time.sleep(LONGER)
+        made.sandbox.release("refresh", at="answer")
+        return made.verdict([(got, took) for member in members for got, took in member.hear()])
+
+
+@drill(GROUP, "the OAuth server is not there, then is")
+def absent_server(folder: Path) -> Result:
+    with fleet(folder) as made:
+        made.log_in()
+        url = made.sandbox.url
+        made.sandbox.stop()
+        members = [made.process(host) for host in "abc"]
+        refused = [got for member in members for got, _ in member.get()]
+        wrong = sum(
+            not got.startswith("RefreshError") and not got.startswith("LockTimeout") for got in refused
+        )
+        made.sandbox._port = int(url.rpartition(":")[2])  # the same address
+        made.sandbox.start()
+        result = made.verdict(in_the_end(members))
+        return Result(result.tries + len(refused), result.failures + wrong, note=result.note)
+
+
+# --- the store ---
+
+
+def restarted(made: Fleet) -> None:
+    made.valkey.restart()
+
+
+def paused(made: Fleet) -> None:
+    made.valkey.client.client_pause(800)
+    time.sleep(0.8)
+
+
+def stopped_server(made: Fleet) -> None:
+    made.valkey.signal(signal.SIGSTOP)
+    time.sleep(2 * SHORT.answer)
+    made.valkey.signal(signal.SIGCONT)
+
+
+def full(made: Fleet) -> None:
+    made.valkey.client.config_set("maxmemory", "1")
+    time.sleep(2)
+    made.valkey.client.config_set("maxmemory", "0")
+
+
+def read_only(made: Fleet) -> None:
+    made.valkey.client.replicaof("127.0.0.1", 1)
+    time.sleep(2)
+    made.valkey.client.replicaof("NO", "ONE")
+
+
+def flushed(made: Fleet) -> None:
+    made.valkey.client.flushall()
+
+
+FAULTS = {
+    "restarted with its data": (restarted, ("--appendonly", "yes", "--appendfsync", "always")),
+    "restarted without its data": (restarted, ()),
+    "paused": (paused, ()),
+    "deaf": (stopped_server, ()),
+    "out of memory": (full, ()),
+    "read-only": (read_only, ()),
+    "flushed": (flushed, ()),
+}
+
+
+def store_fails(folder: Path, fault: str, *, during: bool) -> Result:
+    """Between renewals, while calls with a live token go on; or between a renewal's send and its put."""
+    work, options = FAULTS[fault]
+    with fleet(folder, *options, lock_timeout=PATIENCE) as made:
+        login = made.log_in(3600.0)
+        members = [made.process(host) for host in "abc"]
+        served = [said for member in members for said in member.get()]
+        slow = 0.0
+        if during:
+            made.sandbox.expire_access_tokens()
+            made.sandbox.hold("refresh", at="answer")
+            members[0].ask(rejected=login.access_token)
+            made.sandbox.wait_for_held("refresh", at="answer")
+            work(made)
+            made.sandbox.release("refresh", at="answer")
+            served += [(got, took) for got, took in members[0].hear()]
+        else:
+            for member in members:
+                member.ask(threads=2, rounds=40, pause=0.05)
+            work(made)
+            for member in members:
+                said = [(got, took) for got, took in member.hear()]
+                served += said
+                slow = max(slow, *(took for _, took in said))
+            made.sandbox.expire_access_tokens()
+        eventually(made.is_alive)
+        result = made.verdict(served + in_the_end(members, login.access_token))
+        return Result(result.tries, result.failures, slow or None, result.note)
+
+
+def store_fails_each(folder: Path, *, during: bool) -> Result:
+    results: dict[str, Result] = {}
+
+    def once(fault: str) -> Result:
+        results[fault] = store_fails(folder / fault, fault, during=during)
+        return results[fault]
+
+    whole = each(FAULTS, once, at_once=3 if during else 1)
+    worst = max((result.worst or 0.0 for result in results.values()), default=0.0)
+    return Result(whole.tries, whole.failures, worst or None, whole.note)
+
+
+@drill(
+    GROUP,
+    "the store fails in seven ways between renewals; time: the longest call with a live token",
+    bar=ALIVE,
+)
+def store_between(folder: Path) -> Result:
+    return store_fails_each(folder, during=False)
+
+
+@drill(GROUP, "the store fails in seven ways between the send and the put")
+def store_during(folder: Path) -> Result:
+    return store_fails_each(folder, during=True)
+
+
+def restored_from(folder: Path, newer: str) -> bool:
+    """Whether what came after the backup is there again: a renewal, a login or a logout."""
+    with fleet(folder) as made:
+        first = made.log_in(3600.0).access_token
+        member, key = made.process(), f"{{{made.prefix}:_default}}:login"
+        member.get()
+        backup = made.valkey.client.dump(key)
+        wanted = ""
+        if newer == "renewal":
+            ((wanted, _),) = member.get(rejected=first)
+        elif newer == "login":
+            wanted = made.log_in(3600.0).access_token
+        else:
+            made.looker().delete()
+        assert eventually(lambda: all(got != first for got, _ in member.get()))
+        made.valkey.client.restore(key, 0, backup, replace=True)
+        back = eventually(lambda: _access(made) == wanted)
+        return back and made.sandbox.counts.refresh_requests == (newer == "renewal")
+
+
+@drill(GROUP, "an older copy of the store is restored: an older renewal, an older login, before a logout")
+def restored(folder: Path) -> Result:
+    whole = [restored_from(folder / newer, newer) for newer in ("renewal", "login", "logout")]
+    return Result(3, whole.count(False), note="the newer state is put back")
+
+
+def _access(made: Fleet) -> str:
+    stored = made.looker().look()
+    return stored.credentials.access_token if stored else ""
+
+
+def failed_over(folder: Path, wait: float) -> Result:
+    """The replica that takes over has not got the last renewal; one process that has seen it lives."""
+    with contextlib.ExitStack() as ends:
+        made = ends.enter_context(fleet(folder, lock_timeout=PATIENCE))
+        made.valkey.client.execute_command(
+            "ACL", "SETUSER", "follower", "on", ">follows", "+@all", "~*", "&*"
+        )
+        follows = ("--replicaof", f"127.0.0.1 {made.valkey.port}", "--masteruser", "follower")
+        replica = Valkey(folder / "replica", *follows, "--masterauth", "follows")
+        ends.callback(replica.stop)
+        assert eventually(lambda: replica.client.info("replication")["master_link_status"] == "up")
+        sentinel = Sentinel(folder / "sentinel", made.valkey)
+        ends.callback(sentinel.stop)
+        assert eventually(sentinel.knows_a_replica)
+        made.store = sentinel.url
+        login = made.log_in(3600.0)
+        here, there = made.process("a"), made.process("b")
+        served = here.get() + there.get()
+        assert eventually(lambda: replica.client.info("replication")["master_link_status"] == "up")
+        there.signal(signal.SIGSTOP)  # it shall not hear of the renewal
+        made.valkey.client.execute_command("ACL", "DELUSER", "follower")  # the replica gets nothing any more
+        made.sandbox.expire_access_tokens()
+        served += here.get(rejected=login.access_token)
+        made.valkey.kill()
+        assert eventually(lambda: sentinel.primary() == replica.port)
+        time.sleep(wait)
+        there.signal(signal.SIGCONT)
+        served += in_the_end([there], login.access_token)
+        return made.verdict(served)
+
+
+@drill(GROUP, "sentinels fail over to a replica without the last renewal, at once and later")
+def failover(folder: Path) -> Result:
+    return each(
+        ("at once", "later"), lambda name: failed_over(folder / name, 0.0 if name == "at once" else LONGER)
+    )
+
+
+@drill(GROUP, "two of three hosts cannot see the store: they send nothing, and come back")
+def split(folder: Path) -> Result:
+    with fleet(folder) as made:
+        made.log_in()
+        wire = Wire(made.valkey.port)
+        away = [made.process(host, store=f"redis://127.0.0.1:{wire.port}/0") for host in "bc"]
+        for member in away:
+            member.tell(do="look")
+        assert all(member.hear() for member in away)
+        wire.cut()
+        there = made.process("a")
+        cut_off = [got for member in away for got, _ in member.get()]
+        wrong = sum("cannot be used just now" not in got for got in cut_off)
+        served = there.get()
+        wire.mend()
+        served += in_the_end(away)
+        result = made.verdict(served)
+        wire.close()
+        return Result(result.tries + len(cut_off), result.failures + wrong, note=result.note)
+
+
+@drill(
+    GROUP,
+    "the way to the store goes deaf for some seconds; time: the longest call with a live token",
+    bar=ALIVE,
+)
+def deaf(folder: Path) -> Result:
+    with fleet(folder) as made:
+        login = made.log_in(3600.0)
+        wire = Wire(made.valkey.port)
+        member = made.process(store=f"redis://127.0.0.1:{wire.port}/0")
+        member.get()
+        wire.go_deaf()
+        served = member.get(threads=2, rounds=60, pause=0.05)
+        wire.mend()
+        slow = max(took for _, took in served)
+        made.sandbox.expire_access_tokens()
+        result = made.verdict(served + in_the_end([member], login.access_token))
+        wire.close()
+        return Result(result.tries, result.failures, slow, result.note)
+
+
+# --- what it costs ---
+
+
+def idle(folder: Path, processes: int, seconds: float) -> Result:
+    with fleet(folder, limits=LIMITS) as made:
+        made.log_in(3600.0)
+        members = [made.process(str(number % 3)) for number in range(processes)]
+        for member in members:
+            member.get()
+        assert eventually(lambda: _subscribers(made) == processes)
+        time.sleep(1.0)  # the read after each subscribe
+        before = _all_commands(made.valkey)
+        time.sleep(seconds)
+        rate = (_all_commands(made.valkey) - before - 1) / seconds
+        return Result(processes, int(rate >= 10), note=f"{rate:.1f} store commands a second in all")
+
+
+def _subscribers(made: Fleet) -> int:
+    said = made.valkey.client.pubsub_numsub(f"{made.prefix}:changes")
+    return int(said[0][1])
+
+
+def _all_commands(valkey: Valkey) -> int:
+    stats: dict[str, Any] = valkey.client.info("commandstats")
+    return sum(stats.get(f"cmdstat_{name}", {"calls": 0})["calls"] for name in ("evalsha", "eval", "ping"))
+
+
+@drill(GROUP, "50 idle processes")
+def idle_fleet(folder: Path) -> Result:
+    return idle(folder, 50, 20.0)
+
+
+@drill(GROUP, "a hot look-up, beside one with files; time: the difference", bar=0.3e-6)
+def hot(folder: Path) -> Result:
+    with fleet(folder, limits=LIMITS) as made:
+        login = made.log_in(3600.0)
+        FileStore(folder / "files").save(login)
+        sessions = [
+            Session(store, oauth_base_url=made.sandbox.oauth_base_url)
+            for store in (made.looker(), FileStore(folder / "files"))
+        ]
+        for session in sessions:
+            session.get()
+        before = _all_commands(made.valkey)
+        times = [min(timeit.repeat(session.get, number=20_000, repeat=7)) / 20_000 for session in sessions]
+        used = _all_commands(made.valkey) - before
+        note = f"{times[0] * 1e6:.2f} us, files {times[1] * 1e6:.2f} us"
+        return Result(40_000, int(used > 2), max(0.0, times[0] - times[1]), note)

@@ -1,0 +1,37 @@
+"""The fleet's drills in short; at full size they are `make drills`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from drills import fleet
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the members of a fleet are forked")
+
+
+def test_a_fleet_with_an_expired_token_renews_once(tmp_path: Path) -> None:
+    assert fleet.all_at_once(tmp_path, 2, 4, rejected=False).failures == 0
+
+
+def test_a_fleet_with_a_refused_token_renews_once(tmp_path: Path) -> None:
+    assert fleet.all_at_once(tmp_path, 2, 4, rejected=True).failures == 0
+
+
+@pytest.mark.parametrize("point", ["after the take", "after the send"])
+def test_a_holder_that_stops_and_goes_on_costs_nothing(tmp_path: Path, point: str) -> None:
+    result = fleet.stopped(tmp_path, point, 1.5)
+    assert (result.failures, result.note) == (0, "1 refresh")
+
+
+@pytest.mark.parametrize("point", ["after the take", "before the put"])
+def test_a_holder_that_is_killed_is_finished_by_its_host(tmp_path: Path, point: str) -> None:
+    result = fleet.killed(tmp_path, point, keeps_folder=True)
+    assert (result.failures, result.note) == (0, "1 refresh")
+
+
+@pytest.mark.parametrize("fault", ["flushed", "restarted without its data", "read-only"])
+def test_a_store_that_fails_between_the_send_and_the_put_costs_nothing(tmp_path: Path, fault: str) -> None:
+    result = fleet.store_fails(tmp_path, fault, during=True)
+    assert (result.failures, result.note) == (0, "1 refresh")
