@@ -90,3 +90,35 @@ class ReadOnlyStoreError(StoreError):
 
 class LockTimeoutError(StoreError):
     """Another process held the lock for the whole time that was allowed."""
+
+
+def not_logged_in(where: str, command: str) -> NotLoggedInError:
+    """The error of a place that holds no login; `command` logs in."""
+    return NotLoggedInError(f"Not logged in to Qwen: there is no {where}. Run `{command}`.")
+
+
+def ended(where: str, command: str, reason: str) -> LoginExpiredError:
+    """The error of a login that can be renewed no more; `reason` is a sentence."""
+    return LoginExpiredError(
+        f"The login in {where} has ended: {reason} Run `{command}` to log in again; the old file is kept."
+    )
+
+
+def not_renewed(reason: str, retry_after: float | None = None) -> RefreshError:
+    """The error of a renewal that failed for now; `retry_after` is in seconds."""
+    return RefreshError(
+        f"The Qwen access token could not be renewed: {reason} The login is kept.", retry_after=retry_after
+    )
+
+
+def changed_meanwhile(where: str) -> RefreshError:
+    """The error of a login that others change all the time."""
+    return RefreshError(f"The login in {where} was changed during a refresh. Try again.")
+
+
+def still_rejected(command: str) -> RefreshError:
+    """The error of a token that is refused and cannot be replaced."""
+    return RefreshError(
+        "The chat server refuses the access token, and a refresh brought the same one. Try again later, "
+        f"or run `{command} --force`."
+    )

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.oauth.due import Due
 from litellm_qwen_ai.oauth.errors import (
-    LoginExpiredError,
-    NotLoggedInError,
     QwenAuthError,
     RefreshError,
 )
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.credentials import Credentials
-    from litellm_qwen_ai.oauth.door import Store, StoredCredentials
+    from litellm_qwen_ai.oauth.door import StoredCredentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,38 +64,3 @@ class Trouble:
         if issubclass(self.kind, RefreshError):
             return self.kind(self.message, retry_after=max(0.0, self.until - now))
         return self.kind(self.message)
-
-
-def not_logged_in(store: Store) -> NotLoggedInError:
-    """The error of a place that holds no login."""
-    return NotLoggedInError(
-        f"Not logged in to Qwen: there is no {store.describe()}. Run `{store.login_command}`."
-    )
-
-
-def ended(store: Store, reason: str) -> LoginExpiredError:
-    """The error of a login that can be renewed no more; `reason` is a sentence."""
-    return LoginExpiredError(
-        f"The login in {store.describe()} has ended: {reason} Run `{store.login_command}` to log in again; "
-        "the old file is kept."
-    )
-
-
-def not_renewed(reason: str, retry_after: float | None = None) -> RefreshError:
-    """The error of a renewal that failed for now; `retry_after` is in seconds."""
-    return RefreshError(
-        f"The Qwen access token could not be renewed: {reason} The login is kept.", retry_after=retry_after
-    )
-
-
-def changed_meanwhile(store: Store) -> RefreshError:
-    """The error of a login that others change all the time."""
-    return RefreshError(f"The login in {store.describe()} was changed during a refresh. Try again.")
-
-
-def still_rejected(store: Store) -> RefreshError:
-    """The error of a token that is refused and cannot be replaced."""
-    return RefreshError(
-        "The chat server refuses the access token, and a refresh brought the same one. Try again later, "
-        f"or run `{store.login_command} --force`."
-    )

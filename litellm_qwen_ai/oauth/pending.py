@@ -8,10 +8,10 @@ go; there is no other way to a login.
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import ConfigDict, TypeAdapter
 
 from litellm_qwen_ai.names import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL, SERVICE_NOTICE
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
@@ -55,7 +55,6 @@ _ENDS: dict[str, type[LoginError]] = {
     "refused": LoginRefusedError,
 }
 _WORTH_SHOWING = 60.0  # seconds that a code must have left to be shown again instead of a new one
-_FORMAT = 1
 _SECRETS = ("device_code", "code_verifier")
 
 
@@ -125,6 +124,21 @@ class PendingLogin:
         kind = _ENDS.get(self.state)
         if kind is not None:
             raise kind(self.message or "The login has ended without tokens. Start again for a new code.")
+
+
+@dataclass(frozen=True)
+class _Noted:
+    """The form of a note."""
+
+    __pydantic_config__ = ConfigDict(
+        extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+    login: PendingLogin
+    format: Literal[2] = 2
+
+
+_NOTES = TypeAdapter(_Noted)
 
 
 def start_login(  # noqa: PLR0913  # the server is named by two, the rest are seams
@@ -352,30 +366,13 @@ def _paced(login: PendingLogin, outcome: Pending | SlowDown | Inconclusive, now:
 def _read(note: bytes | None) -> PendingLogin | None:
     """What a note says. One that tells of no started login is worth nothing: the next start replaces it."""
     try:
-        value = json.loads(note) if note else None
-    except (ValueError, RecursionError):
+        return _NOTES.validate_json(note).login if note else None
+    except ValueError:
         return None
-    if not isinstance(value, dict) or value.pop("format", None) != _FORMAT:
-        return None
-    texts = ("state", "user_code", "verification_uri", "oauth_base_url", "client_id", *_SECRETS)
-    optional = ("verification_uri_complete", "message")
-    moments = ("started_at", "expires_at", "interval", "next_poll_at")
-    usable = (
-        value.keys() == {*texts, *optional, *moments, "polled_at"}
-        and all(isinstance(value[name], str) for name in texts)
-        and all(value[name] is None or isinstance(value[name], str) for name in optional)
-        and all(_is_moment(value[name]) for name in moments)
-        and (value["polled_at"] is None or _is_moment(value["polled_at"]))
-    )
-    return PendingLogin(**value) if usable else None
-
-
-def _is_moment(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _written(login: PendingLogin) -> _Note:
-    return _Note(json.dumps({"format": _FORMAT, **asdict(login)}).encode())
+    return _Note(_NOTES.dump_json(_Noted(login)))
 
 
 def _note_in(store: LoginStore) -> _Note | None:

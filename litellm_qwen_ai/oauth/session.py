@@ -28,17 +28,14 @@ from litellm_qwen_ai.oauth.errors import (
     QwenAuthError,
     RefreshError,
     StoreError,
-)
-from litellm_qwen_ai.oauth.flight import SingleFlight, renew_in_child
-from litellm_qwen_ai.oauth.held import (
-    Held,
-    Trouble,
     changed_meanwhile,
     ended,
     not_logged_in,
     not_renewed,
     still_rejected,
 )
+from litellm_qwen_ai.oauth.flight import SingleFlight, renew_in_child
+from litellm_qwen_ai.oauth.held import Held, Trouble
 from litellm_qwen_ai.oauth.protocol import Inconclusive, Refused, Rotated
 from litellm_qwen_ai.oauth.refresh import Refresher
 from litellm_qwen_ai.oauth.rotation import merged
@@ -207,7 +204,7 @@ class Session:
                 credentials = renewal.result()
             if credentials.access_token != rejected:
                 return credentials
-        raise still_rejected(self._store)
+        raise still_rejected(self._store.login_command)
 
     def _patience(self, held: Held | None) -> float | None:
         """Seconds that a look is worth: without a live token, all that it takes."""
@@ -252,11 +249,14 @@ class Session:
     def _trouble_with(self, held: Held) -> QwenAuthError | None:
         """Why no renewal is to be tried now, if there is a reason."""
         if held.credentials.refresh_token is None:
-            return ended(self._store, "it came without a refresh token.")
+            return self._ended("it came without a refresh token.")
         trouble, now = self._trouble, self._monotonic()
         if trouble is not None and trouble.version == held.stored.version and now < trouble.until:
             return trouble.error(now)
         return None
+
+    def _ended(self, reason: str) -> LoginExpiredError:
+        return ended(self._store.describe(), self._store.login_command, reason)
 
     def look_soon(self) -> None:
         """Somebody else has changed the login: the next call looks at it."""
@@ -307,7 +307,7 @@ class Session:
         with self._mutex:
             if writes == self._writes:
                 self._held = None
-        return not_logged_in(self._store)
+        return not_logged_in(self._store.describe(), self._store.login_command)
 
     def _publish(self, stored: StoredCredentials, writes: int | None = None) -> Held:
         """Put a login into memory: what was just written, or what was read when `writes` had that value."""
@@ -367,7 +367,7 @@ class Session:
                     return renewed
                 held = self._held or held
             good_until = held.wait_at  # somebody else has just brought it
-        raise changed_meanwhile(self._store)
+        raise changed_meanwhile(self._store.describe())
 
     def _turn(self, held: Held, began: float) -> Turn | StoredCredentials | Held | None:
         """The turn, or what makes it needless: a newer login, or one in hand that can do without for now."""
@@ -411,7 +411,7 @@ class Session:
                 return
         if self._store.look() is None:
             raise self._forgotten(self._writes)
-        raise ended(self._store, reason)
+        raise self._ended(reason)
 
     def _keep(self, held: Held, answer: TokenAnswer | Rotated, turn: Turn) -> Credentials | None:
         """Write and publish new tokens. The old refresh token is dead by now: nothing may lose them."""
@@ -435,7 +435,7 @@ class Session:
         if isinstance(answer, Rotated):
             raise not_renewed("the server sent one that cannot be used.")
         if new.access_token == self._rejected:
-            raise still_rejected(self._store)
+            raise still_rejected(self._store.login_command)
         self._trouble, self._failures = None, 0
         self._brought = new.access_token
         return new

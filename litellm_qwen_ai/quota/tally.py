@@ -9,11 +9,11 @@ request #1676).
 
 from __future__ import annotations
 
-import json
-import math
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,9 +25,20 @@ LONGEST_TEXT = 600  # characters of a failure
 _MINUTE = 60
 _HOUR = 3600
 _KEPT_HOURS = 48
-FORMAT = 1
 LATEST = 253_000_000_000  # epoch seconds: shortly before the year 9999, the last that a date can show
 _MOST = 1 << 53  # the largest whole number that every JSON reader keeps
+Moment: TypeAlias = Annotated[float, Field(ge=0, lt=LATEST, strict=True)]
+Counts: TypeAlias = dict[int, Annotated[int, Field(ge=0, lt=_MOST, strict=True)]]
+
+
+def _known(reason: str) -> str:
+    if reason not in {THROTTLED, QUOTA_SPENT}:
+        raise ValueError("no reason")
+    return reason
+
+
+def _cut(text: object) -> object:
+    return text[:LONGEST_TEXT] if isinstance(text, str) else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +52,9 @@ class Refusal:
         over: A request has been accepted since.
     """
 
-    at: float
-    until: float | None
-    reason: str
+    at: Moment
+    until: Moment | None
+    reason: Annotated[str, AfterValidator(_known)]
     over: bool = False
 
     def ends_at(self) -> float:
@@ -63,8 +74,8 @@ class Failure:
         login_ended: The server no longer takes the login's refresh token.
     """
 
-    at: float
-    text: str
+    at: Moment
+    text: Annotated[str, BeforeValidator(_cut)]
     login_ended: bool = False
 
 
@@ -109,9 +120,10 @@ class Usage:
 class Tally:
     """Counts that can be added up. Keys are epoch seconds and epoch hours (whole numbers)."""
 
-    seconds: dict[int, int] = field(default_factory=dict)
-    hours: dict[int, int] = field(default_factory=dict)
-    refused: dict[int, int] = field(default_factory=dict)
+    format: Literal[1] = 1
+    seconds: Counts = field(default_factory=dict)
+    hours: Counts = field(default_factory=dict)
+    refused: Counts = field(default_factory=dict)
     refusal: Refusal | None = None
     failure: Failure | None = None
 
@@ -198,7 +210,7 @@ class Tally:
 
     def to_json(self) -> bytes:
         """The form on disk."""
-        return json.dumps({"format": FORMAT, **asdict(self)}).encode()
+        return _FORM.dump_json(self)
 
     @classmethod
     def from_json(cls, data: bytes) -> Tally:
@@ -207,16 +219,7 @@ class Tally:
         Raises:
             ValueError: It is something else.
         """
-        value = json.loads(data)
-        if not isinstance(value, dict) or value.get("format") != FORMAT:
-            raise ValueError("no tally of this format")
-        return cls(
-            _counts(value.get("seconds")),
-            _counts(value.get("hours")),
-            _counts(value.get("refused")),
-            _refusal(value.get("refusal")),
-            _failure(value.get("failure")),
-        )
+        return _FORM.validate_json(data)
 
 
 def _since(counts: dict[int, int], now: float, zone: timezone) -> int:
@@ -233,39 +236,4 @@ def _iso(moment: float) -> str:
     return datetime.fromtimestamp(int(moment), timezone.utc).isoformat()
 
 
-def _counts(value: object) -> dict[int, int]:
-    if not isinstance(value, dict):
-        raise ValueError("no table of counts")  # noqa: TRY004  # one error for every wrong content
-    counts = {int(key): count for key, count in value.items()}
-    if not all(type(count) is int and 0 <= count < _MOST for count in counts.values()):
-        raise ValueError("a count that is none")
-    return counts
-
-
-def _refusal(value: object) -> Refusal | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict) or value.keys() != {"at", "until", "reason", "over"}:
-        raise ValueError("no refusal")
-    if not _is_moment(value["at"]) or not (value["until"] is None or _is_moment(value["until"])):
-        raise ValueError("no moment")
-    if value["reason"] not in {THROTTLED, QUOTA_SPENT} or not isinstance(value["over"], bool):
-        raise ValueError("no refusal")
-    return Refusal(**value)
-
-
-def _failure(value: object) -> Failure | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict) or value.keys() != {"at", "text", "login_ended"}:
-        raise ValueError("no failure")
-    if not _is_moment(value["at"]) or not isinstance(value["text"], str):
-        raise ValueError("no failure")
-    return Failure(value["at"], value["text"][:LONGEST_TEXT], login_ended=value["login_ended"] is True)
-
-
-def _is_moment(value: object) -> bool:
-    """Whether it is a time that a date can show."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    return math.isfinite(value) and 0 <= value < LATEST
+_FORM = TypeAdapter(Tally)

@@ -105,7 +105,6 @@ BASE = '{"format": 1, "seconds": {}, "hours": {}, "refused": {}, "refusal": '
     [
         "",
         "[]",
-        "{}",
         '{"format": 2, "seconds": {}, "hours": {}, "refused": {}}',
         '{"format": 1, "seconds": [], "hours": {}, "refused": {}}',
         '{"format": 1, "seconds": {"x": 1}, "hours": {}, "refused": {}}',

@@ -112,7 +112,7 @@ class FileStore:
             try:
                 held.enter_context(self._locked(0))
             except ReadOnlyStoreError as fault:
-                return UnwritableTurn(self, known, fault)
+                return UnwritableTurn(self, known, fault, held)
             except LockTimeoutError:
                 stored = self.look(known)
                 lock = disk.beside(self.path, ".lock")

@@ -94,11 +94,7 @@ class FileTurn:
         """See `Turn.put`."""
         self._store.spend(self._known.credentials, credentials)
         self._keep = True
-        try:
-            stored = self._store.look(self._known)
-        except StoreError:
-            stored = self._known  # unreadable is not another login
-        if stored is None or not same_login(stored, self._known):
+        if (stored := _changed(self._store, self._known)) is not self._known:
             self._keep = False
             return stored
         with disk.store_errors("write", self._store.path):
@@ -109,7 +105,7 @@ class FileTurn:
     def refused(self, reason: str) -> StoredCredentials | None:
         """See `Turn.refused`: a program without our lock, such as Qwen Code, may have renewed the login."""
         del reason  # a file keeps none: each process asks for itself, once
-        return newer_than(self._known, self._store.look(self._known))
+        return _newer(self._store, self._known)
 
     def _drop_catcher(self) -> None:
         os.close(self._fd)
@@ -129,14 +125,10 @@ class UnwritableTurn:
     """
 
     def __init__(
-        self,
-        store: _Home,
-        known: StoredCredentials,
-        fault: ReadOnlyStoreError,
-        held: contextlib.ExitStack | None = None,
+        self, store: _Home, known: StoredCredentials, fault: ReadOnlyStoreError, held: contextlib.ExitStack
     ) -> None:
         self._store, self._known, self._fault = store, known, str(fault)
-        self._held = held.pop_all() if held else contextlib.ExitStack()
+        self._held = held.pop_all()
         self.caught = 0
 
     def __enter__(self) -> Self:
@@ -160,23 +152,27 @@ class UnwritableTurn:
     def put(self, credentials: Credentials) -> StoredCredentials | None:
         """Tell that it cannot be kept, unless the login has changed meanwhile."""
         self._store.spend(self._known.credentials, credentials)
-        with contextlib.suppress(StoreError):
-            stored = self._store.look(self._known)
-            if stored is None or not same_login(stored, self._known):
-                return stored
+        if (stored := _changed(self._store, self._known)) is not self._known:
+            return stored
         raise ReadOnlyStoreError(self._fault)
 
     def refused(self, reason: str) -> StoredCredentials | None:
         """See `Turn.refused`."""
         del reason
-        return newer_than(self._known, self._store.look(self._known))
+        return _newer(self._store, self._known)
 
 
-def same_login(one: StoredCredentials, other: StoredCredentials) -> bool:
-    """Whether both hold the same refresh token: a file that was only touched is no other login."""
-    return one.credentials.refresh_token == other.credentials.refresh_token
+def _changed(store: _Home, known: StoredCredentials) -> StoredCredentials | None:
+    """What is stored if that is another login, or none; else `known`, as for a file that was only touched."""
+    try:
+        stored = store.look(known)
+    except StoreError:
+        return known  # unreadable is not another login
+    same = stored is not None and stored.credentials.refresh_token == known.credentials.refresh_token
+    return known if same else stored
 
 
-def newer_than(known: StoredCredentials, stored: StoredCredentials | None) -> StoredCredentials | None:
-    """What is stored, if it is another login; `known` is what is stored if there is nothing to say."""
-    return None if stored is None or same_login(stored, known) else stored
+def _newer(store: _Home, known: StoredCredentials) -> StoredCredentials | None:
+    """What is stored, if it is another login than the one that was refused."""
+    stored = _changed(store, known)
+    return None if stored is known else stored

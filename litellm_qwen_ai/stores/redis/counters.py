@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from litellm_qwen_ai.quota.tally import FORMAT, Tally
+from litellm_qwen_ai.quota.tally import Tally
 from litellm_qwen_ai.stores.redis import scripts
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class RedisCounters:
     def read(self) -> Tally:
         """What all processes have counted; what is no count of ours is as good as none."""
         found = self._link.send("HGETALL", self._key)
-        shape: dict[str, Any] = {"format": FORMAT, **{name: {} for name in _KINDS.values()}}
+        shape: dict[str, Any] = {name: {} for name in _KINDS.values()}
         try:
             for field, value in found.items():
                 name = field.decode()
