@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any
 from litellm_qwen_ai.names import login_command
 from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.door import StoredCredentials, Taken
-from litellm_qwen_ai.oauth.errors import CorruptCredentialsError, RefreshError, StoreError
+from litellm_qwen_ai.oauth.errors import CorruptCredentialsError, RefreshError, StoreError, ended
 from litellm_qwen_ai.oauth.flight import renew_in_child
-from litellm_qwen_ai.oauth.held import ended
 from litellm_qwen_ai.oauth.rotation import merged_answer
 from litellm_qwen_ai.stores.files.disk import mark
 from litellm_qwen_ai.stores.redis import scripts
@@ -314,7 +313,7 @@ class RedisStore:
         if word == "refused":
             reason = _printable(more[0])
             self._check_doubt(more[1], reason)
-            raise ended(self, reason)
+            raise ended(self.describe(), self.login_command, reason)
         if word == "wait":
             age = int(more[1]) / 1000
             taken = Taken(
