@@ -20,6 +20,7 @@ MODULES = (
     "clocks",
     "hostile",
     "networks",
+    "refusals",
     "fleet",
     "chatgpt",
 )

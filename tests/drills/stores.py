@@ -7,6 +7,7 @@ as it is. Run by root, the one who asks is the user `nobody`, since root is refu
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -76,6 +77,7 @@ class Fault:
         says: What the error's text must hold.
         limit: A resource limit for the one who asks.
         umask: Its umask.
+        flock: What the file system does when a file is locked; see the field.
         needs_root: Whether only root can arrange it.
     """
 
@@ -85,6 +87,7 @@ class Fault:
     says: str = ""
     limit: tuple[int, int] | None = None
     umask: int = 0o022
+    flock: int | None = None  # what locking does: 0 keeps nobody out, anything else is the error
     needs_root: bool = False
 
 
@@ -193,6 +196,8 @@ FAULTS = [
     Fault("lock file is read-only", STORE, lambda p: p.lock.touch(0o400), "oauth_creds.json.lock"),
     Fault("lock file is a directory", STORE, _lock_folder, "oauth_creds.json.lock"),
     Fault("lock file is a link", STORE, lambda p: p.lock.symlink_to("x"), "oauth_creds.json.lock"),
+    Fault("locks that keep nobody out", STORE, lambda p: None, "locked by two at once", flock=0),
+    Fault("no locks at all (ENOLCK)", STORE, lambda p: None, "cannot be locked", flock=errno.ENOLCK),
     Fault("lock held for ever", "LockTimeoutError", lambda p: p.lock.touch(0o600), "held"),
     Fault("disk full", STORE, lambda p: None, "Cannot write", (resource.RLIMIT_FSIZE, 1024)),
     Fault("no file can be opened", STORE, lambda p: None, "Too many open files", (resource.RLIMIT_NOFILE, 3)),
@@ -283,7 +288,12 @@ def wrong_with(fault: Fault, sandbox: Sandbox, asking: Asker) -> str:
             fcntl.flock(lock, fcntl.LOCK_EX)
         before = _look(place.file)
         said = asking.ask(
-            folder=str(place.folder), url=sandbox.url, user=user, limit=fault.limit, umask=fault.umask
+            folder=str(place.folder),
+            url=sandbox.url,
+            user=user,
+            limit=fault.limit,
+            umask=fault.umask,
+            flock=fault.flock,
         )
         return Judge(fault, place, sandbox, before, old, said).verdict()
 
