@@ -73,9 +73,9 @@ class Settings:
         def value(name: str) -> str | None:
             return source.get(name, "").strip() or None
 
-        store, key = value("QWEN_STORE"), value("QWEN_STORE_KEY")
+        folder, store, key = value("QWEN_TOKEN_DIR"), value("QWEN_STORE"), value("QWEN_STORE_KEY")
         return cls(
-            configured_dir=value("QWEN_TOKEN_DIR"),
+            configured_dir=folder,
             auth_file=value("QWEN_AUTH_FILE") or DEFAULT_AUTH_FILE,
             oauth_base_url=(value("QWEN_OAUTH_BASE_URL") or DEFAULT_OAUTH_BASE_URL).rstrip("/"),
             oauth_client_id=value("QWEN_OAUTH_CLIENT_ID") or DEFAULT_CLIENT_ID,
@@ -83,7 +83,7 @@ class Settings:
             api_key=value("QWEN_API_KEY"),
             coalesce=is_on("QWEN_COALESCE", source),
             host_adaptations=is_on("QWEN_HOST_ADAPTATIONS", source),
-            homes=tuple(map(source.get, _HOMES)),
+            homes=() if folder else tuple(map(source.get, _HOMES)),
             store=store,
             store_key=key,
             store_prefix=value("QWEN_STORE_PREFIX") or DEFAULT_STORE_PREFIX,

@@ -6,6 +6,7 @@ cools down and falls back as it does for those.
 
 from __future__ import annotations
 
+import functools
 import logging
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -98,7 +99,7 @@ class BearerSource:
     @property
     def observer(self) -> Observer:
         """Who counts the requests: the meter of a login, nobody for a key."""
-        return Nobody() if self._key is not None else self._of_account().meter
+        return Nobody() if self._key is not None else self._of_account.meter
 
     def get(self, rejected: str | None = None) -> Bearer:
         """The bearer, for a synchronous caller; may start a login in a script's terminal.
@@ -108,7 +109,7 @@ class BearerSource:
         """
         if self._key is not None:
             return self._of_key()
-        account = self._of_account()
+        account = self._of_account
         try:
             try:
                 return self._of_login(account, account.session.get(rejected=rejected))
@@ -125,7 +126,7 @@ class BearerSource:
         """The bearer, for an asynchronous caller; never blocks the loop, never starts a login."""
         if self._key is not None:
             return self._of_key()
-        account = self._of_account()
+        account = self._of_account
         try:
             return self._of_login(account, await account.session.aget(rejected=rejected))
         except QwenAuthError as error:
@@ -146,6 +147,7 @@ class BearerSource:
             return Bearer(Secret(token), own_base, with_login, "the login's resource_url")
         return Bearer(Secret(token), DEFAULT_API_BASE, with_login, "the default")
 
+    @functools.cached_property
     def _of_account(self) -> Account:
         from litellm_qwen_ai.accounts import account_of  # noqa: PLC0415  # programs with a key need none
 
