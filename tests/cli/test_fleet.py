@@ -1,0 +1,108 @@
+"""The commands on a store that machines share: each machine has a token folder of its own."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from litellm_qwen_ai.cli import exits
+from litellm_qwen_ai.oauth import Credentials
+from litellm_qwen_ai.sandbox import Sandbox
+from tests.valkey import KEY, shared_valkey
+
+PASSWORD = "pass-of-the-store"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(auto_approve=True, interval=0.1) as running:
+        yield running
+
+
+@pytest.fixture
+def on(run: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Any]:
+    """Run a command on one of the machines; no secret of the store is ever shown."""
+    name, valkey = f"cli-{secrets.token_hex(4)}", shared_valkey()
+    valkey.client.execute_command("ACL", "SETUSER", name, "on", f">{PASSWORD}", "~*", "&*", "+@all")
+    monkeypatch.setenv("QWEN_STORE", f"redis://{name}:{PASSWORD}@127.0.0.1:{valkey.port}/0")
+    monkeypatch.setenv("QWEN_STORE_KEY", KEY)
+    monkeypatch.setenv("QWEN_STORE_PREFIX", name)
+
+    def on_machine(machine: str, *arguments: str) -> Any:
+        monkeypatch.setenv("QWEN_TOKEN_DIR", str(tmp_path / machine))
+        outcome = run(*arguments)
+        assert not [one for one in (PASSWORD, KEY) if one in outcome.out + outcome.err]
+        return outcome
+
+    return on_machine
+
+
+def test_a_login_on_one_machine_serves_and_is_forgotten_on_all(on: Any) -> None:
+    assert on("a", "status").code == 4
+    assert on("a", "login").code == 0
+    there = json.loads(on("b", "status", "--json").out)
+    assert there["logged_in"]
+    assert there["mode"] == "sealed"
+    assert on("b", "logout", "--yes").code == 0
+    assert on("a", "status").code == 4
+
+
+def test_a_login_is_started_on_one_machine_and_completed_on_another(on: Any) -> None:
+    assert on("a", "login", "--start", "--account", "alice").code == 0
+    assert "alice" in on("b", "accounts").out
+    assert _completed(on, "b", "--account", "alice") == 0
+    listed = json.loads(on("c", "accounts", "--json").out)
+    assert (listed[-1]["account"], listed[-1]["state"]) == ("alice", "logged in")
+
+
+def _completed(on: Any, machine: str, *which: str) -> int:
+    """The exit code of `--complete` once it is not too early to ask."""
+    for _ in range(100):
+        outcome = on(machine, "login", "--complete", *which)
+        if outcome.code != exits.PENDING:
+            break
+        time.sleep(0.05)
+    return outcome.code
+
+
+def test_a_file_is_taken_over_into_the_store(on: Any, sandbox: Sandbox, tmp_path: Path) -> None:
+    file = sandbox.write_credentials(tmp_path / "old")
+    assert on("a", "login", "--import", str(file)).code == 0
+    assert Credentials.from_json(file.read_bytes())
+    assert on("b", "status").code == 0
+
+
+def test_doctor_looks_at_the_store(on: Any) -> None:
+    on("a", "login")
+    outcome = on("b", "doctor")
+    assert outcome.code == 0
+    for name in ("Store", "Rights", "Server", "Key", "Login"):
+        assert f"ok    {name}" in outcome.out
+
+
+@pytest.mark.parametrize("command", ["status", "login", "doctor"])
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("QWEN_STORE", f"redis://:{PASSWORD}@127.0.0.1:1/0", "redis://127.0.0.1:1/0 cannot be used just now"),
+        ("QWEN_STORE", f"http://:{PASSWORD}@127.0.0.1:1", "QWEN_STORE is no address"),
+        ("QWEN_STORE_KEY", "", "QWEN_STORE needs QWEN_STORE_KEY"),
+        ("QWEN_STORE_KEY", "c2hvcnQ=", "has 5 bytes instead of 32"),
+        ("QWEN_STORE_KEY", "A" * 43 + "=", "was sealed with another key"),
+    ],
+)
+def test_what_is_wrong_with_the_store_is_said_with_exit_code_1(  # noqa: PLR0913, PLR0917  # a test's fixtures
+    on: Any, monkeypatch: pytest.MonkeyPatch, command: str, name: str, value: str, says: str
+) -> None:
+    on("a", "login")
+    monkeypatch.setenv(name, value)
+    outcome = on("b", command)
+    assert outcome.code == 1
+    assert says in outcome.out + outcome.err
+    assert "Traceback" not in outcome.err
