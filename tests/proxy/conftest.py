@@ -9,8 +9,8 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,12 +60,21 @@ class Proxy:
 
 
 @contextmanager
-def running_proxy(
-    token_dir: Path, *, config: Path = CONFIG, workers: int = 1, accounts: Sequence[str] = ()
+def running_proxy(  # noqa: PLR0913  # one keyword for each thing a test may want different
+    token_dir: Path,
+    *,
+    config: Path = CONFIG,
+    workers: int = 1,
+    accounts: Sequence[str] = (),
+    upstream: Sandbox | None = None,
+    more: Mapping[str, str] | None = None,
 ) -> Iterator[Proxy]:
-    """Run `litellm --config CONFIG` on a sandbox of its own; `accounts` are logged in when it starts."""
+    """Run `litellm --config CONFIG`; `accounts` are logged in when it starts.
+
+    Its sandbox is one of its own, if no other's is given; `more` is for its environment.
+    """
     done: queue.SimpleQueue[RecordedRequest] = queue.SimpleQueue()
-    with Sandbox(interval=0, on_answer=done.put) as sandbox:
+    with nullcontext(upstream) if upstream else Sandbox(interval=0, on_answer=done.put) as sandbox:
         for account in accounts:
             sandbox.write_credentials(token_dir, f"{account}.json")
         port = _free_port()
@@ -74,7 +83,7 @@ def running_proxy(
         command += ["--host", "127.0.0.1", "--port", str(port), "--num_workers", str(workers)]
         process = subprocess.Popen(
             command,
-            env=_environment(sandbox, token_dir),
+            env={**_environment(sandbox, token_dir), **(more or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
