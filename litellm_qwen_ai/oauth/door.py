@@ -68,11 +68,9 @@ class Turn(Catcher, Protocol):
     @property
     def caught(self) -> int:
         """How many bytes `catch` was given since `expect`."""
-        ...
 
     def patience(self) -> float | None:
         """Asked right before each send: the seconds that an answer may take; None if the turn is lost."""
-        ...
 
     def put(self, credentials: Credentials) -> StoredCredentials | None:
         """Put the renewed login in the place of the one that the turn was taken for.
@@ -84,7 +82,6 @@ class Turn(Catcher, Protocol):
         Raises:
             StoreError: It could not be written.
         """
-        ...
 
     def refused(self, reason: str) -> StoredCredentials | None:
         """Note that the server takes the refresh token no more, unless there is a newer one meanwhile.
@@ -98,7 +95,6 @@ class Turn(Catcher, Protocol):
         Raises:
             StoreError: The place cannot be read.
         """
-        ...
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *exc: object) -> None: ...
@@ -116,11 +112,9 @@ class LoginStore(Protocol):
     @property
     def login_command(self) -> str:
         """What a person runs to log in here, for messages."""
-        ...
 
     def describe(self) -> str:
         """The place, for messages; no secret is in it."""
-        ...
 
     def look(self, known: StoredCredentials | None = None) -> StoredCredentials | None:
         """What is stored; None when there is nothing. May take its time: ask in a thread that may wait.
@@ -131,23 +125,18 @@ class LoginStore(Protocol):
         Returns:
             `known` itself if that is what is stored; a copy of it with `unsaved` set if the place holds less.
         """
-        ...
 
     def guard(self) -> str | None:
         """How the stored login is kept from others, for messages: `mode 0600`; None when there is none."""
-        ...
 
     def save(self, credentials: Credentials) -> StoredCredentials:
         """Write a new login, whatever is there; what is no login is put aside, not destroyed."""
-        ...
 
     def note(self) -> bytes | None:
         """The note about a login that waits for approval, or None."""
-        ...
 
     def swap_note(self, old: bytes | None, new: bytes | None) -> bool:
         """Replace the note in one step if it is still `old`; None stands for no note. True if it was."""
-        ...
 
     def ping(self, patience: float | None = None) -> None:
         """Make sure that a login could be written now, without writing one.
@@ -155,7 +144,6 @@ class LoginStore(Protocol):
         Args:
             patience: Seconds to wait for somebody else's write; the place's own limit by default.
         """
-        ...
 
 
 class Store(LoginStore, Protocol):
@@ -164,12 +152,10 @@ class Store(LoginStore, Protocol):
     @property
     def key(self) -> Hashable:
         """What tells this place from others; two objects for one place have equal keys."""
-        ...
 
     @property
     def look_interval(self) -> float:
         """Seconds between two looks, as things stand."""
-        ...
 
     def turn(self, known: StoredCredentials) -> TurnAnswer:
         """Ask for the turn to renew a login; does not wait for somebody else's.
@@ -180,7 +166,6 @@ class Store(LoginStore, Protocol):
         Returns:
             The turn; or a newer login, which makes it needless; or who has it; or None after a logout.
         """
-        ...
 
     def put_back(self, known: StoredCredentials) -> StoredCredentials | None:
         """Write a login that the place did not take or has lost, unless it holds a newer one.
@@ -188,7 +173,6 @@ class Store(LoginStore, Protocol):
         Returns:
             What it holds now; None after a logout.
         """
-        ...
 
     def delete(self) -> str | None:
         """Forget the login, for everybody who uses the place.
@@ -196,11 +180,9 @@ class Store(LoginStore, Protocol):
         Returns:
             What was removed, for messages; None if there was nothing.
         """
-        ...
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Have `changed` called, in any thread, when somebody else has changed the login.
 
         A place that cannot tell never calls it.
         """
-        ...

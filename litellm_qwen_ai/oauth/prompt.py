@@ -30,19 +30,15 @@ class LoginPrompt(Protocol):
 
     def show(self, code: DeviceCode) -> None:
         """Show `code.link` and `code.user_code`, once."""
-        ...
 
     def waiting(self, seconds_left: float) -> None:
         """Called about once a second while nobody has approved yet."""
-        ...
 
     def trouble(self, reason: str) -> None:
         """The server's answers are of no help, e.g. it is out of order; the polling goes on."""
-        ...
 
     def done(self, *, approved: bool) -> None:
         """The login has ended, one way or the other. Called once if `show` was."""
-        ...
 
 
 class TerminalPrompt:

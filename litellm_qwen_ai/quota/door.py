@@ -13,7 +13,6 @@ class Counters(Protocol):
 
     def read(self) -> Tally:
         """What all processes have counted; the caller may change it."""
-        ...
 
     def add(self, new: Tally, now: float) -> bool:
         """Add to what is there.
@@ -25,4 +24,3 @@ class Counters(Protocol):
         Returns:
             False if it was not possible just now; then it is for the caller to try again.
         """
-        ...

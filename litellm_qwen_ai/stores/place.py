@@ -25,19 +25,15 @@ class Place(Protocol):
 
     def describe(self) -> str:
         """The place, for messages; no secret is in it."""
-        ...
 
     def login(self, account: str | None) -> Store:
         """Where the login of an account is kept, there or not."""
-        ...
 
     def counters(self, account: str | None) -> Counters:
         """Where the requests of an account are counted."""
-        ...
 
     def check(self, account: str | None) -> Iterator[Finding]:
         """What `litellm-qwen-ai doctor` says of the place of an account's login; leaves it as it is."""
-        ...
 
     def accounts(self) -> list[str]:
         """The named accounts that have a login or one that waits, as far as the place knows; sorted.
@@ -45,7 +41,6 @@ class Place(Protocol):
         Raises:
             StoreError: The place cannot be read.
         """
-        ...
 
 
 def place_of(settings: Settings) -> Place:

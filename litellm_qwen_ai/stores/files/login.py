@@ -27,7 +27,7 @@ from litellm_qwen_ai.oauth.errors import (
 )
 from litellm_qwen_ai.stores.files import disk
 from litellm_qwen_ai.stores.files.locks import STUCK, locked
-from litellm_qwen_ai.stores.files.turn import FileTurn, UnwritableTurn
+from litellm_qwen_ai.stores.files.turn import FileTurn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 LOCK_TIMEOUT = 30.0  # seconds
 NOTE_SUFFIX = ".pending"
-_SPENT_KEPT = 64  # refresh tokens: one file has had few since this process began
 _log = logging.getLogger(__name__)
 
 
@@ -76,9 +75,8 @@ class FileStore:
         self.path = Path(directory) / file_name
         self.login_command = login_command
         self._patience = patience
-        self._spent: deque[str] = deque(
-            maxlen=_SPENT_KEPT
-        )  # marks of the refresh tokens that were used up here
+        #: Marks of the refresh tokens that were used up here; one file has had few since this process began.
+        self._spent: deque[str] = deque(maxlen=64)
 
     @property
     def key(self) -> Hashable:
@@ -112,18 +110,13 @@ class FileStore:
             try:
                 held.enter_context(self._locked(0))
             except ReadOnlyStoreError as fault:
-                return UnwritableTurn(self, known, fault, held)
+                return FileTurn(self, known, held, str(fault))
             except LockTimeoutError:
                 stored = self.look(known)
                 lock = disk.beside(self.path, ".lock")
                 return Taken("Another process", f"has held {lock}", STUCK) if stored is known else stored
             stored = self.look(known)
-            if stored is not known:
-                return stored
-            try:
-                return FileTurn(self, known, held)
-            except ReadOnlyStoreError as fault:
-                return UnwritableTurn(self, known, fault, held)
+            return FileTurn(self, known, held) if stored is known else stored
 
     def put_back(self, known: StoredCredentials) -> StoredCredentials | None:
         """See `Store.put_back`."""

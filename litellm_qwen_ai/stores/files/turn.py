@@ -4,6 +4,8 @@ Whatever can fail (folder, rights, space) fails before the new tokens are asked 
 token is still good. The server's answer is put on disk as it arrives, before anything is done with it, in a
 file named after the refresh token that it replaces; only then it is read, written in our form, flushed and
 renamed. After a crash in between, whoever takes the lock next finds that answer and finishes the work.
+
+Where nothing can be written, the new tokens live in memory. There is no file to guard either.
 """
 
 from __future__ import annotations
@@ -43,38 +45,51 @@ class FileTurn:
     Args:
         store: Whose login is renewed.
         known: The login, as it is stored.
-        held: Ends with the turn: the lock.
+        held: Ends with the turn: the lock, if there is one.
+        fault: Why nothing can be written, if that is known already.
 
     Raises:
-        ReadOnlyStoreError: The folder or the file takes no writes.
-        StoreError: No space, not a regular file, or any other fault.
+        StoreError: No space, not a regular file, or any other fault but a missing right to write.
     """
 
-    def __init__(self, store: _Home, known: StoredCredentials, held: contextlib.ExitStack) -> None:
-        self._store, self._known = store, known
+    def __init__(
+        self,
+        store: _Home,
+        known: StoredCredentials,
+        held: contextlib.ExitStack,
+        fault: str | None = None,
+    ) -> None:
+        self._store, self._known, self._fault = store, known, fault
         self._keep = False  # what was caught may be the only copy of the new tokens
+        self._fd: int | None = None
         self.caught = 0
-        target = disk.target_of(store.path)
+        if fault is None:
+            try:
+                self._make_files(held)
+            except ReadOnlyStoreError as error:
+                self._fault = str(error)
+        self._held = held.pop_all()
+
+    def _make_files(self, held: contextlib.ExitStack) -> None:
+        target = disk.target_of(self._store.path)
         disk.check_replaceable(target)
         disk.remove_leftovers(target)
-        with contextlib.ExitStack() as files, disk.store_errors("write", store.path):
-            self._catcher = disk.answer_path(target, known.credentials.refresh_token or "")
+        with contextlib.ExitStack() as files, disk.store_errors("write", self._store.path):
+            self._catcher = disk.answer_path(target, self._known.credentials.refresh_token or "")
             self._fd = disk.open_private(self._catcher, target, disk.RESERVE)
             files.callback(self._drop_catcher)
             self._draft = files.enter_context(disk.Draft(target, disk.RESERVE))
-            self._files = files.pop_all()
-        self._held = held.pop_all()
+            held.push(files.pop_all())
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        with self._held, self._files:
-            pass
+        self._held.close()
 
     def expect(self) -> None:
         """See `Catcher.expect`."""
-        if self.caught:
+        if self.caught and self._fd is not None:
             with contextlib.suppress(OSError):
                 disk.blank(self._fd, min(self.caught, disk.RESERVE))
         self.caught = 0
@@ -82,7 +97,7 @@ class FileTurn:
     def catch(self, piece: bytes) -> None:
         """See `Catcher.catch`. The space was reserved; what fails all the same is `put`'s to report."""
         self.caught += len(piece)
-        if self.caught <= disk.RESERVE:  # no real answer is that long
+        if self._fd is not None and self.caught <= disk.RESERVE:  # no real answer is that long
             with contextlib.suppress(OSError):
                 os.write(self._fd, piece)
 
@@ -94,9 +109,11 @@ class FileTurn:
         """See `Turn.put`."""
         self._store.spend(self._known.credentials, credentials)
         self._keep = True
-        if (stored := _changed(self._store, self._known)) is not self._known:
+        if (stored := self._now_stored()) is not self._known:
             self._keep = False
             return stored
+        if self._fault is not None:
+            raise ReadOnlyStoreError(self._fault)
         with disk.store_errors("write", self._store.path):
             status = self._draft.commit(credentials.to_json())
         self._keep = False
@@ -105,74 +122,23 @@ class FileTurn:
     def refused(self, reason: str) -> StoredCredentials | None:
         """See `Turn.refused`: a program without our lock, such as Qwen Code, may have renewed the login."""
         del reason  # a file keeps none: each process asks for itself, once
-        return _newer(self._store, self._known)
+        stored = self._now_stored()
+        return None if stored is self._known else stored
+
+    def _now_stored(self) -> StoredCredentials | None:
+        """What is stored if that is another login, or none; else the known one, as for a touched file."""
+        try:
+            stored = self._store.look(self._known)
+        except StoreError:
+            return self._known  # unreadable is not another login
+        known = self._known.credentials
+        same = stored is not None and stored.credentials.refresh_token == known.refresh_token
+        return self._known if same else stored
 
     def _drop_catcher(self) -> None:
-        os.close(self._fd)
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None  # its number may soon be another file's
         if not self._keep:
             with contextlib.suppress(OSError):
                 self._catcher.unlink(missing_ok=True)
-
-
-class UnwritableTurn:
-    """The turn where nothing can be written: the new tokens live in memory. There is no file to guard either.
-
-    Args:
-        store: Whose login is renewed.
-        known: The login, as it is stored.
-        fault: Why nothing can be written.
-        held: Ends with the turn: the lock, if there is one.
-    """
-
-    def __init__(
-        self, store: _Home, known: StoredCredentials, fault: ReadOnlyStoreError, held: contextlib.ExitStack
-    ) -> None:
-        self._store, self._known, self._fault = store, known, str(fault)
-        self._held = held.pop_all()
-        self.caught = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self._held.close()
-
-    def expect(self) -> None:
-        """There is nowhere to catch it."""
-        self.caught = 0
-
-    def catch(self, piece: bytes) -> None:
-        """The same."""
-        self.caught += len(piece)
-
-    def patience(self) -> float | None:
-        """See `Turn.patience`: the lock is held until the end."""
-        return ANSWER_TIMEOUT
-
-    def put(self, credentials: Credentials) -> StoredCredentials | None:
-        """Tell that it cannot be kept, unless the login has changed meanwhile."""
-        self._store.spend(self._known.credentials, credentials)
-        if (stored := _changed(self._store, self._known)) is not self._known:
-            return stored
-        raise ReadOnlyStoreError(self._fault)
-
-    def refused(self, reason: str) -> StoredCredentials | None:
-        """See `Turn.refused`."""
-        del reason
-        return _newer(self._store, self._known)
-
-
-def _changed(store: _Home, known: StoredCredentials) -> StoredCredentials | None:
-    """What is stored if that is another login, or none; else `known`, as for a file that was only touched."""
-    try:
-        stored = store.look(known)
-    except StoreError:
-        return known  # unreadable is not another login
-    same = stored is not None and stored.credentials.refresh_token == known.credentials.refresh_token
-    return known if same else stored
-
-
-def _newer(store: _Home, known: StoredCredentials) -> StoredCredentials | None:
-    """What is stored, if it is another login than the one that was refused."""
-    stored = _changed(store, known)
-    return None if stored is known else stored

@@ -27,7 +27,7 @@ from litellm_qwen_ai.oauth.errors import (
 from litellm_qwen_ai.stores.files import disk, locks
 from litellm_qwen_ai.stores.files.locks import locked
 from litellm_qwen_ai.stores.files.login import NOTE_SUFFIX, FileStore
-from litellm_qwen_ai.stores.files.turn import FileTurn, UnwritableTurn
+from litellm_qwen_ai.stores.files.turn import FileTurn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +53,7 @@ def stored(store: FileStore) -> StoredCredentials:
 def turn(store: FileStore) -> Turn:
     """The turn to renew what is stored."""
     given = store.turn(stored(store))
-    assert isinstance(given, (FileTurn, UnwritableTurn)), given
+    assert isinstance(given, FileTurn), given
     return given
 
 
