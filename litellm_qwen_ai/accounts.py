@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.names import DEFAULT_API_BASE
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
-from litellm_qwen_ai.oauth.due import Due
 from litellm_qwen_ai.oauth.errors import QwenAuthError
+from litellm_qwen_ai.oauth.held import Held
 from litellm_qwen_ai.oauth.pending import PendingLogin, pending_login
 from litellm_qwen_ai.quota.meter import KEEPER, Meter
 from litellm_qwen_ai.stores.place import checked_name, place_of
@@ -153,7 +153,7 @@ class LoginState:
         """`not due`, `due` (with the next call, in the background) or `overdue` (before the next call)."""
         if self.stored is None:
             return None
-        due = Due.of(self.stored)
+        due = Held.of(self.stored)
         return "not due" if self.now < due.renew_at else "due" if self.now < due.wait_at else "overdue"
 
     @property

@@ -1,25 +1,38 @@
-"""What a session keeps in memory: the login, and why the last renewal failed."""
+"""What a session keeps in memory: the login and when it is due for renewal, and why the last renewal failed.
+
+A token is due in two windows before its end. Inside the *advisory* one it is still served while one flight
+renews it; inside the *mandatory* one callers wait. Both shrink with a short lifetime, so that a token of a
+minute is not renewed on every call.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from litellm_qwen_ai.oauth.due import Due
-from litellm_qwen_ai.oauth.errors import (
-    QwenAuthError,
-    RefreshError,
-)
+from litellm_qwen_ai.oauth.errors import QwenAuthError, RefreshError
+from litellm_qwen_ai.oauth.protocol import DEFAULT_TOKEN_LIFETIME
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.credentials import Credentials
     from litellm_qwen_ai.oauth.door import StoredCredentials
 
+ADVISORY = 900.0  # seconds: longer than a process that has stopped in the middle of a renewal is waited for
+MANDATORY = 30.0  # seconds
+ADVISORY_SHARE = 0.2  # of the lifetime: the whole windows apply from 75 minutes on
+_MANDATORY_SHARE = 0.02
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The login in memory, with its moments in epoch seconds; they lie in the past for a rejected token."""
+    """The login in memory, with its moments in epoch seconds; they lie in the past for a rejected token.
+
+    Attributes:
+        renew_at: From here on it should be renewed.
+        wait_at: From here on callers wait for the new one.
+        dies_at: The end of the access token.
+    """
 
     stored: StoredCredentials
     credentials: Credentials
@@ -28,22 +41,18 @@ class Held:
     dies_at: float
 
     @classmethod
-    def of(cls, stored: StoredCredentials, rejected: str | None) -> Held:
-        """The login as it was read or written.
-
-        Args:
-            stored: The login.
-            rejected: The access token that the chat server refused last, if it did.
-        """
-        due = Due.of(stored)
-        held = cls(
-            stored, stored.credentials, due.renew_at, due.wait_at, stored.credentials.expiry_date / 1000
+    def of(cls, stored: StoredCredentials, rejected: str | None = None) -> Held:
+        """The login as it was read or written; `rejected` is the access token that was refused last."""
+        credentials = stored.credentials
+        if credentials.access_token == rejected:
+            return cls(stored, credentials, -math.inf, -math.inf, -math.inf)
+        dies_at = credentials.expiry_date / 1000
+        # It was written when the token was new.
+        lifetime = DEFAULT_TOKEN_LIFETIME if stored.saved_at is None else max(0.0, dies_at - stored.saved_at)
+        renew_at = dies_at - min(ADVISORY, lifetime * ADVISORY_SHARE)
+        return cls(
+            stored, credentials, renew_at, dies_at - min(MANDATORY, lifetime * _MANDATORY_SHARE), dies_at
         )
-        return held.as_rejected() if held.credentials.access_token == rejected else held
-
-    def as_rejected(self) -> Held:
-        """The same, with a token that is not to be served again."""
-        return replace(self, renew_at=-math.inf, wait_at=-math.inf, dies_at=-math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +65,7 @@ class Trouble:
     until: float
 
     def error(self, now: float) -> QwenAuthError:
-        """A new error each time: one that is raised again and again collects tracebacks.
-
-        Args:
-            now: Monotonic seconds.
-        """
+        """A new error each time: one that is raised again and again collects tracebacks."""
         if issubclass(self.kind, RefreshError):
             return self.kind(self.message, retry_after=max(0.0, self.until - now))
         return self.kind(self.message)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import Any
 
 from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.errors import ConfigurationError
@@ -14,43 +15,21 @@ _log = logging.getLogger(__name__)
 
 
 def credentials_of(tokens: TokenAnswer, now: float) -> Credentials:
-    """The new login.
-
-    Args:
-        tokens: The server's answer.
-        now: When it came, in epoch seconds.
-    """
-    return Credentials(
-        access_token=tokens.access_token,
-        token_type=tokens.token_type or "Bearer",
-        refresh_token=tokens.refresh_token,
-        resource_url=tokens.resource_url,
-        expiry_date=int((now + tokens.expires_in) * 1000),
-        scope=tokens.scope,
-        id_token=tokens.id_token,
-    )
+    """The new login, of an answer that came `now` (epoch seconds)."""
+    return Credentials(**_told(tokens, now))
 
 
 def merged(old: Credentials, tokens: TokenAnswer | Rotated, now: float) -> Credentials:
-    """The login after a refresh; what the answer lacks stays as it was (RFC 6749 section 6).
-
-    Args:
-        old: The login before.
-        tokens: The answer.
-        now: When it came, in epoch seconds.
-    """
+    """The login after a refresh; what the answer lacks stays as it was (RFC 6749 section 6)."""
     if isinstance(tokens, Rotated):  # the old access token lives as long as it does
         return old.model_copy(update={"refresh_token": tokens.refresh_token})
-    told = {
-        "access_token": tokens.access_token,
-        "token_type": tokens.token_type,
-        "refresh_token": tokens.refresh_token,
-        "resource_url": _usable(tokens.resource_url),
-        "expiry_date": int((now + tokens.expires_in) * 1000),
-        "scope": tokens.scope,
-        "id_token": tokens.id_token,
-    }
-    return old.model_copy(update={name: value for name, value in told.items() if value is not None})
+    return old.model_copy(update=_told(replace(tokens, resource_url=_usable(tokens.resource_url)), now))
+
+
+def _told(tokens: TokenAnswer, now: float) -> dict[str, Any]:
+    """What an answer says, as fields of the login."""
+    said = {**asdict(tokens), "expiry_date": int((now + tokens.expires_in) * 1000)}
+    return {name: said[name] for name in Credentials.model_fields if said[name] is not None}
 
 
 def merged_answer(old: Credentials, caught: bytes, at: float, now: float) -> Credentials | None:
@@ -59,11 +38,11 @@ def merged_answer(old: Credentials, caught: bytes, at: float, now: float) -> Cre
     Args:
         old: The login before.
         caught: What was caught of the answer's body.
-        at: When it was caught, in epoch seconds. A file's time may be anything: no later than `now` counts.
+        at: When it was caught, in epoch seconds.
         now: The time, in epoch seconds.
     """
     outcome = read_refresh_answer(HttpAnswer(200, {}, caught), old.refresh_token or "")
-    at = max(0.0, min(at, now))
+    at = max(0.0, min(at, now))  # a file's time may be anything
     if isinstance(outcome, TokenAnswer) and leads_here(outcome.resource_url or ""):
         # Which server said so is not known any more: where the login led stays.
         outcome = replace(outcome, resource_url=old.resource_url)

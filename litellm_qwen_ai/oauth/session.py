@@ -36,8 +36,8 @@ from litellm_qwen_ai.oauth.errors import (
 )
 from litellm_qwen_ai.oauth.flight import SingleFlight, renew_in_child
 from litellm_qwen_ai.oauth.held import Held, Trouble
-from litellm_qwen_ai.oauth.protocol import Inconclusive, Refused, Rotated
-from litellm_qwen_ai.oauth.refresh import Refresher
+from litellm_qwen_ai.oauth.protocol import Inconclusive, Refused, Rotated, refresh_request
+from litellm_qwen_ai.oauth.refresh import refresh
 from litellm_qwen_ai.oauth.rotation import merged
 from litellm_qwen_ai.oauth.transport import httpx_poster
 from litellm_qwen_ai.oauth.urls import checked_url
@@ -92,9 +92,8 @@ class Session:
         clocks: Clocks = CLOCKS,
         lock_timeout: float = LOCK_TIMEOUT,
     ) -> None:
-        base_url = checked_url(oauth_base_url, "The OAuth server's address")
-        self._refresher = Refresher(base_url, client_id, poster or httpx_poster, clocks)
-        self._store = store
+        self._server = checked_url(oauth_base_url, "The OAuth server's address"), client_id
+        self._poster, self._clocks, self._store = poster or httpx_poster, clocks, store
         self._now, self._monotonic, self._sleep = clocks.now, clocks.monotonic, clocks.sleep
         self._lock_timeout = lock_timeout
         self._held: Held | None = None
@@ -225,7 +224,7 @@ class Session:
             if self._rejected != rejected:
                 self._rejected = rejected
                 self._look_again = -math.inf
-                self._held = held and held.as_rejected()
+                self._held = held and Held.of(held.stored, rejected)
 
     def _without_waiting(self, held: Held) -> Credentials | None:
         """The login, if it can be served now; None if a renewal has to be waited for.
@@ -389,8 +388,9 @@ class Session:
 
     def _refresh(self, held: Held, turn: Turn) -> Credentials | None:
         """The login after our renewal; None if somebody else has put a newer one there meanwhile."""
-        token = held.credentials.refresh_token or ""
-        outcome = self._refresher.ask(token, patient=self._now() >= held.dies_at, turn=turn)
+        request = refresh_request(*self._server, held.credentials.refresh_token or "")
+        patient = self._now() >= held.dies_at
+        outcome = refresh(request, turn, self._poster, self._clocks, patient=patient)
         if outcome is None:
             return None
         if isinstance(outcome, Refused):

@@ -40,7 +40,7 @@ import openai
 from drills.frame import machine
 
 import litellm_qwen_ai  # noqa: F401  # registers the route
-from litellm_qwen_ai.oauth.due import _ADVISORY_SHARE
+from litellm_qwen_ai.oauth.held import ADVISORY_SHARE
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "600"))
 STREAMS = int(os.environ.get("SOAK_STREAMS", "1000"))
@@ -341,7 +341,7 @@ def _report(  # noqa: PLR0913  # what one run has to tell
     state = json.loads(upstream.state.read_text())
     granted: list[float] = state["granted"]
     gaps = [later - earlier for earlier, later in itertools.pairwise(granted)]
-    due = LIFETIME * (1 - _ADVISORY_SHARE)
+    due = LIFETIME * (1 - ADVISORY_SHARE)
     early, late = growth(books.memory)
     most = max(MOST_GROWTH * early, MOST_GROWTH_MIB)
     rows = {
