@@ -6,7 +6,7 @@ import json
 import math
 import re
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -77,42 +77,29 @@ class Credentials(BaseModel):
         return api_base_of(self.resource_url) if self.resource_url else None
 
     def seconds_left(self, now: float) -> float:
-        """Seconds until the access token dies; negative once it is dead.
-
-        Args:
-            now: The time, in epoch seconds.
-        """
+        """Seconds until the access token dies, from `now` (epoch seconds); negative once it is dead."""
         return self.expiry_date / 1000 - now
 
     @classmethod
     def from_json(cls, data: bytes) -> Credentials:
-        """Read the JSON form.
-
-        Args:
-            data: The file's bytes: a JSON object in UTF-8.
+        """Read the JSON form: an object in UTF-8.
 
         Raises:
             CorruptCredentialsError: It is no such object. The message names the fault, never a value.
         """
-        value, fault = _parse(data)
+        fault = "it is empty"
+        try:
+            if data.strip():
+                value = json.loads(data)
+                _check_depth(value, _MAX_DEPTH)
+                found = cls.model_validate(value)
+                found.to_json()  # what was read can be written
+                return found
+        except (ValueError, RecursionError) as error:
+            fault = _fault(error)
         # Raised out here, with no `except` around it: json's and pydantic's errors carry the whole text,
         # and they would stay reachable as the new error's context.
-        if fault is None and not isinstance(value, dict):
-            fault = f"a JSON object is expected, not a {type(value).__name__}"
-        if fault is None:
-            credentials, fault = cls._validated(value)
-            if credentials is not None:
-                return credentials
         raise CorruptCredentialsError(f"not a credentials file: {fault}")
-
-    @classmethod
-    def _validated(cls, value: Any) -> tuple[Credentials | None, str | None]:
-        try:
-            return cls.model_validate(value), None
-        except ValidationError as error:
-            details = error.errors(include_input=False, include_context=False, include_url=False)
-            faults = (f"{'.'.join(map(str, one['loc'])) or 'object'}: {one['msg']}" for one in details)
-            return None, "; ".join(faults)
 
     def to_json(self) -> bytes:
         """The JSON form: ASCII, indented, absent optional fields left out, ends with a newline."""
@@ -127,35 +114,22 @@ class Credentials(BaseModel):
         yield "expires", datetime.fromtimestamp(self.expiry_date / 1000, timezone.utc).isoformat()
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+def _fault(error: ValueError | RecursionError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at line {error.lineno}, column {error.colno}"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, ValidationError):
+        details = error.errors(include_input=False, include_context=False, include_url=False)
+        return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'object'}: {one['msg']}" for one in details)
+    return "a number is too large, or is none"  # JSON has no NaN, and Python a limit on digits
 
 
-def _finite(text: str) -> float:
-    if not math.isfinite(number := float(text)):
-        raise ValueError("a number is too large")
-    return number
-
-
-def _parse(data: bytes) -> tuple[Any, str | None]:
-    try:
-        value = json.loads(data, parse_constant=_refuse_constant, parse_float=_finite)
-    except json.JSONDecodeError as error:
-        return (
-            None,
-            f"{error.msg} at line {error.lineno}, column {error.colno}" if data.strip() else "it is empty",
-        )
-    except UnicodeDecodeError:
-        return None, "it is not UTF-8 text"
-    except RecursionError:
-        return None, "it is nested too deeply"
-    except ValueError as error:  # our own two hooks, and Python's limit on the digits of an integer
-        return None, str(error)
-    return (None, "it is nested too deeply") if _deeper_than(value, _MAX_DEPTH) else (value, None)
-
-
-def _deeper_than(value: Any, levels: int) -> bool:
-    if not isinstance(value, (dict, list)):
-        return False
-    children = value.values() if isinstance(value, dict) else value
-    return levels == 0 or any(_deeper_than(child, levels - 1) for child in children)
+def _check_depth(value: Any, levels: int) -> None:
+    if isinstance(value, (dict, list)):
+        if levels == 0:
+            raise RecursionError
+        for child in value.values() if isinstance(value, dict) else value:
+            _check_depth(child, levels - 1)

@@ -113,9 +113,6 @@ class LoginStore(Protocol):
     def login_command(self) -> str:
         """What a person runs to log in here, for messages."""
 
-    def describe(self) -> str:
-        """The place, for messages; no secret is in it."""
-
     def look(self, known: StoredCredentials | None = None) -> StoredCredentials | None:
         """What is stored; None when there is nothing. May take its time: ask in a thread that may wait.
 
@@ -125,9 +122,6 @@ class LoginStore(Protocol):
         Returns:
             `known` itself if that is what is stored; a copy of it with `unsaved` set if the place holds less.
         """
-
-    def guard(self) -> str | None:
-        """How the stored login is kept from others, for messages: `mode 0600`; None when there is none."""
 
     def save(self, credentials: Credentials) -> StoredCredentials:
         """Write a new login, whatever is there; what is no login is put aside, not destroyed."""
@@ -156,6 +150,12 @@ class Store(LoginStore, Protocol):
     @property
     def look_interval(self) -> float:
         """Seconds between two looks, as things stand."""
+
+    def describe(self) -> str:
+        """The place, for messages; no secret is in it."""
+
+    def guard(self) -> str | None:
+        """How the stored login is kept from others, for messages: `mode 0600`; None when there is none."""
 
     def turn(self, known: StoredCredentials) -> TurnAnswer:
         """Ask for the turn to renew a login; does not wait for somebody else's.

@@ -73,7 +73,7 @@ def device_login(  # noqa: PLR0913  # the server is named by two, the rest are s
         StoreError: The store cannot be written.
         ConfigurationError: `oauth_base_url` cannot be used.
     """
-    place = Nowhere() if store is None else store
+    place = _Nowhere() if store is None else store
     shown = prompt or TerminalPrompt()
     before, waited = _readable(place), pending_login(place, clocks=clocks)
     pending = start_login(
@@ -143,8 +143,8 @@ def _finished_elsewhere(place: LoginStore, before: StoredCredentials | None) -> 
     return stored.credentials
 
 
-class Nowhere:
-    """A place for a login that the caller keeps: it lives as long as this object."""
+class _Nowhere:
+    """A place for a login that the caller keeps: it lives as long as this object. See `LoginStore`."""
 
     login_command = LOGIN_COMMAND
 
@@ -152,34 +152,21 @@ class Nowhere:
         self._stored: StoredCredentials | None = None
         self._note: bytes | None = None
 
-    def describe(self) -> str:
-        """For messages."""
-        return "memory"
-
     def look(self, known: StoredCredentials | None = None) -> StoredCredentials | None:
-        """See `Store.look`."""
         del known
         return self._stored
 
-    def guard(self) -> str | None:
-        """Nobody else sees it."""
-        return None
-
     def save(self, credentials: Credentials) -> StoredCredentials:
-        """See `Store.save`."""
         self._stored = StoredCredentials(credentials, object())
         return self._stored
 
     def note(self) -> bytes | None:
-        """See `Store.note`."""
         return self._note
 
     def swap_note(self, old: bytes | None, new: bytes | None) -> bool:
-        """See `Store.swap_note`."""
         if self._note != old:
             return False
         self._note = new
         return True
 
-    def ping(self, patience: float | None = None) -> None:
-        """Memory takes everything."""
+    def ping(self, patience: float | None = None) -> None: ...

@@ -31,7 +31,6 @@ from litellm_qwen_ai.oauth.protocol import (
     Inconclusive,
     Pending,
     Pkce,
-    SlowDown,
     TokenAnswer,
     device_request,
     poll_request,
@@ -58,7 +57,7 @@ _WORTH_SHOWING = 60.0  # seconds that a code must have left to be shown again in
 _SECRETS = ("device_code", "code_verifier")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PendingLogin:
     """A started login. All moments are in epoch seconds.
 
@@ -79,7 +78,7 @@ class PendingLogin:
         code_verifier: The PKCE verifier that goes with it; the same.
     """
 
-    state: str
+    state: str = WAITING
     user_code: str
     verification_uri: str
     verification_uri_complete: str | None
@@ -87,10 +86,10 @@ class PendingLogin:
     expires_at: float
     interval: float
     next_poll_at: float
-    message: str | None
+    message: str | None = None
     oauth_base_url: str
     client_id: str
-    polled_at: float | None
+    polled_at: float | None = None
     device_code: str = field(repr=False)
     code_verifier: str = field(repr=False)
 
@@ -104,11 +103,7 @@ class PendingLogin:
         return {name: value for name, value in asdict(self).items() if name not in _SECRETS}
 
     def code(self, now: float) -> DeviceCode:
-        """What to show and to poll with.
-
-        Args:
-            now: The time, in epoch seconds.
-        """
+        """What to show and to poll with, at `now` (epoch seconds)."""
         return DeviceCode(
             user_code=self.user_code,
             verification_uri=self.verification_uri,
@@ -182,7 +177,6 @@ def start_login(  # noqa: PLR0913  # the server is named by two, the rest are se
     code = _ask_for_code(base_url, client_id, poster or httpx_poster)
     now = clocks.now()
     fresh = PendingLogin(
-        state=WAITING,
         user_code=code.user_code,
         verification_uri=code.verification_uri,
         verification_uri_complete=code.verification_uri_complete,
@@ -190,10 +184,8 @@ def start_login(  # noqa: PLR0913  # the server is named by two, the rest are se
         expires_at=now + code.expires_in,
         interval=code.interval,
         next_poll_at=now + code.interval,
-        message=None,
         oauth_base_url=base_url,
         client_id=client_id,
-        polled_at=None,
         device_code=code.device_code,
         code_verifier=code.code_verifier,
     )
@@ -253,10 +245,6 @@ def poll_login(
 def pending_login(store: LoginStore, *, clocks: Clocks = CLOCKS) -> PendingLogin | None:
     """The login that was started last, if it has not been finished; one small read, no network.
 
-    Args:
-        store: The store that was given to `start_login`.
-        clocks: The time.
-
     Raises:
         StoreError: What is there cannot be read or trusted.
     """
@@ -269,11 +257,8 @@ def cancel_login(store: LoginStore) -> bool:
 
     The server is not told, as it knows no way to be: whoever has the code can still approve it, to no effect.
 
-    Args:
-        store: The store that was given to `start_login`.
-
     Returns:
-        True if there was anything.
+        Whether there was anything.
 
     Raises:
         StoreError: It cannot be removed.
@@ -285,7 +270,7 @@ def cancel_login(store: LoginStore) -> bool:
 
 
 def _ask_for_code(base_url: str, client_id: str, post: Poster) -> DeviceCode:
-    pkce = Pkce.new()
+    pkce = Pkce()
     try:
         answer = post(device_request(base_url, client_id, pkce), TIMEOUT)
     except (TransportError, OSError) as error:
@@ -293,9 +278,7 @@ def _ask_for_code(base_url: str, client_id: str, post: Poster) -> DeviceCode:
     return read_device_answer(answer, pkce)
 
 
-def _ask_for_tokens(
-    login: PendingLogin, post: Poster, now: float
-) -> TokenAnswer | Pending | SlowDown | Inconclusive:
+def _ask_for_tokens(login: PendingLogin, post: Poster, now: float) -> TokenAnswer | Pending | Inconclusive:
     code = login.code(now)
     try:
         answer = post(poll_request(login.oauth_base_url, login.client_id, code), TIMEOUT)
@@ -353,14 +336,14 @@ def _ended(login: PendingLogin, error: LoginError) -> PendingLogin:
     return replace(login, state=state, message=str(error), device_code="", code_verifier="")
 
 
-def _paced(login: PendingLogin, outcome: Pending | SlowDown | Inconclusive, now: float) -> PendingLogin:
-    interval, pause, message = login.interval, login.interval, None
-    if isinstance(outcome, SlowDown):
-        interval = pause = min(interval + SLOW_DOWN, MAX_INTERVAL)
+def _paced(login: PendingLogin, outcome: Pending | Inconclusive, now: float) -> PendingLogin:
+    interval = login.interval
     if isinstance(outcome, Inconclusive):
         pause = max(interval, outcome.retry_after or 0.0)
-        message = outcome.reason
-    return replace(login, interval=interval, next_poll_at=now + pause, message=message)
+        return replace(login, next_poll_at=now + pause, message=outcome.reason)
+    if outcome.slower:
+        interval = min(interval + SLOW_DOWN, MAX_INTERVAL)
+    return replace(login, interval=interval, next_poll_at=now + interval, message=None)
 
 
 def _read(note: bytes | None) -> PendingLogin | None:

@@ -11,15 +11,16 @@ import base64
 import hashlib
 import json
 import logging
+import math
 import secrets
 import uuid
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.names import SERVICE_NOTICE
-from litellm_qwen_ai.oauth import values
+from litellm_qwen_ai.oauth.credentials import TOKEN
 from litellm_qwen_ai.oauth.errors import (
     LoginDeniedError,
     LoginError,
@@ -50,6 +51,8 @@ MAX_BODY = 256 * 1024  # bytes; a real answer has under 4 kB
 _SHOWN = 200  # characters of an error text
 _LOOKED_AT = 4096  # characters of it that are searched for a secret: more than are shown, lest half of one is
 _PACKED = (b"\x1f", b"\x78")  # how gzip (RFC 1952) and zlib (RFC 1950) begin, and no JSON object
+_MAX_TEXT = 2048  # characters of a value that is shown and sent
+_MAX_RETRY_AFTER = 3600.0  # seconds
 _HTTP_OK = 200
 _REFUSALS = frozenset({400, 401})
 _TOO_MANY = 429
@@ -72,7 +75,6 @@ class OAuthRequest:
     """A form to post. The form is left out of the repr: it holds secrets.
 
     Attributes:
-        url: Where to.
         headers: Names in lower case.
         form: The fields, to be URL-encoded.
         catcher: Gets the body of an answer with status 200 as it comes, before anybody reads it.
@@ -89,7 +91,6 @@ class HttpAnswer:
     """An answer as it came; the body is left out of the repr.
 
     Attributes:
-        status: The HTTP status.
         headers: Names in lower case.
         body: At most `MAX_BODY` bytes, as they came.
         url: What was asked; empty if that is not known.
@@ -103,20 +104,15 @@ class HttpAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Pkce:
-    """A PKCE pair (RFC 7636, S256)."""
+    """A PKCE pair (RFC 7636, S256): 43 random characters as the verifier, unless one is given."""
 
-    verifier: str = field(repr=False)
-    challenge: str
+    verifier: str = field(default_factory=lambda: secrets.token_urlsafe(32), repr=False)
 
-    @classmethod
-    def new(cls) -> Pkce:
-        """32 random bytes as the verifier (43 characters) and the SHA-256 of it as the challenge."""
-        return cls.of(_base64url(secrets.token_bytes(32)))
-
-    @classmethod
-    def of(cls, verifier: str) -> Pkce:
-        """The pair of a known verifier."""
-        return cls(verifier, _base64url(hashlib.sha256(verifier.encode()).digest()))
+    @property
+    def challenge(self) -> str:
+        """The SHA-256 of the verifier."""
+        digest = hashlib.sha256(self.verifier.encode()).digest()
+        return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +161,9 @@ class TokenAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Not approved yet: poll again after the interval."""
+    """Not approved yet: poll again after the interval; if `slower`, it is five seconds longer from now on."""
 
-
-@dataclass(frozen=True, slots=True)
-class SlowDown:
-    """Poll again, five seconds slower from now on."""
+    slower: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +201,8 @@ def device_request(base_url: str, client_id: str, pkce: Pkce) -> OAuthRequest:
         "code_challenge": pkce.challenge,
         "code_challenge_method": "S256",
     }
-    return _request(base_url + DEVICE_PATH, form, {"x-request-id": str(uuid.uuid4())})
+    request = _request(base_url + DEVICE_PATH, form)
+    return replace(request, headers={**request.headers, "x-request-id": str(uuid.uuid4())})
 
 
 def poll_request(base_url: str, client_id: str, code: DeviceCode) -> OAuthRequest:
@@ -238,10 +232,10 @@ def read_device_answer(answer: HttpAnswer, pkce: Pkce) -> DeviceCode:
     if body is None or "error" in body or answer.status != _HTTP_OK:
         reason = _describe(answer, (pkce.verifier,))
         raise LoginRefusedError(f"The server did not start a login: {reason} {SERVICE_NOTICE}")
-    device_code = values.text(body, "device_code")
-    user_code = values.text(body, "user_code")
-    page = values.text(body, "verification_uri")
-    link = values.text(body, "verification_uri_complete")
+    device_code = _text(body, "device_code")
+    user_code = _text(body, "user_code")
+    page = _text(body, "verification_uri")
+    link = _text(body, "verification_uri_complete")
     if device_code is None or user_code is None or page is None:
         raise LoginRefusedError(
             "The server's answer lacks a device code, a user code or the page's address. Try again later."
@@ -253,14 +247,14 @@ def read_device_answer(answer: HttpAnswer, pkce: Pkce) -> DeviceCode:
         user_code=user_code,
         verification_uri=page,
         verification_uri_complete=link,
-        expires_in=values.seconds(body.get("expires_in"), DEFAULT_DEVICE_LIFETIME, MAX_DEVICE_LIFETIME),
-        interval=values.seconds(body.get("interval"), DEFAULT_INTERVAL, MAX_INTERVAL, least=MIN_INTERVAL),
+        expires_in=_seconds(body.get("expires_in"), DEFAULT_DEVICE_LIFETIME, MAX_DEVICE_LIFETIME),
+        interval=_seconds(body.get("interval"), DEFAULT_INTERVAL, MAX_INTERVAL, least=MIN_INTERVAL),
         device_code=device_code,
         code_verifier=pkce.verifier,
     )
 
 
-def read_poll_answer(answer: HttpAnswer, code: DeviceCode) -> TokenAnswer | Pending | SlowDown | Inconclusive:
+def read_poll_answer(answer: HttpAnswer, code: DeviceCode) -> TokenAnswer | Pending | Inconclusive:
     """Read the answer to `poll_request`.
 
     Raises:
@@ -305,23 +299,23 @@ def read_refresh_answer(
 
 def _inconclusive(reason: str, answer: HttpAnswer) -> Inconclusive:
     wait = retry_after(answer.headers)
-    return Inconclusive(reason, None if wait is None else min(wait, values.MAX_RETRY_AFTER))
+    return Inconclusive(reason, None if wait is None else min(wait, _MAX_RETRY_AFTER))
 
 
-def _request(url: str, form: Mapping[str, str], more: Mapping[str, str] | None = None) -> OAuthRequest:
+def _request(url: str, form: Mapping[str, str]) -> OAuthRequest:
     headers = {
         "accept": "application/json",
         "content-type": "application/x-www-form-urlencoded",
         "user-agent": USER_AGENT,
     }
-    return OAuthRequest(url, {**headers, **(more or {})}, form)
+    return OAuthRequest(url, headers, form)
 
 
-def _waiting(answer: HttpAnswer, error: object) -> Pending | SlowDown | None:
+def _waiting(answer: HttpAnswer, error: object) -> Pending | None:
     if error == "authorization_pending" and answer.status in {_HTTP_OK, 400}:
         return Pending()
     if error == "slow_down" and answer.status in {_HTTP_OK, 400, _TOO_MANY}:
-        return SlowDown()
+        return Pending(slower=True)
     return None
 
 
@@ -348,36 +342,33 @@ def _login_ended(error: object, reason: str) -> LoginError:
 
 def _tokens(body: Mapping[str, Any], url: str) -> TokenAnswer | None:
     """The tokens of a successful answer; None when the access token cannot be used."""
-    access = values.token(body, "access_token")
+    access = _token(body, "access_token")
     if access is None:
         return None
-    resource_url = values.text(body, "resource_url")
+    resource_url = _text(body, "resource_url")
     if resource_url is not None and leads_here(resource_url) and url and not leads_here(url):
         _log.warning("The server sent the login to this machine, where it has no business: left out.")
         resource_url = None
     return TokenAnswer(
         access_token=access,
-        refresh_token=values.token(body, "refresh_token"),
-        expires_in=values.seconds(body.get("expires_in"), DEFAULT_TOKEN_LIFETIME, MAX_TOKEN_LIFETIME),
-        token_type=values.text(body, "token_type"),
+        refresh_token=_token(body, "refresh_token"),
+        expires_in=_seconds(body.get("expires_in"), DEFAULT_TOKEN_LIFETIME, MAX_TOKEN_LIFETIME),
+        token_type=_text(body, "token_type"),
         resource_url=resource_url,
-        scope=values.text(body, "scope"),
-        id_token=values.token(body, "id_token"),
+        scope=_text(body, "scope"),
+        id_token=_token(body, "id_token"),
     )
 
 
 def _rotated(body: Mapping[str, Any], spent: str) -> Rotated | None:
-    successor = values.token(body, "refresh_token")
+    successor = _token(body, "refresh_token")
     return None if successor in {None, spent} else Rotated(successor or "")
 
 
 def json_object(body: bytes) -> dict[str, Any] | None:
-    """The JSON object that an answer's body is; None if it is none, or not all of it is there.
-
-    Args:
-        body: As it came: a server may pack it (gzip or zlib) although it was asked not to.
-    """
+    """The JSON object that an answer's body is; None if it is none, or not all of it is there."""
     try:
+        # A server may pack it (gzip or zlib) although it was asked not to.
         if body[:1] in _PACKED:
             # No further than a real answer goes: some kilobytes may unpack to gigabytes.
             body = zlib.decompressobj(zlib.MAX_WBITS | 32).decompress(body, MAX_BODY)
@@ -392,6 +383,28 @@ class _Body(dict[str, Any]):
 
     def __repr__(self) -> str:
         return "{***}"
+
+
+def _text(body: Mapping[str, Any], key: str) -> str | None:
+    """A string that can be shown and sent: printable, not empty, of a sane length."""
+    value = body.get(key)
+    usable = isinstance(value, str) and 0 < len(value) <= _MAX_TEXT and value.isprintable()
+    return value if usable else None
+
+
+def _token(body: Mapping[str, Any], key: str) -> str | None:
+    """A string that an HTTP header can hold (RFC 6749 appendix A.12)."""
+    value = body.get(key)
+    return value if isinstance(value, str) and TOKEN.fullmatch(value) else None
+
+
+def _seconds(value: Any, default: float, most: float, *, least: float = 1.0) -> float:
+    """A span in seconds, between `least` and `most`; anything that is no positive number is `default`."""
+    try:
+        number = 0.0 if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        return default
+    return max(least, min(number, most)) if 0 < number < math.inf else default
 
 
 def _describe(answer: HttpAnswer, secret: tuple[str, ...]) -> str:
@@ -420,7 +433,3 @@ def _shown(value: object, secret: tuple[str, ...]) -> str:
     visible = "".join(char for char in value[:_LOOKED_AT] if char.isprintable())
     # A text that repeats one secret may hold others that we do not know of: none of it is shown.
     return visible[:_SHOWN].strip().rstrip(".") if redacted(visible, secret) == visible else ""
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -23,7 +23,7 @@ from litellm_qwen_ai.oauth.errors import ConfigurationError, CorruptCredentialsE
 
 SECRET = "made-up-secret-0123456789"
 STATUSES = (200, 300, 302, 400, 401, 402, 403, 404, 405, 408, 413, 422, 429, 500, 502, 503, 504, 524, 599)
-_PKCE = protocol.Pkce.of(SECRET)
+_PKCE = protocol.Pkce(SECRET)
 _CODE = protocol.DeviceCode("AB", "https://chat.qwen.ai", None, 900.0, 5.0, SECRET, SECRET)
 
 

@@ -93,7 +93,7 @@ def test_the_verifier_of_the_poll_belongs_to_the_challenge(log_in: Any, server: 
     server.approved = True
     log_in()
     started = server.requests[0].form
-    assert Pkce.of(polls(server)[0]["code_verifier"]).challenge == started["code_challenge"]
+    assert Pkce(polls(server)[0]["code_verifier"]).challenge == started["code_challenge"]
     assert started["code_challenge_method"] == "S256"
 
 

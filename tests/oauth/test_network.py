@@ -13,7 +13,7 @@ import pytest
 
 from litellm_qwen_ai.oauth import network
 from litellm_qwen_ai.oauth.errors import LoginError
-from litellm_qwen_ai.oauth.login import Nowhere
+from litellm_qwen_ai.oauth.login import _Nowhere
 from litellm_qwen_ai.oauth.network import Network, Proxy, TransportError
 from litellm_qwen_ai.oauth.pending import start_login
 from litellm_qwen_ai.oauth.protocol import OAuthRequest
@@ -47,7 +47,7 @@ def secure(authority: Authority) -> Iterator[int]:
 
 def log_in() -> str:
     """The user code of a login that was started."""
-    return start_login(Nowhere(), oauth_base_url=URL).user_code
+    return start_login(_Nowhere(), oauth_base_url=URL).user_code
 
 
 # -- trust -------------------------------------------------------------------

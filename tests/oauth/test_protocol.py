@@ -21,13 +21,12 @@ from litellm_qwen_ai.oauth.protocol import (
     Pending,
     Pkce,
     Refused,
-    SlowDown,
     TokenAnswer,
 )
 from litellm_qwen_ai.oauth.rotation import merged_answer
 from litellm_qwen_ai.oauth.transport import httpx_poster
 
-PKCE = Pkce.of("verifier-secret")
+PKCE = Pkce("verifier-secret")
 CODE = DeviceCode(
     user_code="ABCD",
     verification_uri="https://chat.qwen.ai/authorize",
@@ -64,7 +63,7 @@ def answer(status: int, body: Any = b"", **headers: str) -> HttpAnswer:
 
 
 def test_the_verifier_is_32_random_bytes_and_the_challenge_its_hash() -> None:
-    one, other = Pkce.new(), Pkce.new()
+    one, other = Pkce(), Pkce()
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", one.verifier)
     assert one.verifier != other.verifier
     digest = hashlib.sha256(one.verifier.encode()).digest()
@@ -72,7 +71,7 @@ def test_the_verifier_is_32_random_bytes_and_the_challenge_its_hash() -> None:
 
 
 def test_the_challenge_of_rfc_7636_appendix_b() -> None:
-    pair = Pkce.of("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
+    pair = Pkce("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
     assert pair.challenge == "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 
 
@@ -199,8 +198,8 @@ def test_a_page_that_no_browser_should_open_is_refused(page: str) -> None:
     ("reply", "meaning"),
     [
         (answer(400, {"error": "authorization_pending"}), Pending()),
-        (answer(429, {"error": "slow_down"}), SlowDown()),
-        (answer(400, {"error": "slow_down"}), SlowDown()),
+        (answer(429, {"error": "slow_down"}), Pending(slower=True)),
+        (answer(400, {"error": "slow_down"}), Pending(slower=True)),
         (answer(200, {"access_token": None}), Pending()),
         (answer(200, {"access_token": ""}), Pending()),
         (answer(200, {}), Pending()),
@@ -393,7 +392,7 @@ def test_any_answer_is_read_without_a_crash(status: int, body: Any) -> None:
     except LoginError:
         pass
     else:
-        assert isinstance(polled, (TokenAnswer, Pending, SlowDown, Inconclusive))
+        assert isinstance(polled, (TokenAnswer, Pending, Inconclusive))
     try:
         protocol.read_device_answer(reply, PKCE)
     except LoginRefusedError:
