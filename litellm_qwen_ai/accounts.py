@@ -32,13 +32,7 @@ _SHOWN = 100  # characters of a text that the server chose
 
 
 class Account:
-    """What this process has of one account.
-
-    Attributes:
-        name: Its name; None is the default account.
-        store: Where its login is kept.
-        meter: Counts its requests.
-    """
+    """What this process has of one account: where its login is kept, and what counts its requests."""
 
     def __init__(self, settings: Settings, name: str | None) -> None:
         place = place_of(settings)
@@ -60,11 +54,7 @@ class Account:
 
 
 def account_of(settings: Settings, name: str | None = None) -> Account:
-    """The process's one `Account` of that name.
-
-    Args:
-        settings: What the environment says.
-        name: The account's name; None is the default one.
+    """The process's one `Account` of that name; None is the default account.
 
     Raises:
         ConfigurationError: The name, the place or the OAuth server's address cannot be used.
@@ -76,11 +66,7 @@ _made = functools.lru_cache(maxsize=MOST_ACCOUNTS)(Account)
 
 
 def known_accounts(settings: Settings, named_elsewhere: Iterable[str] = ()) -> list[str | None]:
-    """The default account, then the others that have a login or one that waits.
-
-    Args:
-        settings: What the environment says.
-        named_elsewhere: More names, for example those in a proxy's configuration.
+    """The default account, then the others that have a login, one that waits, or a name elsewhere.
 
     Raises:
         StoreError: The place cannot be read.
@@ -109,14 +95,16 @@ class Standing(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class LoginState:
-    """An account as it stands, for whoever tells people of it.
+    """An account as it stands: what every command and the proxy's page tell people.
 
     Attributes:
         account: The account's name; None is the default one.
+        settings: What the environment says.
         store: Where its login is kept.
-        standing: In one word.
         stored: The login, if there is one that can be read.
         problem: Why it cannot be read; or, if it can, why nobody can tell whether another one waits.
+        base_url: Where calls go, in the order of every call; None if the login names no address for a token.
+        address_problem: What is wrong with that address.
         pending: The login that was started last and has not been finished.
         failure: The last error of this login that whoever looks after it should know of.
         usage: The requests that were counted here.
@@ -124,10 +112,12 @@ class LoginState:
     """
 
     account: str | None
+    settings: Settings
     store: Store
-    standing: Standing
     stored: StoredCredentials | None
     problem: QwenAuthError | None
+    base_url: str | None
+    address_problem: QwenAuthError | None
     pending: PendingLogin | None
     failure: Failure | None
     usage: Usage
@@ -139,14 +129,51 @@ class LoginState:
         return self.stored.credentials if self.stored else None
 
     @property
+    def unreadable(self) -> bool:
+        """Whether nobody can tell if there is a login."""
+        return self.problem is not None and self.stored is None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server takes the refresh token no more."""
+        return self.stored is not None and self.failure is not None and self.failure.login_ended
+
+    @property
     def seconds_left(self) -> float:
         """Until the access token dies; 0 without one, negative once it is dead."""
         return self.stored.credentials.seconds_left(self.now) if self.stored else 0.0
 
     @property
     def can_renew(self) -> bool:
-        """Whether there is a refresh token."""
-        return self.stored is not None and self.stored.credentials.refresh_token is not None
+        """Whether there is a refresh token that the server has not refused."""
+        return bool(self.credentials and self.credentials.refresh_token) and not self.ended
+
+    @property
+    def logged_in(self) -> bool:
+        """Whether the login is alive or can be renewed."""
+        return self.can_renew or (self.seconds_left > 0 and not self.ended)
+
+    @property
+    def standing(self) -> Standing:
+        """How it stands, in one word."""
+        if self.unreadable or self.address_problem is not None:
+            return Standing.UNUSABLE
+        if self.stored is None:
+            return Standing.NOT_LOGGED_IN
+        return Standing.LOGGED_IN if self.logged_in else Standing.ENDED
+
+    @property
+    def trouble(self) -> str | None:
+        """What keeps the login from being used, and what to do; None if nothing does."""
+        error = self.problem or self.address_problem
+        if error is not None:
+            return str(error)
+        return self.failure.text if self.failure and self.ended else None
+
+    @property
+    def uses(self) -> str | None:
+        """What calls use now: `key`, `login`, or None."""
+        return "key" if self.settings.api_key is not None else "login" if self.logged_in else None
 
     @property
     def renewal(self) -> str | None:
@@ -170,11 +197,6 @@ class LoginState:
 def state_of(settings: Settings, name: str | None = None, *, clocks: Clocks = CLOCKS) -> LoginState:
     """Look at an account: three small reads, no network but that of the place.
 
-    Args:
-        settings: What the environment says.
-        name: The account's name; None is the default one.
-        clocks: The time.
-
     Raises:
         ConfigurationError: The name or the place cannot be used.
     """
@@ -182,36 +204,35 @@ def state_of(settings: Settings, name: str | None = None, *, clocks: Clocks = CL
     stored: StoredCredentials | None = None
     pending: PendingLogin | None = None
     problem: QwenAuthError | None = None
+    address_problem: QwenAuthError | None = None
     try:
         stored = account.store.look()
         pending = pending_login(account.store, clocks=clocks)
     except QwenAuthError as error:
         problem = error
-    now = clocks.now()
+    base_url = settings.api_base
+    try:
+        if base_url is None and settings.api_key is None and stored is not None:
+            base_url = stored.credentials.api_base
+        base_url = base_url or DEFAULT_API_BASE
+    except QwenAuthError as error:
+        address_problem = error
     failure = account.meter.last_failure()
     if failure is not None and stored is not None and failure.at < (stored.saved_at or 0.0):
         failure = None  # of the login before this one
     return LoginState(
         account=name,
+        settings=settings,
         store=account.store,
-        standing=Standing.UNUSABLE if problem and stored is None else _standing(stored, failure, now),
         stored=stored,
         problem=problem,
+        base_url=base_url,
+        address_problem=address_problem,
         pending=pending,
         failure=failure,
         usage=account.meter.usage(),
-        now=now,
+        now=clocks.now(),
     )
-
-
-def base_url_of(settings: Settings, credentials: Credentials | None) -> str:
-    """Where calls go: the order is that of every call.
-
-    Raises:
-        ConfigurationError: The login names an address that no token may be sent to.
-    """
-    own = credentials.api_base if credentials and settings.api_key is None and not settings.api_base else None
-    return settings.api_base or own or DEFAULT_API_BASE
 
 
 def iso(moment: float) -> str:
@@ -222,15 +243,6 @@ def iso(moment: float) -> str:
 def shown(text: str | None) -> str | None:
     """A text that the server chose, as a terminal can take it."""
     return "".join(char for char in text[:_SHOWN] if char.isprintable()) if text else None
-
-
-def _standing(stored: StoredCredentials | None, failure: Failure | None, now: float) -> Standing:
-    if stored is None:
-        return Standing.NOT_LOGGED_IN
-    if failure is not None and failure.login_ended:
-        return Standing.ENDED
-    lives = stored.credentials.seconds_left(now) > 0 or stored.credentials.refresh_token is not None
-    return Standing.LOGGED_IN if lives else Standing.ENDED
 
 
 def _user(credentials: Credentials) -> str | None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from litellm_qwen_ai.accounts import Standing, base_url_of, known_accounts, state_of
+from litellm_qwen_ai.accounts import Standing, known_accounts, state_of
 from litellm_qwen_ai.cli import exits
-from litellm_qwen_ai.cli.facts import local
 from litellm_qwen_ai.cli.options import DEFAULT_ACCOUNT, json_option
-from litellm_qwen_ai.cli.screen import columns, wrapped
-from litellm_qwen_ai.oauth import QwenAuthError
+from litellm_qwen_ai.cli.screen import columns, local, wrapped
 from litellm_qwen_ai.oauth.pending import WAITING
 from litellm_qwen_ai.oauth.prompt import is_terminal
 from litellm_qwen_ai.settings import Settings
+
+if TYPE_CHECKING:
+    from litellm_qwen_ai.accounts import LoginState
 
 _NOTHING = "-"
 
@@ -28,7 +29,7 @@ def accounts(*, as_json: bool) -> int:
     Asks no server. Exits with 4 if no account is logged in.
     """
     settings = Settings.from_environment()
-    found = [_look_at(settings, name) for name in known_accounts(settings)]
+    found = [_as_dict(state_of(settings, name)) for name in known_accounts(settings)]
     if as_json:
         exits.print_json(found)
     else:
@@ -38,24 +39,16 @@ def accounts(*, as_json: bool) -> int:
     )
 
 
-def _look_at(settings: Settings, account: str | None) -> dict[str, Any]:
-    state = state_of(settings, account)
-    problem: QwenAuthError | None = state.problem
-    standing = state.standing
-    if problem is None and settings.api_key is None and state.credentials is not None:
-        try:
-            base_url_of(settings, state.credentials)
-        except QwenAuthError as error:
-            problem, standing = error, Standing.UNUSABLE
+def _as_dict(state: LoginState) -> dict[str, Any]:
     return {
-        "account": account,
-        "state": standing.value,
+        "account": state.account,
+        "state": state.standing.value,
         "waiting_for_approval": state.pending is not None and state.pending.state == WAITING,
         "user": state.user,
         "expires_at": state.expires_at,
         "can_renew": state.can_renew,
         "file": state.store.describe(),
-        "problem": str(problem) if problem else None,
+        "problem": state.trouble,
     }
 
 

@@ -7,8 +7,7 @@ nothing about the token (no such list, server trouble, no network) is passed on 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.names import SERVICE_NOTICE
@@ -28,27 +27,15 @@ _LOOKED_AT = 4096  # characters of them that are searched for the token: more, l
 _OK, _UNAUTHORIZED, _FORBIDDEN, _TOO_MANY = 200, 401, 403, 429
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What the endpoint said about a token.
-
-    Attributes:
-        result: `accepted`, `refused`, or `unknown`.
-        message: One or two sentences for people.
-    """
+class Verdict(NamedTuple):
+    """What the endpoint said about a token: `accepted`, `refused` or `unknown`, and a sentence for people."""
 
     result: str
     message: str
 
 
 def check_token(base_url: str, token: str, *, timeout: float = TIMEOUT) -> Verdict:
-    """Ask the endpoint.
-
-    Args:
-        base_url: The base URL for chat.
-        token: The bearer.
-        timeout: Seconds for the whole exchange.
-    """
+    """Ask the endpoint; the whole exchange takes `timeout` seconds at most."""
     try:
         url = f"{checked_url(base_url, 'The base URL')}/models"
     except ConfigurationError as error:

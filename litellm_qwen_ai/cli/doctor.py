@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from litellm_qwen_ai._version import __version__
-from litellm_qwen_ai.accounts import account_of
+from litellm_qwen_ai.accounts import state_of
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.options import account_option
-from litellm_qwen_ai.cli.screen import coloured, columns, hanging
+from litellm_qwen_ai.cli.screen import coloured, columns, wrapped
 from litellm_qwen_ai.oauth import QwenAuthError
 from litellm_qwen_ai.settings import Settings
 from litellm_qwen_ai.stores.finding import FAIL, OK, WARN, Finding
@@ -60,18 +60,16 @@ def _findings(account: str | None, *, call: bool) -> Iterator[Finding]:
 
     try:
         settings = Settings.from_environment()
-        store = account_of(settings, account).store
+        state = state_of(settings, account)
     except QwenAuthError as error:
         yield Finding("Settings", FAIL, str(error))
         return
-    probe = plugin.Probe(account, call=call)  # LiteLLM takes seconds to load: it does so beside all else
-    try:
+    # LiteLLM takes seconds to load: it does so beside all else.
+    with plugin.probing(account, call=call) as probe:
         yield from plugin.versions()
-        yield from login.look_at(settings, account)
-        yield from hosts.ask(settings, store)
-        yield from probe.findings()
-    finally:
-        probe.close()
+        yield from login.look_at(state)
+        yield from hosts.ask(state)
+        yield from plugin.seen_by(probe)
 
 
 def _show(finding: Finding) -> None:
@@ -80,9 +78,9 @@ def _show(finding: Finding) -> None:
     label = f"{finding.name:<{_LABELS}}  "
     if columns() < _NARROW:
         indent, label = 6, f"{finding.name}\n      "
-    click.echo(f"{mark}  {label}{hanging(finding.text, indent)}")
+    click.echo(f"{mark}  {label}{wrapped(finding.text, indent=indent)}")
     if finding.fix:
-        click.echo(f"{'':{indent}}{hanging('Fix: ' + finding.fix, indent)}")
+        click.echo(f"{'':{indent}}{wrapped('Fix: ' + finding.fix, indent=indent)}")
 
 
 def _summary(failed: int, warned: int) -> str:

@@ -1,21 +1,40 @@
-"""The command `litellm-qwen-ai login`."""
+"""The command `litellm-qwen-ai login`: in one go, or in two with `--start` and `--complete`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from litellm_qwen_ai.accounts import account_of
-from litellm_qwen_ai.cli import exits, outcome, steps, takeover
+from litellm_qwen_ai.accounts import iso
+from litellm_qwen_ai.cli import exits, takeover
 from litellm_qwen_ai.cli.options import account_option
-from litellm_qwen_ai.cli.panel import best_prompt
+from litellm_qwen_ai.cli.outcome import Report
 from litellm_qwen_ai.cli.qr import drawn, require_segno
-from litellm_qwen_ai.oauth import device_login, may_open_browser, open_browser
+from litellm_qwen_ai.cli.screen import span
+from litellm_qwen_ai.oauth import (
+    LoginNotStartedError,
+    PendingLogin,
+    TerminalPrompt,
+    device_login,
+    may_open_browser,
+    open_browser,
+    poll_login,
+    start_login,
+)
+from litellm_qwen_ai.oauth.prompt import COMPARE, INVITATION, PHISHING, is_terminal, trouble_text
 from litellm_qwen_ai.settings import Settings
 
 if TYPE_CHECKING:
-    from litellm_qwen_ai.oauth.door import Store
+    from collections.abc import Callable
+
+    from litellm_qwen_ai.oauth import LoginPrompt
+
+_TICK = 1.0  # seconds between two looks of `--complete --wait`
 
 
 @click.command()
@@ -58,30 +77,99 @@ def login(  # noqa: PLR0913  # its options
         raise click.UsageError("--wait goes with --complete.")
     if qr:
         require_segno()
-    settings = Settings.from_environment()
-    store = account_of(settings, account).store
-    if settings.api_key is not None:
+    report = Report(Settings.from_environment(), account, as_json=as_json)
+    if report.settings.api_key is not None:
         click.echo("QWEN_API_KEY is set: qwen_ai/ uses that key, not a login, until you unset it.", err=True)
-    report = outcome.Report(settings, account, as_json=as_json)
+    picture = drawn if qr else None
     with exits.errors_as_json(wanted=as_json):
         if source is not None:
-            return takeover.take_over(store, source, report, force=force)
+            return takeover.take_over(source, report, force=force)
         if complete:
-            return steps.complete(store, report, wait=wait)
-        if not force and outcome.is_logged_in(store):
+            return _complete(report, wait=wait)
+        if not force and report.is_logged_in():
             return report.unchanged()
-        browser = may_open_browser() and not no_browser
         if start:
-            return steps.start(store, settings, report, picture=drawn if qr else None)
-        return _in_one_go(store, settings, report, qr=qr, browser=browser)
+            return _start(report, picture)
+        return _in_one_go(report, picture, browser=may_open_browser() and not no_browser)
 
 
-def _in_one_go(store: Store, settings: Settings, report: outcome.Report, *, qr: bool, browser: bool) -> int:
+def _in_one_go(report: Report, picture: Callable[[str], str] | None, *, browser: bool) -> int:
     device_login(
-        store,
-        prompt=best_prompt(drawn if qr else None, browser=browser),
+        report.store,
+        prompt=_prompt(picture, browser=browser),
         open_browser=open_browser if browser else None,
-        oauth_base_url=settings.oauth_base_url,
-        client_id=settings.oauth_client_id,
+        oauth_base_url=report.settings.oauth_base_url,
+        client_id=report.settings.oauth_client_id,
     )
     return report.new_login()
+
+
+def _prompt(picture: Callable[[str], str] | None, *, browser: bool) -> LoginPrompt:
+    """A panel in a terminal that can draw it, plain text anywhere else."""
+    if is_terminal(sys.stderr) and os.environ.get("TERM") not in {"dumb", "", None}:
+        with contextlib.suppress(ImportError):  # it needs rich, which need not be installed
+            from litellm_qwen_ai.cli.panel import PanelPrompt  # noqa: PLC0415  # and which takes its time to load
+
+            return PanelPrompt(picture, browser=browser)
+    return TerminalPrompt(picture=picture)
+
+
+def _start(report: Report, picture: Callable[[str], str] | None) -> int:
+    """Ask for a code, or show the one that waits already."""
+    settings = report.settings
+    pending = start_login(
+        report.store, oauth_base_url=settings.oauth_base_url, client_id=settings.oauth_client_id
+    )
+    if report.as_json:
+        exits.print_json(_as_json(pending, report))
+        return exits.DONE
+    if picture is not None:
+        sys.stderr.write(f"{picture(pending.link)}\n")
+    click.echo(
+        f"{INVITATION}\n\n    {pending.link}\n\n{COMPARE}\n\n    {pending.user_code}\n\n"
+        f"The code is valid for {span(pending.expires_at - time.time())}. {PHISHING}\n"
+        f"Then run: {report.command} --complete"
+    )
+    return exits.DONE
+
+
+def _complete(report: Report, *, wait: bool) -> int:
+    """Finish a started login, if it has been approved."""
+    try:
+        while isinstance(pending := poll_login(report.store), PendingLogin):
+            if not wait:
+                return _waits(pending, report)
+            time.sleep(_TICK)
+    except LoginNotStartedError:
+        if not report.is_logged_in():
+            raise
+        return report.unchanged()  # another process has finished it
+    return report.new_login()
+
+
+def _waits(pending: PendingLogin, report: Report) -> int:
+    if report.as_json:
+        exits.print_json(_as_json(pending, report))
+    else:
+        left = span(pending.expires_at - time.time())
+        trouble = f" {trouble_text(pending.message)}" if pending.message else ""
+        text = f"Not approved yet; the code {pending.user_code} is valid for another {left}.{trouble}"
+        click.echo(text, err=True)
+    return exits.PENDING
+
+
+def _as_json(pending: PendingLogin, report: Report) -> dict[str, Any]:
+    """What a program needs to go on; no secret."""
+    now = time.time()
+    return {
+        "state": pending.state,
+        "account": report.account,
+        "user_code": pending.user_code,
+        "verification_uri": pending.verification_uri,
+        "verification_uri_complete": pending.verification_uri_complete,
+        "expires_at": iso(pending.expires_at),
+        "seconds_left": max(0, int(pending.expires_at - now)),
+        "next_poll_in": max(0, round(pending.next_poll_at - now)),
+        "message": trouble_text(pending.message) if pending.message else None,
+        "next_command": f"{report.command} --complete --json",
+    }

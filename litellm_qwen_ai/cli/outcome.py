@@ -3,87 +3,83 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING
 
 import click
 
-from litellm_qwen_ai.accounts import account_of
+from litellm_qwen_ai.accounts import account_of, state_of
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.check import Verdict, check_token
-from litellm_qwen_ai.cli.facts import Facts, gather, local, span
-from litellm_qwen_ai.cli.screen import coloured, wrapped
+from litellm_qwen_ai.cli.screen import coloured, local, span, wrapped
+from litellm_qwen_ai.cli.status import as_dict, readable
 from litellm_qwen_ai.names import login_command
 
 if TYPE_CHECKING:
-    from litellm_qwen_ai.oauth.door import Store
+    from litellm_qwen_ai.accounts import LoginState
     from litellm_qwen_ai.settings import Settings
 
 
 class Report:
-    """Prints the end of a command that logs in, as text or as JSON.
-
-    Args:
-        settings: The environment.
-        account: The account's name; None is the default one.
-        as_json: Print JSON.
-    """
+    """Prints the end of a command that logs in to an account, as text or as JSON."""
 
     def __init__(self, settings: Settings, account: str | None, *, as_json: bool) -> None:
         self.settings = settings
         self.account = account
         self.as_json = as_json
+        self.store = account_of(settings, account).store
+        self.command = login_command(account)
 
-    @property
-    def command(self) -> str:
-        """The command that logs in here."""
-        return login_command(self.account)
+    def is_logged_in(self) -> bool:
+        """Whether the stored token is alive. Whether an expired one could be renewed only the server knows.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        self.store.look()  # a login that cannot be read is not to be replaced without a word
+        state = state_of(self.settings, self.account)
+        return state.logged_in and state.seconds_left > 0
 
     def unchanged(self) -> int:
         """There was a login already; returns the exit code."""
-        facts = gather(self.settings, self.account)
+        state = self._state()
         if self.as_json:
-            self._print(facts, None, changed=False)
+            self._print(state, None, changed=False)
         else:
-            _say(f"Already logged in, {_until(facts)}. For another login: {self.command} --force")
+            _say(f"Already logged in, {_until(state)}. For another login: {self.command} --force")
         return exits.DONE
 
     def new_login(self, verb: str = "Logged in") -> int:
         """There is a new login: check that it is accepted, and say what comes next; returns the exit code."""
-        facts = gather(self.settings, self.account)
-        verdict = self._check(facts)
+        state = self._state()
+        verdict = _checked(state)
         if self.as_json:
-            self._print(facts, verdict, changed=True)
+            self._print(state, verdict, changed=True)
         else:
-            self._tell(facts, verdict, verb)
+            self._tell(state, verdict, verb)
         return exits.ERROR if verdict is not None and verdict.result == "refused" else exits.DONE
 
-    def _check(self, facts: Facts) -> Verdict | None:
-        """Only a live token that calls would use now can be tried."""
-        if facts.uses != "login" or facts.base_url is None or (facts.seconds_left or 0) <= 0:
-            return None
-        stored = account_of(self.settings, self.account).store.look()
-        return check_token(facts.base_url, stored.credentials.access_token) if stored else None
+    def _state(self) -> LoginState:
+        return readable(state_of(self.settings, self.account))
 
-    def _print(self, facts: Facts, verdict: Verdict | None, *, changed: bool) -> None:
-        check = {"result": verdict.result, "message": verdict.message} if verdict else None
-        exits.print_json({"state": "logged_in", "changed": changed, **facts.as_dict(), "check": check})
+    def _print(self, state: LoginState, verdict: Verdict | None, *, changed: bool) -> None:
+        check = verdict._asdict() if verdict else None
+        exits.print_json({"state": "logged_in", "changed": changed, **as_dict(state), "check": check})
 
-    def _tell(self, facts: Facts, verdict: Verdict | None, verb: str) -> None:
-        renewed = " and renewed by itself" if facts.can_renew else ""
-        _say(f"{verb}. The token is stored in {facts.file} ({facts.guard}).", verb, "ok")
-        if (facts.seconds_left or 0) > 0:
-            _say(f"It is valid {_until(facts)}{renewed}.")
+    def _tell(self, state: LoginState, verdict: Verdict | None, verb: str) -> None:
+        _say(f"{verb}. The token is stored in {state.store.describe()} ({state.store.guard()}).", verb, "ok")
+        if state.seconds_left > 0:
+            _say(f"It is valid {_until(state)}{' and renewed by itself' if state.can_renew else ''}.")
         else:
             click.echo("It has expired; the first call renews it.")
-        if facts.problem:
-            click.echo(wrapped(f"It cannot be used yet: {facts.problem}", sys.stderr), err=True)
+        if state.trouble:
+            cannot = "It cannot be used yet: " if state.address_problem else ""
+            click.echo(wrapped(f"{cannot}{state.trouble}", sys.stderr), err=True)
         if verdict is not None and verdict.result == "refused":
             _say(f"But {verdict.message}", "But", "fail")
             return
         if verdict is not None:
             _say(f"Checked: {verdict.message}")
-        if facts.uses == "login":
+        if state.uses == "login":
             _say(f"Try it: {self._next()}")
 
     def _next(self) -> str:
@@ -93,16 +89,18 @@ class Report:
         return f'litellm.completion("qwen_ai/coder-model", ..., qwen_account="{self.account}")'
 
 
+def _checked(state: LoginState) -> Verdict | None:
+    """What the server says of the token; only a live one that calls would use now can be tried."""
+    usable = state.uses == "login" and state.seconds_left > 0
+    if not usable or state.credentials is None or state.base_url is None:
+        return None
+    return check_token(state.base_url, state.credentials.access_token)
+
+
 def _say(text: str, first: str = "", state: str = "ok") -> None:
     """A paragraph on stdout, whose first words may have a colour."""
     click.echo(coloured(first, state) + wrapped(text)[len(first) :] if first else wrapped(text))
 
 
-def is_logged_in(store: Store) -> bool:
-    """Whether the stored token is alive. Whether an expired one could be renewed only the server knows."""
-    stored = store.look()
-    return stored is not None and stored.credentials.seconds_left(time.time()) > 0
-
-
-def _until(facts: Facts) -> str:
-    return f"until {local(facts.expires_at or '')}, {span(facts.seconds_left or 0)} from now"
+def _until(state: LoginState) -> str:
+    return f"until {local(state.expires_at or '')}, {span(state.seconds_left)} from now"

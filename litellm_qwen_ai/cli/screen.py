@@ -1,4 +1,4 @@
-"""What the terminal can show: colour, width, and whether a line can be drawn anew."""
+"""What people read on a terminal: its colour and width, and moments and spans in words."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import os
 import shutil
 import sys
 import textwrap
-from typing import TYPE_CHECKING, TextIO
+from datetime import datetime
+from typing import TextIO
 
 import click
 
 from litellm_qwen_ai.oauth.prompt import is_terminal
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _WIDEST = 100  # columns: longer lines are tiring to read
 _LEAST = 20
@@ -26,13 +24,7 @@ def has_colour(stream: TextIO) -> bool:
 
 
 def coloured(text: str, state: str, stream: TextIO | None = None) -> str:
-    """The text in the colour of a state, where colour is welcome.
-
-    Args:
-        text: What to show.
-        state: `ok`, `warn` or `fail`.
-        stream: Where it goes; stdout by default.
-    """
+    """The text in the colour of `ok`, `warn` or `fail`, where colour is welcome; stdout by default."""
     return click.style(text, fg=_ENDS[state], bold=True) if has_colour(stream or sys.stdout) else text
 
 
@@ -41,32 +33,33 @@ def columns() -> int:
     return max(_LEAST, min(shutil.get_terminal_size().columns, _WIDEST))
 
 
-def wrapped(text: str, stream: TextIO | None = None) -> str:
+def wrapped(text: str, stream: TextIO | None = None, *, indent: int = 0) -> str:
     """One paragraph broken at spaces to the terminal's width; without a terminal, one line.
 
-    Args:
-        text: The paragraph.
-        stream: Where it goes; stdout by default.
-    """
-    return hanging(text, 0, stream)
-
-
-def table(rows: Iterable[tuple[str, str]], label_width: int) -> None:
-    """Print labels and texts in two columns; a text that is too long goes on below itself."""
-    for label, text in rows:
-        click.echo(f"{label:<{label_width}}  {hanging(text, label_width + 2)}")
-
-
-def hanging(text: str, indent: int, stream: TextIO | None = None) -> str:
-    """The same with every line but the first moved to the right. A long word, such as a URL, stays whole.
+    A long word, such as a URL, stays whole.
 
     Args:
         text: The paragraph.
-        indent: Columns to the left, also taken by what stands before the first line.
         stream: Where it goes; stdout by default.
+        indent: Columns to the left of every line; what fills them before the first is the caller's.
     """
     if not is_terminal(stream or sys.stdout):
         return text
     width = max(_LEAST, columns() - indent)
     lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
     return f"\n{' ' * indent}".join(lines)
+
+
+def local(iso: str) -> str:
+    """A moment for people: local time without seconds."""
+    return datetime.fromisoformat(iso).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def span(seconds: float) -> str:
+    """A length of time for people: `5 h 59 min`, `4 min`, `12 s`; days from two days on."""
+    if seconds < 60:  # noqa: PLR2004  # a minute
+        return f"{max(0, round(seconds))} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if hours >= 48:  # noqa: PLR2004  # two days
+        return f"{hours // 24} days"
+    return f"{hours} h {minutes} min" if hours and minutes else f"{hours} h" if hours else f"{minutes} min"

@@ -1,22 +1,25 @@
-"""The command `litellm-qwen-ai status`."""
+"""The command `litellm-qwen-ai status`, and the state of an account as JSON."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from litellm_qwen_ai.accounts import shown, state_of
 from litellm_qwen_ai.cli import exits
-from litellm_qwen_ai.cli.facts import Facts, gather, local, span
 from litellm_qwen_ai.cli.options import account_option, json_option
-from litellm_qwen_ai.cli.screen import table
+from litellm_qwen_ai.cli.screen import local, span, wrapped
 from litellm_qwen_ai.names import login_command
 from litellm_qwen_ai.quota.tally import THROTTLED
 from litellm_qwen_ai.settings import Settings
 
 if TYPE_CHECKING:
+    from litellm_qwen_ai.accounts import LoginState
     from litellm_qwen_ai.quota.tally import Usage
 
+_LABELS = 10  # columns
 _RENEWAL = {
     "not due": "not due",
     "due": "due; the next call starts it and still uses this token",
@@ -33,26 +36,63 @@ def status(*, account: str | None, as_json: bool) -> int:
     Asks no server. Exits with 4 if there is neither a login nor a key.
     """
     with exits.errors_as_json(wanted=as_json):
-        facts = gather(Settings.from_environment(), account)
+        state = readable(state_of(Settings.from_environment(), account))
     if as_json:
-        exits.print_json(facts.as_dict())
+        exits.print_json(as_dict(state))
     else:
-        table(_lines(facts), label_width=10)
-    return exits.DONE if facts.uses else exits.NOT_LOGGED_IN
+        for label, text in _lines(state):
+            click.echo(f"{label:<{_LABELS}}  {wrapped(text, indent=_LABELS + 2)}")
+    return exits.DONE if state.uses else exits.NOT_LOGGED_IN
 
 
-def _lines(facts: Facts) -> list[tuple[str, str]]:
-    lines = [("Account", facts.account)] if facts.account else []
-    lines.append(("File", f"{facts.file} ({facts.guard})"))
-    if facts.expires_at is not None:
-        lines += [(label, text) for label, text in (("User", facts.user), ("Scope", facts.scope)) if text]
-        lines.append(("Token", _token(facts)))
-        if facts.can_renew:
-            lines.append(("Renewal", _RENEWAL[facts.renewal or "not due"]))
-    lines += _counted(facts.usage)
-    if facts.problem:
-        lines.append(("Problem", facts.problem))
-    lines.append(("qwen_ai/", _uses(facts)))
+def readable(state: LoginState) -> LoginState:
+    """The same state.
+
+    Raises:
+        StoreError: The login cannot be read, and no key makes that unimportant.
+    """
+    if state.problem is not None and state.unreadable and state.uses is None:
+        raise state.problem
+    return state
+
+
+def as_dict(state: LoginState) -> dict[str, Any]:
+    """The state in plain values; nothing in it is secret. `mode` is like `0600`, and None without a login."""
+    guard, credentials = state.store.guard(), state.credentials
+    return {
+        "file": state.store.describe(),
+        "mode": guard.removeprefix("mode ") if guard else None,
+        "logged_in": state.logged_in,
+        "account": state.account,
+        "user": state.user,
+        "scope": shown(credentials.scope) if credentials else None,
+        "token_type": shown(credentials.token_type) if credentials else None,
+        "resource_url": shown(credentials.resource_url) if credentials else None,
+        "expires_at": state.expires_at,
+        "seconds_left": int(state.seconds_left) if credentials else None,
+        "can_renew": state.can_renew,
+        "renewal": state.renewal,
+        "api_key_set": state.settings.api_key is not None,
+        "uses": state.uses,
+        "base_url": state.base_url if state.uses else None,
+        "problem": state.trouble,
+        "usage": asdict(state.usage),
+    }
+
+
+def _lines(state: LoginState) -> list[tuple[str, str]]:
+    lines = [("Account", state.account)] if state.account else []
+    lines.append(("File", f"{state.store.describe()} ({state.store.guard() or 'not there'})"))
+    if state.credentials is not None:
+        named = (("User", state.user), ("Scope", shown(state.credentials.scope)))
+        lines += [(label, text) for label, text in named if text]
+        lines.append(("Token", _token(state)))
+        if state.can_renew:
+            lines.append(("Renewal", _RENEWAL[state.renewal or "not due"]))
+    lines += _counted(state.usage)
+    if state.trouble:
+        lines.append(("Problem", state.trouble))
+    lines.append(("qwen_ai/", _uses(state)))
     return lines
 
 
@@ -70,21 +110,27 @@ def _counted(usage: Usage) -> list[tuple[str, str]]:
     return lines
 
 
-def _token(facts: Facts) -> str:
-    left = facts.seconds_left or 0
-    when = local(facts.expires_at or "")
-    if left > 0:
-        ending = "" if facts.can_renew else "; without a refresh token, the login ends then"
-        return f"valid until {when}, {span(left)} from now{ending}"
-    return f"expired {when}" + ("" if facts.can_renew else f"; log in again: {login_command(facts.account)}")
-
-
-def _uses(facts: Facts) -> str:
-    if facts.uses == "key":
-        beside = ", not the login" if facts.logged_in else ""
-        return f"uses the key in QWEN_API_KEY{beside}, at {facts.base_url}"
-    if facts.uses == "login":
-        return (
-            f"uses this login, at {facts.base_url}" if facts.base_url else "cannot use this login, see above"
+def _token(state: LoginState) -> str:
+    when = local(state.expires_at or "")
+    if state.seconds_left <= 0:
+        return f"expired {when}" + (
+            "" if state.can_renew else f"; log in again: {login_command(state.account)}"
         )
-    return f"not logged in; run: {login_command(facts.account)}"
+    if state.can_renew:
+        ending = ""
+    elif state.ended:
+        ending = "; the server renews it no more"
+    else:
+        ending = "; without a refresh token, the login ends then"
+    return f"valid until {when}, {span(state.seconds_left)} from now{ending}"
+
+
+def _uses(state: LoginState) -> str:
+    if state.uses == "key":
+        beside = ", not the login" if state.logged_in else ""
+        return f"uses the key in QWEN_API_KEY{beside}, at {state.base_url}"
+    if state.uses == "login":
+        return (
+            f"uses this login, at {state.base_url}" if state.base_url else "cannot use this login, see above"
+        )
+    return f"{'the login has ended' if state.ended else 'not logged in'}; run: {login_command(state.account)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -9,31 +10,24 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litellm_qwen_ai.cli.outcome import is_logged_in
 from litellm_qwen_ai.cli.screen import wrapped
-from litellm_qwen_ai.names import DEFAULT_AUTH_FILE
+from litellm_qwen_ai.names import DEFAULT_AUTH_FILE, LOGIN_COMMAND
 from litellm_qwen_ai.oauth import (
     ConfigurationError,
     CorruptCredentialsError,
     Credentials,
     NotLoggedInError,
+    StoreError,
     cancel_login,
 )
 from litellm_qwen_ai.stores.files import disk as files
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.cli.outcome import Report
-    from litellm_qwen_ai.oauth.door import Store
 
 
-def take_over(store: Store, source: str, report: Report, *, force: bool) -> int:
-    """Copy the login in a file, which stays as it is.
-
-    Args:
-        store: Where it goes.
-        source: The file, or the folder that holds an `oauth_creds.json`.
-        report: Tells the end.
-        force: Replace what is there.
+def take_over(source: str, report: Report, *, force: bool) -> int:
+    """Copy the login in a file, or in a folder's `oauth_creds.json`, which stays as it is.
 
     Raises:
         ConfigurationError: There is no such file, or it is the one that is in use already.
@@ -41,17 +35,18 @@ def take_over(store: Store, source: str, report: Report, *, force: bool) -> int:
         NotLoggedInError: The login in it has ended.
         StoreError: It cannot be read, or ours cannot be written.
     """
-    path = _found(source)
+    store, path = report.store, _found(source)
     if str(files.target_of(path)) == store.key:
         raise ConfigurationError(f"{path} is the file that is in use already; there is nothing to import.")
     credentials = _read(path)
-    if not force and is_logged_in(store):
+    if not force and report.is_logged_in():
         raise ConfigurationError(
             f"There is a login in {store.describe()} already. To replace it, add --force; to keep both, "
             "import under a name: --account NAME."
         )
     store.save(credentials)
-    cancel_login(store)
+    with contextlib.suppress(StoreError):  # the login is there; what is wrong with the note, the report says
+        cancel_login(store)
     code = report.new_login("Imported")
     click.echo(
         wrapped(
@@ -80,14 +75,13 @@ def _found(source: str) -> Path:
 
 def _read(path: Path) -> Credentials:
     found = files.read(path)
-    data = found[0] if found else b""
     try:
-        credentials = Credentials.from_json(data)
+        credentials = Credentials.from_json(found[0] if found else b"")
     except CorruptCredentialsError as error:
         raise CorruptCredentialsError(f"{path}: {error}. Nothing was imported.") from None
     if credentials.refresh_token is None and credentials.seconds_left(time.time()) <= 0:
         raise NotLoggedInError(
             f"The login in {path} has expired and holds no refresh token, so nothing was imported. "
-            "Log in anew: litellm-qwen-ai login"
+            f"Log in anew: {LOGIN_COMMAND}"
         )
     return credentials

@@ -42,11 +42,7 @@ def checked_account(settings: Settings, name: str | None) -> str | None:
 
 
 def accounts_of(deployments: Iterable[Any]) -> list[str]:
-    """The accounts that deployments name.
-
-    Args:
-        deployments: The proxy's `model_list`.
-    """
+    """The accounts that the deployments of a proxy's `model_list` name."""
     return [name for name in map(_account_of, deployments) if name is not None]
 
 
@@ -60,11 +56,6 @@ def _account_of(deployment: Any) -> str | None:
 
 def view(settings: Settings, account: str | None, clocks: Clocks = CLOCKS) -> dict[str, Any]:
     """The state of an account in plain values; no secret is in it.
-
-    Args:
-        settings: What the environment says.
-        account: The account's name; None is the default one.
-        clocks: The time.
 
     Raises:
         ConfigurationError: The place of the logins cannot be used.
@@ -86,8 +77,9 @@ def view(settings: Settings, account: str | None, clocks: Clocks = CLOCKS) -> di
 
 
 def _error(state: LoginState) -> dict[str, Any] | None:
-    if state.problem is not None:
-        return {"at": None, "text": str(state.problem)}
+    error = state.problem or state.address_problem
+    if error is not None:
+        return {"at": None, "text": str(error)}
     return {"at": iso(state.failure.at), "text": state.failure.text} if state.failure else None
 
 

@@ -229,6 +229,23 @@ def test_an_import_that_others_can_change_is_not_trusted(run: Any, foreign: Path
     assert not token_dir.exists()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+def test_a_note_that_cannot_be_read_is_told_and_the_import_is_done(
+    run: Any, foreign: Path, token_dir: Path, store: FileStore
+) -> None:
+    token_dir.mkdir(mode=0o700)
+    note = token_dir / "oauth_creds.json.pending"
+    note.write_text("{}")
+    note.chmod(0o666)
+    done = run("login", "--import", foreign)
+    assert done.code == 0
+    assert store.look() is not None
+    assert done.out.startswith("Imported. ")
+    assert f"chmod 600 '{note}'" in done.err
+    assert "cannot be used" not in done.err
+    assert json.loads(run("login", "--import", foreign, "--force", "--json").out)["changed"]
+
+
 # --- logout ---
 
 

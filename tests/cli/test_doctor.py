@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -23,24 +24,11 @@ SEEN = {
 }
 
 
-class Quick:
-    """Stands for the process that loads LiteLLM, which takes seconds."""
-
-    seen: dict[str, Any] = SEEN
-
-    def __init__(self, account: str | None, *, call: bool) -> None:
-        self._asked = (account, call)
-
-    def findings(self) -> Any:
-        return plugin._read(self.seen)
-
-    def close(self) -> None:
-        pass
-
-
 @pytest.fixture
 def examine(run: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(plugin, "Probe", Quick)
+    # Instead of the process that loads LiteLLM, which takes seconds.
+    monkeypatch.setattr(plugin, "probing", lambda _account, call: contextlib.nullcontext(SEEN))
+    monkeypatch.setattr(plugin, "seen_by", plugin.read)
 
     def look(*flags: str) -> dict[str, Any]:
         done = run("doctor", "--json", *flags)
@@ -331,7 +319,7 @@ def test_a_variable_that_keeps_from_the_server_is_told_with_a_way_out(
     ],
 )
 def test_what_litellm_says_is_told(changes: dict[str, Any], name: str, state: str) -> None:
-    found = {one.name: one for one in plugin._read({**SEEN, **changes})}
+    found = {one.name: one for one in plugin.read({**SEEN, **changes})}
     assert found[name].state == state
     assert found[name].fix or state == "ok"
 
@@ -351,9 +339,8 @@ def test_the_real_probe_makes_a_call(run: Any, sandbox: Sandbox, token_dir: Path
 
 def test_a_probe_that_breaks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugin.sys, "executable", "/bin/false")
-    probe = plugin.Probe(None, call=False)
-    found = list(probe.findings())
-    probe.close()
+    with plugin.probing(None, call=False) as probe:
+        found = list(plugin.seen_by(probe))
     assert [(one.name, one.state) for one in found] == [("LiteLLM", "fail")]
 
 

@@ -47,7 +47,7 @@ def test_no_link_of_a_server_breaks_a_login_or_the_page(query: str) -> None:
     for width in (60, 5000):
         shown = io.StringIO()
         console = Console(file=shown, force_terminal=True, width=width)
-        PanelPrompt(console, drawn, browser=False).show(code)
+        PanelPrompt(drawn, browser=False, console=console).show(code)
         assert "K7QX2MPB" in shown.getvalue()
     TerminalPrompt(io.StringIO(), picture=drawn).show(code)
     assert (qr_code(link) or "data:").startswith("data:")

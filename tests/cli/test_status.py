@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from litellm_qwen_ai.accounts import iso
-from litellm_qwen_ai.cli import facts
+from litellm_qwen_ai.accounts import account_of, iso
+from litellm_qwen_ai.cli.screen import span
 from litellm_qwen_ai.names import DEFAULT_API_BASE
 from litellm_qwen_ai.oauth.credentials import Credentials
+from litellm_qwen_ai.proxy.accounts import view
 from litellm_qwen_ai.quota.meter import Meter
+from litellm_qwen_ai.settings import Settings
 from litellm_qwen_ai.stores.files.counters import FileCounters
 
 if TYPE_CHECKING:
@@ -216,7 +218,7 @@ def test_the_user_is_named_if_the_id_token_tells(
     ],
 )
 def test_a_span_is_told_as_people_do(seconds: float, text: str) -> None:
-    assert facts.span(seconds) == text
+    assert span(seconds) == text
 
 
 @pytest.mark.usefixtures("logged_in")
@@ -238,3 +240,36 @@ def test_what_was_counted_is_shown_and_what_the_server_said_of_a_limit(run: Any,
     counter.accepted()
     counter.turn()
     assert "Limited" not in run("status").out
+
+
+@pytest.mark.parametrize("lifetime", [600, -60])
+def test_a_login_that_the_server_has_ended_is_told_alike_everywhere(
+    run: Any, sandbox: Sandbox, token_dir: Path, lifetime: float
+) -> None:
+    sandbox.write_credentials(token_dir, lifetime=lifetime)
+    account = account_of(Settings.from_environment())
+    account.meter.failed(ValueError("The login has ended, so log in again."), login_ended=True)
+    done = run("status")
+    shown = lines(done.out)
+    assert (done.code, shown["Problem"]) == (4, "The login has ended, so log in again.")
+    assert shown["qwen_ai/"] == "the login has ended; run: litellm-qwen-ai login"
+    assert "Renewal" not in shown
+    told = json.loads(run("status", "--json").out)
+    assert (told["logged_in"], told["uses"], told["can_renew"]) == (False, None, False)
+    (listed,) = json.loads(run("accounts", "--json").out)
+    assert (listed["state"], listed["can_renew"], listed["problem"]) == ("expired", False, told["problem"])
+    assert view(Settings.from_environment(), None)["state"] == "ended"
+    again = run("login")
+    assert (again.code, again.out.split(".")[0]) == (0, "Logged in")
+    assert json.loads(run("status", "--json").out)["uses"] == "login"
+
+
+def test_an_address_that_no_token_may_go_to_is_told_alike_everywhere(
+    run: Any, sandbox: Sandbox, token_dir: Path
+) -> None:
+    sandbox.write_credentials(token_dir, resource_url="http://evil.example")
+    problem = json.loads(run("status", "--json").out)["problem"]
+    (listed,) = json.loads(run("accounts", "--json").out)
+    page = view(Settings.from_environment(), None)
+    assert (listed["state"], listed["problem"]) == ("unusable", problem)
+    assert (page["state"], page["last_error"]["text"]) == ("unusable", problem)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from litellm_qwen_ai.cli import steps
+from litellm_qwen_ai.cli import login
 from litellm_qwen_ai.oauth import pending_login
 from litellm_qwen_ai.sandbox import Sandbox
 
@@ -29,7 +29,8 @@ def due(store: FileStore) -> None:
     """Let the time to the next poll pass, in the file that says when that is."""
     saved = store.path.with_name("oauth_creds.json.pending")
     value = json.loads(saved.read_text(encoding="utf-8"))
-    saved.write_text(json.dumps({**value, "next_poll_at": 0}), encoding="utf-8")
+    value["login"]["next_poll_at"] = 0
+    saved.write_text(json.dumps(value), encoding="utf-8")
 
 
 def test_a_script_starts_a_login_and_completes_it(run: Any, sandbox: Sandbox, store: FileStore) -> None:
@@ -147,7 +148,7 @@ def test_complete_can_wait(
             sandbox.approve()
         due(store)
 
-    monkeypatch.setattr(steps.time, "sleep", nap)
+    monkeypatch.setattr(login.time, "sleep", nap)
     run("login", "--start")
     done = run("login", "--complete", "--wait")
     assert done.code == 0

@@ -52,7 +52,9 @@ class Proxy:
     def let_poll(self, account: str = "oauth_creds") -> None:
         """Let the OAuth server be asked at once about a login that waits: no test waits for its interval."""
         path = self.token_dir / f"{account}.json.pending"
-        path.write_text(json.dumps({**json.loads(path.read_text()), "next_poll_at": 0.0}))
+        note = json.loads(path.read_text())
+        note["login"]["next_poll_at"] = 0.0
+        path.write_text(json.dumps(note))
 
     @property
     def headers(self) -> dict[str, str]:

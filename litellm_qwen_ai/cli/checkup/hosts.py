@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.cli.check import check_token
-from litellm_qwen_ai.cli.facts import span
-from litellm_qwen_ai.names import DEFAULT_API_BASE
+from litellm_qwen_ai.cli.screen import span
 from litellm_qwen_ai.oauth import QwenAuthError, network
 from litellm_qwen_ai.oauth.transport import exchange, host_of
 from litellm_qwen_ai.oauth.urls import checked_url
@@ -21,9 +20,7 @@ from litellm_qwen_ai.stores.finding import FAIL, OK, WARN, Finding
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from litellm_qwen_ai.oauth.credentials import Credentials
-    from litellm_qwen_ai.oauth.door import Store
-    from litellm_qwen_ai.settings import Settings
+    from litellm_qwen_ai.accounts import LoginState
 
 TIMEOUT = 5.0  # seconds, for one host
 _SKEW_TO_MIND = 60.0  # seconds
@@ -31,12 +28,11 @@ _SERVER_FAULT = 500
 _STATES = {"accepted": OK, "unknown": WARN, "refused": FAIL}
 
 
-def ask(settings: Settings, store: Store) -> Iterator[Finding]:
+def ask(state: LoginState) -> Iterator[Finding]:
     """One request without a secret to each server that is configured; then the free check of a live token."""
+    settings, credentials = state.settings, state.credentials
     for told, fix in _oddities():
         yield Finding("Network", WARN, told, fix)
-    key = settings.api_key is not None
-    credentials = _credentials(store)
     try:
         oauth = checked_url(settings.oauth_base_url, "QWEN_OAUTH_BASE_URL")
     except QwenAuthError as error:
@@ -46,17 +42,14 @@ def ask(settings: Settings, store: Store) -> Iterator[Finding]:
         yield found
         if skew is not None:
             yield _clock(skew)
-    try:
-        chat = settings.api_base or (None if key or credentials is None else credentials.api_base)
-    except QwenAuthError as error:
-        yield Finding("Chat server", FAIL, str(error), f"{store.login_command} --force")
+    if state.base_url is None:
+        yield Finding("Chat server", FAIL, str(state.address_problem), f"{state.store.login_command} --force")
         return
-    if chat is None and credentials is None and not key:
+    if settings.api_base is None and settings.api_key is None and credentials is None:
         return  # without a login nothing is sent anywhere
-    base = chat or DEFAULT_API_BASE
-    yield _reach("Chat server", base)[0]
-    if not key and credentials is not None and credentials.seconds_left(time.time()) > 0:
-        verdict = check_token(base, credentials.access_token, timeout=TIMEOUT)
+    yield _reach("Chat server", state.base_url)[0]
+    if settings.api_key is None and credentials is not None and state.seconds_left > 0:
+        verdict = check_token(state.base_url, credentials.access_token, timeout=TIMEOUT)
         how = "litellm-qwen-ai doctor --call tries it" if verdict.result == "unknown" else None
         yield Finding("Token", _STATES[verdict.result], verdict.message, how)
 
@@ -125,11 +118,3 @@ def _clock(skew: float) -> Finding:
         return Finding("Clock", OK, "agrees with the server's")
     side = "ahead of" if skew > 0 else "behind"
     return Finding("Clock", WARN, f"{span(abs(skew))} {side} the server's", "Set this machine's clock (NTP)")
-
-
-def _credentials(store: Store) -> Credentials | None:
-    try:
-        stored = store.look()
-    except QwenAuthError:
-        return None  # said already
-    return stored.credentials if stored else None

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING
 
-from litellm_qwen_ai.accounts import state_of
-from litellm_qwen_ai.cli.facts import local, span
+from litellm_qwen_ai.cli.screen import local, span
 from litellm_qwen_ai.oauth.errors import LockTimeoutError, QwenAuthError
 from litellm_qwen_ai.oauth.pending import WAITING
 from litellm_qwen_ai.stores.finding import FAIL, OK, WARN, Finding
@@ -18,75 +16,59 @@ if TYPE_CHECKING:
 
     from litellm_qwen_ai.accounts import LoginState
     from litellm_qwen_ai.oauth.door import Store
-    from litellm_qwen_ai.settings import Settings
 
 _LOCK_TIMEOUT = 2.0  # seconds
 
 
-def look_at(settings: Settings, account: str | None) -> Iterator[Finding]:
+def look_at(state: LoginState) -> Iterator[Finding]:
     """Everything about one account's login; asks no OAuth server and leaves everything as it is."""
-    yield _settings(settings)
+    names = sorted(name for name in os.environ if name.startswith("QWEN_") and os.environ[name].strip())
+    said = f"set: {', '.join(names)}" if names else "no QWEN_ variable is set"
+    key = "; calls use the key, not a login" if state.uses == "key" else ""
+    yield Finding("Settings", OK, said + key)
     interrupted = False
-    for finding in place_of(settings).check(account):
+    for finding in place_of(state.settings).check(state.account):
         interrupted |= finding.name == "Renewal"
         yield finding
-    state = state_of(settings, account)
-    if state.problem is not None and state.stored is None:
+    if state.unreadable:
         yield Finding("Login", FAIL, str(state.problem))
         return
-    yield _login(state, settings)
-    started = _started(state)
-    if started is not None:
-        yield started
+    yield _login(state)
+    yield from _started(state)
     if state.can_renew and not interrupted:
         yield _renewal(state.store)
 
 
-def _settings(settings: Settings) -> Finding:
-    names = sorted(name for name in os.environ if name.startswith("QWEN_") and os.environ[name].strip())
-    said = f"set: {', '.join(names)}" if names else "no QWEN_ variable is set"
-    key = "; calls use the key, not a login" if settings.api_key is not None else ""
-    return Finding("Settings", OK, said + key)
-
-
-def _login(state: LoginState, settings: Settings) -> Finding:
+def _login(state: LoginState) -> Finding:
     command = state.store.login_command
-    if state.stored is None or state.expires_at is None:
-        if settings.api_key is not None:
+    if state.stored is None:
+        if state.uses == "key":
             return Finding("Login", OK, "none, and none is needed with QWEN_API_KEY")
         return Finding("Login", FAIL, f"none: there is no {state.store.describe()}", command)
-    if state.failure is not None and state.failure.login_ended:
+    if state.ended and state.failure:
         return Finding("Login", FAIL, state.failure.text, f"{command} --force")
-    return _there(state, state.expires_at, state.stored.saved_at, command)
-
-
-def _there(state: LoginState, expires_at: str, saved_at: float | None, command: str) -> Finding:
+    saved_at = state.stored.saved_at
     age = f"; written {span(state.now - saved_at)} ago" if saved_at is not None else ""
-    when, left = local(expires_at), state.seconds_left
-    if left > 0 and state.can_renew:
-        return Finding("Login", OK, f"valid until {when}, {span(left)} from now, then renewed{age}")
-    if left > 0:
-        return Finding(
-            "Login",
-            WARN,
-            f"valid until {when}, {span(left)} from now, and cannot be renewed{age}",
-            f"Log in again before then: {command} --force",
-        )
+    when, left = local(state.expires_at or ""), state.seconds_left
+    alive = f"valid until {when}, {span(left)} from now"
     if state.can_renew:
-        return Finding("Login", OK, f"expired {when}; the next call renews it{age}")
+        told = f"{alive}, then renewed" if left > 0 else f"expired {when}; the next call renews it"
+        return Finding("Login", OK, told + age)
+    if left > 0:
+        fix = f"Log in again before then: {command} --force"
+        return Finding("Login", WARN, f"{alive}, and cannot be renewed{age}", fix)
     return Finding("Login", FAIL, f"expired {when} and cannot be renewed", command)
 
 
-def _started(state: LoginState) -> Finding | None:
+def _started(state: LoginState) -> Iterator[Finding]:
+    name, login = "Started login", state.pending
     if state.problem is not None:
-        return Finding("Started login", WARN, str(state.problem))
-    login = state.pending
-    if login is None:
-        return None
-    if login.state == WAITING:
-        left = span(login.expires_at - time.time())
-        return Finding("Started login", OK, f"waits for approval, for another {left}")
-    return Finding("Started login", WARN, f"ended: {login.message}", state.store.login_command)
+        yield Finding(name, WARN, str(state.problem))
+    elif login is not None and login.state == WAITING:
+        left = span(login.expires_at - state.now)
+        yield Finding(name, OK, f"waits for approval, for another {left}")
+    elif login is not None:
+        yield Finding(name, WARN, f"ended: {login.message}", state.store.login_command)
 
 
 def _renewal(store: Store) -> Finding:
