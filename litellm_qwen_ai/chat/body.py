@@ -2,12 +2,8 @@
 
 httpx reads a body to its end, however long it is and however slowly it comes, and unpacks what is packed: a
 broken or hostile server could fill the memory or keep a caller for ever. Here a body has an end.
-
-| Bound | Whole answer (200) | Error body |
-|---|---|---|
-| size, unpacked | `MAX_ANSWER_BYTES`, then InternalServerError | `MAX_ERROR_BYTES`; the rest is not read |
-| encoding | none, gzip or deflate; else InternalServerError | the same; any other is not read |
-| time, from headers to end | the call's timeout, then Timeout | the same |
+An answer beyond it, or in an encoding that was not asked for, is an InternalServerError, and of an error the
+rest is not read; what takes too long is a Timeout.
 
 One piece off the wire has 64 KiB at most and unpacks to 64 MiB at most (gzip and deflate), which is how far a
 bound can be overshot. A packed stream is refused: a few bytes of it would be a million events at once.
@@ -39,7 +35,6 @@ MAX_SECONDS = 600.0
 ACCEPTED_ENCODINGS = "gzip, deflate"
 """What a whole answer may be packed with. Brotli and Zstandard unpack a few bytes to gigabytes."""
 _PLAIN = ("", "identity")
-_UNPACKED = (*_PLAIN, "gzip", "deflate")
 _OK = 200
 _SHORTEST = 4  # characters of a bearer; a shorter one, made up by a test, would be found anywhere
 
@@ -50,12 +45,7 @@ def is_plain(response: httpx.Response) -> bool:
 
 
 def drop_echoes(response: httpx.Response, sent: Mapping[str, str]) -> None:
-    """Take out the headers that repeat the bearer: LiteLLM's proxy passes headers on to its clients.
-
-    Args:
-        response: The answer.
-        sent: The request's headers.
-    """
+    """Take out the headers that repeat the bearer: LiteLLM's proxy passes headers on to its clients."""
     bearer = sent.get("Authorization", "").rpartition(" ")[2].encode()
     if len(bearer) < _SHORTEST:
         return
@@ -73,15 +63,10 @@ def read(
 ) -> None:
     """Read the body, so that `response.content` is there. The caller closes the response.
 
-    Args:
-        response: An open response, its body unread.
-        context: The call; without a timeout in it, the body may take `MAX_SECONDS`.
-        streamed: Whether a stream was asked for, which must not be packed.
-        clock: Monotonic, in seconds.
+    Where a stream was asked for (`streamed`), the body must not be packed. `clock` is monotonic, in seconds.
 
     Raises:
-        httpx.ReadTimeout: The body drips in too slowly.
-        httpx.HTTPError: Reading failed.
+        httpx.HTTPError: Reading failed; an httpx.ReadTimeout, if the body drips in too slowly.
         litellm.InternalServerError: An answer with status 200 is too long or packed in a way not asked for.
     """
     body = _Body(response, context, clock, streamed=streamed)
@@ -141,10 +126,10 @@ class _Body:
         self._until = clock() + self._seconds
         self._pieces: list[bytes] = []
         self._size = 0
-        self.full = _encoding(response) not in (_PLAIN if streamed else _UNPACKED)
+        encoding = _encoding(response)
+        self.full = encoding not in _PLAIN and (streamed or encoding not in ACCEPTED_ENCODINGS.split(", "))
         if self.full and self._answer:
-            encoding = one_line(_encoding(response), 40)
-            what = f"a body with Content-Encoding {encoding!r}, which was not asked for"
+            what = f"a body with Content-Encoding {one_line(encoding, 40)!r}, which was not asked for"
             raise malformed_answer(what, self._context)
 
     def take(self, piece: bytes) -> bool:
@@ -153,20 +138,15 @@ class _Body:
         self._size += len(piece)
         if self._size > self._most:
             if self._answer:
-                what = f"a body of more than {self._most >> 20} MiB"
-                raise malformed_answer(what, self._context)
+                raise malformed_answer(f"a body of more than {self._most >> 20} MiB", self._context)
             self.full = True
         elif self._clock() > self._until:
-            raise httpx.ReadTimeout(
-                f"the body was not complete after {self._seconds:g} s", request=self._response.request
-            )
+            raise httpx.ReadTimeout(f"the body was not complete after {self._seconds:g} s")
         return self.full
 
     def keep(self) -> None:
         """Put what was read where httpx's own `read` puts it."""
-        pieces = self._pieces
-        whole = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        self._response._content = whole[: self._most]  # noqa: SLF001  # httpx offers no bounded read
+        self._response._content = b"".join(self._pieces)[: self._most]  # noqa: SLF001  # httpx offers no bounded read
 
 
 def _encoding(response: httpx.Response) -> str:

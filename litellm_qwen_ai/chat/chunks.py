@@ -26,11 +26,7 @@ KINDS: tuple[Kind, ...] = ("content", "reasoning_content")
 
 
 class TextChunks:
-    """Makes the text chunks of one stream.
-
-    Args:
-        chunk: Makes a chunk of the stream from its choices, the plain way.
-    """
+    """Makes the text chunks of one stream; `chunk` makes one of any choices, the plain way."""
 
     def __init__(self, chunk: Callable[[list[StreamingChoices]], ModelResponseStream]) -> None:
         self._chunk = chunk

@@ -30,19 +30,15 @@ from litellm_qwen_ai.chat.toolcalls import ToolCallAssembler
 from litellm_qwen_ai.chat.usage import read_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from litellm.types.utils import Usage
 
     from litellm_qwen_ai.chat.context import AnswerContext
     from litellm_qwen_ai.chat.refusal import Refusal
 
 # What is read by name.
-_OF_EVENTS = frozenset(
-    ["id", "object", "created", "model", "choices", "usage", "system_fingerprint", "error"]
-)
-_OF_CHOICES = frozenset(["index", "delta", "finish_reason", "logprobs"])
-_OF_DELTAS = frozenset(["role", "content", "reasoning_content", "reasoning", "tool_calls", "function_call"])
+_OF_EVENTS = {"id", "object", "created", "model", "choices", "usage", "system_fingerprint", "error"}
+_OF_CHOICES = {"index", "delta", "finish_reason", "logprobs"}
+_OF_DELTAS = {"role", "content", "reasoning_content", "reasoning", "tool_calls", "function_call"}
 _NOTHING: tuple[Any, ...] = (None, "", [], {})
 _DONE_LIMIT = 32  # bytes: `[DONE]` and some space
 MAX_CHOICES = 128
@@ -75,15 +71,11 @@ class _Choice:
 
 
 class _StreamFailedError(Exception):
-    """Carries the litellm exception out of the event handlers.
+    """Carries the litellm exception out of the event handlers."""
 
-    `torn` says that the event was no whole JSON, as happens to the last one of a cut connection.
-    """
-
-    def __init__(self, error: Exception, *, torn: bool = False) -> None:
+    def __init__(self, error: Exception) -> None:
         super().__init__()
         self.error = error
-        self.torn = torn
 
 
 class StreamDecoder:
@@ -93,8 +85,8 @@ class StreamDecoder:
 
     Args:
         context: With the answer's headers; chunks carry its model, as LiteLLM's own providers' do.
-        stream_id: Id for the chunks if the server sends none; random by default.
-        created: Unix time (seconds) for the chunks if the server sends none; now by default.
+        stream_id: For the chunks, if the server sends none; random by default.
+        created: The same in Unix seconds; now by default.
 
     Attributes:
         failure: The litellm exception that ended the stream, or None.
@@ -113,7 +105,7 @@ class StreamDecoder:
         self._sse = SSEParser()
         self._choices: dict[int, _Choice] = {}
         self._usage: Usage | None = None
-        self._identified = False
+        self._identified = self._at_end = False
         self._texts = TextChunks(self._chunk)
         self._made: list[ModelResponseStream] = []
         self._run: list[str] = []
@@ -126,17 +118,25 @@ class StreamDecoder:
 
     def feed(self, data: bytes) -> list[ModelResponseStream]:
         """Decode the next bytes of the body into chunks. Never raises: see `failure`."""
-        return self._made_by(lambda: self._on_events(self._sse.feed(data)))
+        return self._decoded(data)
 
     def close(self) -> list[ModelResponseStream]:
         """End of the body: what was held back. Never raises: a cut stream sets `failure`."""
-        return self._made_by(self._on_end)
+        return self._decoded(None)
 
-    def _made_by(self, work: Callable[[], None]) -> list[ModelResponseStream]:
+    def _decoded(self, data: bytes | None) -> list[ModelResponseStream]:
         if self.finished or self.failure is not None:
             return []
+        self._at_end = data is None
         try:
-            work()
+            for event in self._sse.close() if data is None else self._sse.feed(data):
+                if not self.finished:
+                    self._on_event(event)
+            if self._at_end and not self.finished:
+                if self.answered:
+                    self._finish()
+                else:
+                    self.failure = self._why_cut()
         except EventTooLongError:
             self.failure = malformed_answer("an event without end", self._context)
         except _StreamFailedError as failed:
@@ -144,25 +144,6 @@ class StreamDecoder:
         self._end_run()
         made, self._made = self._made, []
         return made
-
-    def _on_events(self, events: list[SSEvent]) -> None:
-        for event in events:
-            if self.finished:
-                return
-            self._on_event(event)
-
-    def _on_end(self) -> None:
-        try:
-            self._on_events(self._sse.close())
-        except _StreamFailedError as failed:
-            # An event without its closing blank line: half of one is the cut's fault, not the server's.
-            if not failed.torn:
-                raise
-        if self.finished:
-            return
-        if not self.answered:
-            raise _StreamFailedError(self._why_cut())
-        self._finish()
 
     def _on_event(self, event: SSEvent) -> None:
         data = event.data
@@ -187,14 +168,14 @@ class StreamDecoder:
         try:
             value = json.loads(data.decode("utf-8", "replace"))
         except (ValueError, RecursionError):
-            what = html_summary(data) if looks_like_html(data) else "a chunk that is not JSON"
-            raise _StreamFailedError(malformed_answer(what, self._context), torn=True) from None
-        if not isinstance(value, dict):
-            self._fail("a chunk that is no JSON object")
+            if self._at_end:
+                return {}  # no blank line closed it: half an event is the cut's fault, not the server's
+            self._fail(html_summary(data) if looks_like_html(data) else "a chunk that is not JSON")
         if b"\\ud" in data or b"\\uD" in data:  # only an escape can smuggle in a lone surrogate
             value = without_surrogates(value)
-        whole: dict[str, Any] = value
-        return whole
+        if not isinstance(value, dict):
+            self._fail("a chunk that is no JSON object")
+        return value
 
     def _on_object(self, value: dict[str, Any]) -> None:
         if not self._identified:
@@ -209,10 +190,8 @@ class StreamDecoder:
             self._fail("a chunk whose choices are no list")
         more = _others(value, _OF_EVENTS)
         made = [made for choice in choices if (made := self._on_choice(choice)) is not None]
-        if more and not made:
-            made = [StreamingChoices(delta=Delta())]
-        if made:
-            self._made.append(self._chunk(made, more))
+        if made or more:
+            self._made.append(self._chunk(made or [StreamingChoices(delta=Delta())], more))
 
     def _text_alone(self, value: dict[str, Any]) -> tuple[Place, str] | None:
         """The text of an event that carries nothing else and goes on with a choice; None for any other."""
@@ -269,7 +248,7 @@ class StreamDecoder:
         if isinstance(value.get("id"), str) and value["id"]:
             self._id = value["id"]
         created = value.get("created")
-        if isinstance(created, int) and not isinstance(created, bool) and created > 0:
+        if type(created) is int and created > 0:
             self._created = created
         if isinstance(value.get("system_fingerprint"), str):
             self._fingerprint = value["system_fingerprint"]
@@ -281,7 +260,7 @@ class StreamDecoder:
         if not isinstance(delta, dict):
             self._fail("a delta that is no JSON object")
         index = value.get("index")
-        index = index if isinstance(index, int) and not isinstance(index, bool) else 0
+        index = index if type(index) is int else 0
         choice = self._choices.get(index)
         if choice is None:
             if len(self._choices) >= MAX_CHOICES:
@@ -293,24 +272,23 @@ class StreamDecoder:
             self._refuse(refusal_from_text(str(delta.get("content") or ""), self._context))
         if reason and isinstance(reason, str) and choice.finish_reason is None:
             choice.finish_reason = reason
-        return self._choice_with(index, self._delta_fields(delta, choice), value)
-
-    def _choice_with(
-        self, index: int, fields: dict[str, Any], value: dict[str, Any]
-    ) -> StreamingChoices | None:
+        fields = self._delta_fields(delta, choice)
         more = _others(value, _OF_CHOICES)
-        logprobs = value.get("logprobs")
-        if not isinstance(logprobs, dict):
-            logprobs = None
-        elif not isinstance(logprobs.get("content") or [], list):
-            # LiteLLM 1.109 no longer looks.
-            self._fail("a choice with fields of a wrong type")
+        logprobs = self._logprobs(value)
         if not fields and not more and not logprobs:
             return None
         try:
             return StreamingChoices(index=index, delta=Delta(**fields), logprobs=logprobs, **more)
         except Exception:  # noqa: BLE001  # odd fields raise anything: pydantic's errors, TypeError
             self._fail("a choice with fields of a wrong type")
+
+    def _logprobs(self, choice: dict[str, Any]) -> dict[str, Any] | None:
+        logprobs = choice.get("logprobs")
+        if not isinstance(logprobs, dict):
+            return None
+        if not isinstance(logprobs.get("content") or [], list):  # LiteLLM 1.109 no longer looks
+            self._fail("a choice with fields of a wrong type")
+        return logprobs
 
     def _delta_fields(self, delta: dict[str, Any], choice: _Choice) -> dict[str, Any]:
         """The fields of a delta that say something."""
@@ -380,12 +358,12 @@ class StreamDecoder:
     def _chunk(
         self, choices: list[StreamingChoices], more: dict[str, Any] | None = None
     ) -> ModelResponseStream:
-        fields = dict(more or {})
+        more = more or {}
         if self._fingerprint is not None:
-            fields["system_fingerprint"] = self._fingerprint
+            more["system_fingerprint"] = self._fingerprint
         try:
             return ModelResponseStream(
-                id=self._id, created=self._created, model=self._context.model, choices=choices, **fields
+                id=self._id, created=self._created, model=self._context.model, choices=choices, **more
             )
         except Exception:  # noqa: BLE001  # as above
             self._fail("a chunk with fields of a wrong type")
@@ -398,7 +376,7 @@ class StreamDecoder:
 
     def _why_cut(self) -> Exception:
         """The body ended early; a body that never was an event stream says more than that."""
-        stray = self._sse.stray.strip()
+        stray = bytes(self._sse.stray.strip())
         if not stray:
             return cut_stream(self._context)
         if looks_like_html(stray):
@@ -410,7 +388,7 @@ class StreamDecoder:
         return malformed_answer(f"{kind} instead of a stream", self._context)
 
 
-def _others(value: dict[str, Any], known: frozenset[str]) -> dict[str, Any]:
+def _others(value: dict[str, Any], known: set[str]) -> dict[str, Any]:
     """What a JSON object says beside the fields that are read by name."""
     if value.keys() <= known:
         return {}

@@ -14,7 +14,6 @@ Message = dict[str, Any]
 MINIMAL_SYSTEM_TEXT = "You are a helpful assistant."
 """What the portal gets as system message when the caller gives none: it refuses a request without one."""
 
-_EPHEMERAL = {"type": "ephemeral"}
 # What LiteLLM adds to the assistant messages it returns and callers send back; no part of Qwen's format.
 _LITELLM_FIELDS = {
     "provider_specific_fields",
@@ -26,8 +25,6 @@ _LITELLM_FIELDS = {
     "refusal",
     "reasoning",
 }
-_TOOL_CALL_FIELDS = {"id", "type", "function"}
-_PARTS_OF_IMAGES = {"image_url", "image"}
 
 
 def prepare_messages(
@@ -59,7 +56,7 @@ def prepare_messages(
 def has_image(messages: Iterable[Mapping[str, Any]]) -> bool:
     """Whether any message holds an image part."""
     return any(
-        isinstance(part, dict) and part.get("type") in _PARTS_OF_IMAGES
+        isinstance(part, dict) and part.get("type") in {"image_url", "image"}
         for message in messages
         if isinstance(message.get("content"), list)
         for part in message["content"]
@@ -87,11 +84,8 @@ def _prepare(message: Message, *, keep_reasoning: bool) -> Message:
         return {**message, "role": "system"}
     content = message.get("content")
     if role == "tool":
-        flat = _flat_text(content)
-        return message if flat is None else {**message, "content": flat}
-    if isinstance(content, list) and any(_needs_fix(part) for part in content):
-        return {**message, "content": [_fixed(part) if _needs_fix(part) else part for part in content]}
-    return message
+        return {**message, "content": _flat_text(content)}
+    return {**message, "content": _media_fixed(content)} if isinstance(content, list) else message
 
 
 def _add_missing_call_ids(messages: list[Message]) -> None:
@@ -100,15 +94,12 @@ def _add_missing_call_ids(messages: list[Message]) -> None:
     for at, message in enumerate(messages):
         if message["role"] != "tool":
             calls = message.get("tool_calls")
-            waiting = [call["id"] for call in calls if _has_id(call)] if isinstance(calls, list) else []
+            calls = calls if isinstance(calls, list) else []
+            waiting = [call["id"] for call in calls if isinstance(call, dict) and call.get("id")]
         elif message.get("tool_call_id"):
             waiting = [one for one in waiting if one != message["tool_call_id"]]
         elif len(waiting) == 1:
             messages[at] = {**message, "tool_call_id": waiting.pop()}
-
-
-def _has_id(call: Any) -> bool:
-    return isinstance(call, dict) and bool(call.get("id"))
 
 
 def _prepare_assistant(message: Message, *, keep_reasoning: bool) -> Message:
@@ -134,7 +125,7 @@ def _prepare_tool_call(call: Any) -> Any:
         call = call.model_dump(exclude_none=True)
     if not isinstance(call, dict):
         return call
-    clean = {name: value for name, value in call.items() if name in _TOOL_CALL_FIELDS and value is not None}
+    clean = {name: call[name] for name in ("id", "type", "function") if call.get(name) is not None}
     clean.setdefault("type", "function")
     function = clean.get("function")
     if isinstance(function, dict):
@@ -144,45 +135,37 @@ def _prepare_tool_call(call: Any) -> Any:
     return clean
 
 
-def _flat_text(content: Any) -> str | None:
-    """A tool result as the string Qwen documents; None if it is one already or holds more than text."""
-    if content is None:
-        return ""
-    if not isinstance(content, list) or not all(_is_text(part) for part in content):
-        return None
-    return "".join(part["text"] for part in content)
+def _flat_text(content: Any) -> Any:
+    """A tool result as the string that Qwen documents, unless it holds more than text."""
+    if not isinstance(content, list):
+        return "" if content is None else content
+    texts: list[Any] = [
+        part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"
+    ]
+    whole = len(texts) == len(content) and all(isinstance(text, str) for text in texts)
+    return "".join(texts) if whole else content
 
 
-def _is_text(part: Any) -> bool:
-    return isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str)
-
-
-def _needs_fix(part: Any) -> bool:
-    kind = part.get("type") if isinstance(part, dict) else None
-    if kind not in {"image_url", "video_url"}:
-        return False
-    return isinstance(part.get(kind), str) or (isinstance(part.get(kind), dict) and "format" in part[kind])
-
-
-def _fixed(part: dict[str, Any]) -> dict[str, Any]:
-    kind = part["type"]
-    given = {"url": part[kind]} if isinstance(part[kind], str) else part[kind]
-    # `format` is a hint for LiteLLM only.
-    return {**part, kind: {name: value for name, value in given.items() if name != "format"}}
+def _media_fixed(content: list[Any]) -> list[Any]:
+    """The parts, those of images and videos as objects, and without `format`, a hint for LiteLLM only."""
+    fixed = list(content)
+    for at, part in enumerate(content):
+        kind = part.get("type") if isinstance(part, dict) else None
+        if kind not in {"image_url", "video_url"}:
+            continue
+        given = {"url": part[kind]} if isinstance(part.get(kind), str) else part.get(kind)
+        if isinstance(given, dict):
+            fixed[at] = {**part, kind: {name: value for name, value in given.items() if name != "format"}}
+    return fixed
 
 
 def _with_one_system_message(messages: list[Message]) -> list[Message]:
-    parts: list[Any] = []
-    others: list[Message] = []
-    for message in messages:
-        if message["role"] == "system":
-            parts.extend(_system_parts(message))
-        else:
-            others.append(message)
+    parts = [part for message in messages if message["role"] == "system" for part in _system_parts(message)]
     if not parts:
         parts = [{"type": "text", "text": MINIMAL_SYSTEM_TEXT}]
     if not any(isinstance(part, dict) and part.get("cache_control") for part in parts):
-        parts[-1] = {**parts[-1], "cache_control": dict(_EPHEMERAL)}
+        parts[-1] = {**parts[-1], "cache_control": {"type": "ephemeral"}}
+    others = [message for message in messages if message["role"] != "system"]
     return [{"role": "system", "content": parts}, *others]
 
 

@@ -16,7 +16,6 @@ call with thinking is theirs to judge.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,9 +32,6 @@ _EFFORT_BUDGETS: dict[str, int | None] = {
     "xhigh": None,
     "max": None,
 }
-_EFFORT_OFF = {"none", "disable", "disabled"}
-_EFFORT_UNSAID = {"default", "auto"}
-_SEARCH_DETAIL = {"high": "max"}  # low and medium are the server's default strategy
 _OPENAI_SEARCH_FIELDS = {"search_context_size", "user_location"}
 
 # Handled by name below, or LiteLLM's and OpenAI's own: none of these reaches the wire as it is.
@@ -67,10 +63,7 @@ _NOT_FOR_THE_WIRE = {
     "timeout",
     "web_search_options",
 }
-_NOT_FOR_THE_PORTAL = {"user"}  # not in its list of parameters, and it refuses what it does not know
-_NOT_EXTRA = {"model", "stream"}  # a proxy's client must not replace the deployment's model
 _OUR_PREFIXES = ("qwen_", "litellm_")
-_TOOL_FIELDS = ("tools", "tool_choice", "parallel_tool_calls")
 
 
 def body_parameters(  # noqa: PLR0913  # one call's worth of keywords
@@ -82,15 +75,7 @@ def body_parameters(  # noqa: PLR0913  # one call's worth of keywords
     at_alibaba: bool = True,
     drop_params: bool = False,
 ) -> Payload:
-    """Build the body without `model` and `messages`. The input is not changed; extra_body is merged last.
-
-    Args:
-        optional_params: What LiteLLM hands a provider.
-        model: The model's name.
-        stream: Whether the answer is to be streamed.
-        for_portal: Whether the bearer is a login's.
-        at_alibaba: Whether the server is one of Alibaba's.
-        drop_params: LiteLLM's switch: give way instead of raising where parameters contradict each other.
+    """Build the body without `model` and `messages`; extra_body is merged last. See `build_request`.
 
     Raises:
         litellm.BadRequestError: A parameter has no meaning here; the message says which and what to do.
@@ -98,7 +83,8 @@ def body_parameters(  # noqa: PLR0913  # one call's worth of keywords
     extra_body = optional_params.get("extra_body")
     if extra_body is not None and not isinstance(extra_body, Mapping):
         raise bad_request(f"extra_body must be an object, not a {type(extra_body).__name__}.", model=model)
-    dropped = _NOT_FOR_THE_WIRE | _NOT_FOR_THE_PORTAL if for_portal else _NOT_FOR_THE_WIRE
+    # The portal refuses what it does not know, `user` too.
+    dropped = _NOT_FOR_THE_WIRE | {"user"} if for_portal else _NOT_FOR_THE_WIRE
     body = {
         name: value
         for name, value in optional_params.items()
@@ -107,33 +93,26 @@ def body_parameters(  # noqa: PLR0913  # one call's worth of keywords
     limit = optional_params.get("max_completion_tokens")
     if limit is not None:
         body["max_tokens"] = limit
-    if "response_format" in body:
-        body["response_format"] = _response_format(body["response_format"])
     _add_search(body, optional_params.get("web_search_options"), model)
     _add_thinking(body, optional_params, model)
-    body.update({name: value for name, value in (extra_body or {}).items() if name not in _NOT_EXTRA})
+    # A proxy's client must not replace the deployment's model.
+    body.update(
+        {name: value for name, value in (extra_body or {}).items() if name not in {"model", "stream"}}
+    )
     if not body.get("tools"):
         # A client that always sends `tools` means none; the server refuses the empty list.
-        for name in _TOOL_FIELDS:
+        for name in ("tools", "tool_choice", "parallel_tool_calls"):
             body.pop(name, None)
     if not at_alibaba and "enable_thinking" in body:
-        _add_template_switch(body)
-    elif body.get("enable_thinking"):
+        given = body.get("chat_template_kwargs")
+        if given is None or isinstance(given, Mapping):
+            body["chat_template_kwargs"] = {"enable_thinking": body["enable_thinking"], **(given or {})}
+    elif body.get("enable_thinking") and _forces_a_call(body):
         _reconcile_thinking(body, model, drop_params=drop_params)
     elif "enable_thinking" not in body and _must_not_think(body, model, stream=stream):
         body["enable_thinking"] = False
     _add_stream(body, optional_params.get("stream_options"), stream=stream)
     return body
-
-
-def _response_format(value: Any) -> Any:
-    """LiteLLM converts a pydantic class before it calls us; a caller of ours may not have."""
-    if inspect.isclass(value) and hasattr(value, "model_json_schema"):
-        return {
-            "type": "json_schema",
-            "json_schema": {"name": value.__name__, "schema": value.model_json_schema()},
-        }
-    return value
 
 
 def _add_search(body: Payload, options: Any, model: str) -> None:
@@ -148,9 +127,8 @@ def _add_search(body: Payload, options: Any, model: str) -> None:
     body.setdefault("enable_search", True)
     # Qwen's own names pass; user_location has no counterpart at Qwen.
     found = {name: value for name, value in options.items() if name not in _OPENAI_SEARCH_FIELDS}
-    strategy = _SEARCH_DETAIL.get(str(options.get("search_context_size")))
-    if strategy:
-        found.setdefault("search_strategy", strategy)
+    if options.get("search_context_size") == "high":  # low and medium are the server's default strategy
+        found.setdefault("search_strategy", "max")
     if found:
         body["search_options"] = {**found, **body.get("search_options", {})}
 
@@ -179,7 +157,7 @@ def _from_thinking(thinking: Any, model: str) -> tuple[bool, int | None]:
             model=model,
         )
     budget = thinking.get("budget_tokens")
-    if budget is not None and (not isinstance(budget, int) or isinstance(budget, bool) or budget <= 0):
+    if budget is not None and (type(budget) is not int or budget <= 0):
         raise bad_request(
             f"thinking.budget_tokens must be a positive integer, not {budget!r:.40}.", model=model
         )
@@ -189,9 +167,9 @@ def _from_thinking(thinking: Any, model: str) -> tuple[bool, int | None]:
 def _from_effort(effort: Any, model: str) -> tuple[bool | None, int | None]:
     if isinstance(effort, Mapping):
         effort = effort.get("effort")
-    if effort is None or effort in _EFFORT_UNSAID:
+    if effort in (None, "default", "auto"):
         return None, None
-    if effort in _EFFORT_OFF:
+    if effort in ("none", "disable", "disabled"):
         return False, None
     if not isinstance(effort, str) or effort not in _EFFORT_BUDGETS:
         known = ", ".join(["none", *_EFFORT_BUDGETS])
@@ -199,16 +177,8 @@ def _from_effort(effort: Any, model: str) -> tuple[bool | None, int | None]:
     return True, _EFFORT_BUDGETS[effort]
 
 
-def _add_template_switch(body: Payload) -> None:
-    given = body.get("chat_template_kwargs")
-    if given is None or isinstance(given, Mapping):
-        body["chat_template_kwargs"] = {"enable_thinking": body["enable_thinking"], **(given or {})}
-
-
 def _reconcile_thinking(body: Payload, model: str, *, drop_params: bool) -> None:
     """Thinking was asked for: a forced tool call was not to be."""
-    if not _forces_a_call(body):
-        return
     if not drop_params:
         raise bad_request(
             'Qwen cannot force a tool call (tool_choice "required" or a named function) while '
@@ -233,12 +203,11 @@ def _forces_a_call(body: Payload) -> bool:
 
 def _add_stream(body: Payload, options: Any, *, stream: bool) -> None:
     given = body.pop("stream_options", None)  # from extra_body
-    if not stream:
-        return
-    merged: Payload = {}
-    for part in (options, given):
-        if isinstance(part, Mapping):
-            merged.update(part)
-    body["stream"] = True
-    # Always: LiteLLM hides usage from a caller who did not ask, and its logging needs it.
-    body["stream_options"] = {**merged, "include_usage": True}
+    if stream:
+        body["stream"] = True
+        body["stream_options"] = {
+            **(options if isinstance(options, Mapping) else {}),
+            **(given if isinstance(given, Mapping) else {}),
+            # Always: LiteLLM hides usage from a caller who did not ask, and its logging needs it.
+            "include_usage": True,
+        }

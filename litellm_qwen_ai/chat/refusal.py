@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 _PARSE_LIMIT = 1 << 20  # bytes: an error body beyond 1 MiB is not worth parsing
 _CODE_LIMIT = 80
 _REQUEST_ID_HEADERS = ("x-request-id", "x-dashscope-request-id", "request-id", "x-acs-request-id")
-_MIN_STATUS, _MAX_STATUS = 400, 599
 
 
 class Reason(str, Enum):
@@ -46,13 +45,13 @@ class Reason(str, Enum):
 
 @dataclass(frozen=True)
 class Refusal:
-    """A refusal, normalised at the edge.
+    """A refusal, normalised at the edge: what may be shown is one line, capped and redacted.
 
     Attributes:
         status: HTTP status, or None when the answer was a 200 that turned out to be an error.
-        message: The server's own words: one line, capped, redacted.
-        code: The server's error code (or type), as sent; empty if there was none.
-        request_id: The server's request id; empty if there was none.
+        message: The server's own words.
+        code: The server's error code (or type); empty if there was none.
+        request_id: The server's; empty if there was none.
         raw: The server's words before the cap, lower-cased, for recognising them; never shown.
     """
 
@@ -85,30 +84,17 @@ def refusal_from_object(
     """Read an error object: OpenAI's `{"error": {...}}`, DashScope's flat `{"code", "message"}`, and kin."""
     error = value.get("error")
     inner: Mapping[str, Any] = error if isinstance(error, dict) else value
-    words = next(
-        (
-            text
-            for text in (
-                inner.get("message"),
-                error if isinstance(error, str) else None,
-                value.get("error_description"),
-                value.get("message"),
-                value.get("detail"),
-            )
-            if text
-        ),
-        "",
+    words = (
+        inner.get("message")
+        or (error if isinstance(error, str) else None)
+        or value.get("error_description")
+        or value.get("message")
+        or value.get("detail")
+        or ""
     )
     text = words if isinstance(words, str) else _compact(words)
-    code = next((str(item) for item in (inner.get("code"), inner.get("type")) if _is_scalar(item)), "")
-    request_id = next(
-        (
-            str(item)
-            for item in (value.get("request_id"), value.get("requestId"), inner.get("request_id"))
-            if _is_scalar(item)
-        ),
-        "",
-    )
+    code = _first_scalar(inner.get("code"), inner.get("type"))
+    request_id = _first_scalar(value.get("request_id"), value.get("requestId"), inner.get("request_id"))
     return Refusal(
         status=status if status is not None else _status_in(inner),
         message=presentable(text, context.secrets) or "no message was given",
@@ -136,108 +122,64 @@ def is_error_object(value: Mapping[str, Any]) -> bool:
 
 def reason_of(refusal: Refusal) -> Reason:
     """Decide by status and code; by words only where the server gives nothing better."""
-    code = _squash(refusal.code)
-    for reason, recognise in _RECOGNISERS:
-        if recognise(refusal.status, code, refusal.raw):
+    status = refusal.status
+    # `data_inspection_failed` and `DataInspectionFailed` are one code.
+    code = re.sub("[_ -]", "", refusal.code).lower()
+    for reason, statuses, codes, words in _SIGNS:
+        if (statuses is None or status in statuses) and (
+            (codes and re.fullmatch(codes, code)) or (words and re.search(words, refusal.raw))
+        ):
             return reason
-    if refusal.status is None:
+    if status is None:
         return Reason.SERVER_ERROR
-    return _BY_STATUS.get(refusal.status) or _by_status_class(refusal.status)
+    return _BY_STATUS.get(status) or _BY_CLASS.get(status // 100, Reason.SERVER_ERROR)
 
 
-def _is_token_refusal(status: int | None, code: str, text: str) -> bool:
-    """Whether the bearer itself was refused (401; or 403 and in-stream errors that say so)."""
-    if status == 401:  # noqa: PLR2004  # the HTTP status
-        return True
-    if status not in {403, None}:
-        return False
-    return code in _TOKEN_CODES or any(words in text for words in _TOKEN_WORDS)
-
-
-def _is_quota(status: int | None, code: str, text: str) -> bool:
-    if status not in {403, 429, None}:
-        return False
-    return code in _QUOTA_CODES or "free allocated quota exceeded" in text
-
-
-def _is_throttled(status: int | None, code: str, text: str) -> bool:
-    if status == 429 or code.startswith(("throttling", "ratelimit", "limitrequests")):  # noqa: PLR2004  # HTTP statuses
-        return True
-    return status is None and bool(_THROTTLE_WORDS.search(text))
-
-
-def _is_content_policy(status: int | None, code: str, text: str) -> bool:
-    return code == "datainspectionfailed" or (
-        status in {400, None} and ("data_inspection_failed" in text or "inappropriate content" in text)
-    )
-
-
-def _is_context_window(status: int | None, code: str, text: str) -> bool:
-    if code == "contextlengthexceeded":
-        return True
-    return status in {400, 413, None} and bool(_CONTEXT_WORDS.search(text))
-
-
-def _is_coding_agents(status: int | None, code: str, text: str) -> bool:  # noqa: ARG001  # one shape for all
-    return status in {403, 405, None} and "coding agents" in text
-
-
-def _is_invalid_parameter(status: int | None, code: str, text: str) -> bool:  # noqa: ARG001  # one shape for all
-    return status is None and code in {"invalidparametererror", "invalidparameter", "invalidrequesterror"}
-
-
-_QUOTA_CODES = {"insufficientquota", "allocationquota.freetieronly"}
-_TOKEN_CODES = {"invalidapikey", "invalidaccesstoken", "accesstokenexpired", "tokenexpired", "unauthorized"}
-_TOKEN_WORDS = (
-    "invalid access token",
-    "token expired",
-    "incorrect api key",
-    "invalid api-key",
-    "invalid api key",
-)
-_THROTTLE_WORDS = re.compile(r"rate limit|throttl|too many requests|\b429\b")
-_CONTEXT_WORDS = re.compile(
-    r"range of input length should be|maximum context length|context_length_exceeded"
-    r"|input length .{0,40}exceed"
-)
-_RECOGNISERS = (
-    (Reason.QUOTA_SPENT, _is_quota),
-    (Reason.CONTENT_POLICY, _is_content_policy),
-    (Reason.CONTEXT_WINDOW, _is_context_window),
-    (Reason.CODING_AGENTS_ONLY, _is_coding_agents),
-    (Reason.TOKEN_REJECTED, _is_token_refusal),
-    (Reason.THROTTLED, _is_throttled),
-    (Reason.BAD_REQUEST, _is_invalid_parameter),
+#: What tells a reason, the first that fits: the statuses it comes with (no status: inside an answer; no set:
+#: any), and patterns for the code, without its punctuation, and for the words.
+_SIGNS: tuple[tuple[Reason, set[int | None] | None, str, str], ...] = (
+    (
+        Reason.QUOTA_SPENT,
+        {403, 429, None},
+        r"insufficientquota|allocationquota\.freetieronly",
+        "free allocated quota exceeded",
+    ),
+    (Reason.CONTENT_POLICY, None, "datainspectionfailed", ""),
+    (Reason.CONTENT_POLICY, {400, None}, "", "data_inspection_failed|inappropriate content"),
+    (Reason.CONTEXT_WINDOW, None, "contextlengthexceeded", ""),
+    (Reason.CONTEXT_WINDOW, {400, 413, None}, "", "range of input length should be|maximum context length"),
+    (Reason.CONTEXT_WINDOW, {400, 413, None}, "", "context_length_exceeded|input length .{0,40}exceed"),
+    (Reason.CODING_AGENTS_ONLY, {403, 405, None}, "", "coding agents"),
+    (Reason.TOKEN_REJECTED, {401}, ".*", ""),
+    (
+        Reason.TOKEN_REJECTED,
+        {403, None},
+        "invalidapikey|invalidaccesstoken|accesstokenexpired|tokenexpired|unauthorized",
+        "invalid access token|token expired|incorrect api key|invalid api[- ]key",
+    ),
+    (Reason.THROTTLED, None, "(throttling|ratelimit|limitrequests).*", ""),
+    (Reason.THROTTLED, {None}, "", r"rate limit|throttl|too many requests|\b429\b"),
+    (Reason.BAD_REQUEST, {None}, "invalidparametererror|invalidparameter|invalidrequesterror", ""),
 )
 _BY_STATUS = {
-    400: Reason.BAD_REQUEST,
     402: Reason.PAYMENT_REQUIRED,
     403: Reason.NOT_PERMITTED,
     404: Reason.NOT_FOUND,
     405: Reason.WRONG_METHOD,
     408: Reason.TIMED_OUT,
     422: Reason.UNPROCESSABLE,
-    500: Reason.SERVER_ERROR,
+    429: Reason.THROTTLED,
     502: Reason.BAD_GATEWAY,
     503: Reason.UNAVAILABLE,
     504: Reason.TIMED_OUT,  # as LiteLLM's own providers map a gateway timeout
     524: Reason.TIMED_OUT,
 }
+_BY_CLASS = {3: Reason.REDIRECTED, 4: Reason.BAD_REQUEST}  # any other is the server's error
 
 
-def _by_status_class(status: int) -> Reason:
-    if 300 <= status < _MIN_STATUS:  # noqa: PLR2004  # the HTTP class of redirects
-        return Reason.REDIRECTED
-    return Reason.BAD_REQUEST if _MIN_STATUS <= status < 500 else Reason.SERVER_ERROR  # noqa: PLR2004  # HTTP statuses
-
-
-def _squash(code: str) -> str:
-    """`data_inspection_failed` and `DataInspectionFailed` are one code."""
-    return code.replace("_", "").replace("-", "").replace(" ", "").lower()
-
-
-def _is_scalar(value: object) -> bool:
-    return isinstance(value, (str, int)) and not isinstance(value, bool) and value != ""
+def _first_scalar(*values: object) -> str:
+    """The first that is a number or a text that says something, as a text."""
+    return next((str(value) for value in values if type(value) is int or (value and type(value) is str)), "")
 
 
 def _status_in(inner: Mapping[str, Any]) -> int | None:
@@ -246,7 +188,7 @@ def _status_in(inner: Mapping[str, Any]) -> int | None:
         value = inner.get(name)
         if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) == 3:  # noqa: PLR2004  # HTTP statuses
             value = int(value)
-        if isinstance(value, int) and _MIN_STATUS <= value <= _MAX_STATUS:
+        if isinstance(value, int) and 400 <= value <= 599:  # noqa: PLR2004  # HTTP statuses
             return value
     return None
 

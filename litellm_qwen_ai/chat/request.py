@@ -18,8 +18,6 @@ from litellm_qwen_ai.chat.wire import chat_headers, chat_url, is_alibabas, maske
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ChatRequest", "build_request"]
-
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
@@ -55,22 +53,19 @@ def build_request(  # noqa: PLR0913  # one call's worth of keywords
     stream: bool = False,
     drop_params: bool = False,
 ) -> ChatRequest:
-    """Build the request for one chat call.
+    """Build the request for one chat call; nothing given is changed.
 
     Args:
         model: Model name as the server knows it; a leading `qwen_ai/` is taken off.
-        messages: OpenAI messages (dicts or LiteLLM's objects). Not changed.
-        optional_params: What LiteLLM hands a provider, extra_body and all. Not changed.
-        base_url: Base URL; see `wire.chat_url` for what may be missing from it.
+        messages: OpenAI messages (dicts or LiteLLM's objects).
+        optional_params: What LiteLLM hands a provider, extra_body and all.
+        base_url: See `wire.chat_url` for what may be missing from it.
         token: The bearer: an access token, or an API key.
-        with_login: True if `token` came from a login: the portal's rules then apply.
+        with_login: Whether `token` is a login's: the portal's rules then apply.
         origin: Where the base URL comes from, in words for a message.
         extra_headers: The caller's headers; they win over those in `optional_params` and over ours.
         stream: Whether the answer is to be streamed.
         drop_params: LiteLLM's switch: give way instead of raising where parameters contradict each other.
-
-    Returns:
-        The request, ready to post.
 
     Raises:
         litellm.BadRequestError: Something in the call cannot be sent; the message says what and where.
@@ -104,29 +99,16 @@ def build_request(  # noqa: PLR0913  # one call's worth of keywords
         extra_headers={**(given or {}), **(extra_headers or {})},
         model=name,
     )
-    return ChatRequest(
-        url=url,
-        headers=headers,
-        body=_encode(payload, name),
-        payload=payload,
-    )
+    return ChatRequest(url, headers, _encode(payload, name), payload)
 
 
 def _encode(payload: dict[str, Any], model: str) -> bytes:
     try:
-        try:
-            return _dumps(payload, ascii_only=False).encode()
-        except UnicodeEncodeError:
-            # A lone surrogate (a broken emoji, say) has no UTF-8 form; as an escape the server can judge it.
-            return _dumps(payload, ascii_only=True).encode()
+        text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
     except (TypeError, ValueError, RecursionError) as error:
         raise bad_request(f"The call cannot be written as JSON: {error}.", model=model) from None
-
-
-def _dumps(payload: dict[str, Any], *, ascii_only: bool) -> str:
-    return json.dumps(
-        payload, ensure_ascii=ascii_only, separators=(",", ":"), allow_nan=False, default=_plain
-    )
+    # A lone surrogate (a broken emoji, say) has no UTF-8 form; as JSON's escape the server can judge it.
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _plain(value: Any) -> Any:

@@ -38,7 +38,8 @@ class SSEParser:
     """Splits a byte stream into events, holding no more than one event and one line."""
 
     def __init__(self) -> None:
-        self._stray = bytearray()
+        #: The lines that are no field of an event, up to `MAX_STRAY_BYTES`.
+        self.stray = bytearray()
         self._at_start = True
         self._after_cr = False
         self._line = bytearray()  # the line that has not ended yet
@@ -47,19 +48,12 @@ class SSEParser:
         self._name = b""
         self._status: int | None = None
 
-    @property
-    def stray(self) -> bytes:
-        """The lines that are no field of an event, up to `MAX_STRAY_BYTES`."""
-        return bytes(self._stray)
-
     def feed(self, data: bytes) -> list[SSEvent]:
         """Take the next bytes and return the events they complete.
 
         Raises:
             EventTooLongError: A line or event grew beyond the cap.
         """
-        if self._at_start:
-            data = self._skip_bom(data)
         if self._after_cr or b"\r" in data:
             data = self._normalise(data)
         end = data.rfind(b"\n")
@@ -71,6 +65,9 @@ class SSEParser:
             self._line += complete
             complete = bytes(self._line)
             self._line.clear()
+        if self._at_start:
+            self._at_start = False
+            complete = complete.removeprefix(_BOM)
         events: list[SSEvent] = []
         for line in complete.split(b"\n"):
             if line:
@@ -82,12 +79,7 @@ class SSEParser:
 
     def close(self) -> list[SSEvent]:
         """End of the body: the event that lacked its blank line, if any."""
-        events: list[SSEvent] = []
-        if self._line:
-            self._take(bytes(self._line))
-            self._line.clear()
-        self._dispatch(events)
-        return events
+        return self.feed(b"\n\n")
 
     def _hold(self, piece: bytes) -> None:
         self._line += piece
@@ -112,8 +104,8 @@ class SSEParser:
         elif line == b"data":
             self._data.append(b"")
             self._data_size += _LINE_COST
-        elif not line.startswith((b"id:", b"retry:")) and len(self._stray) < MAX_STRAY_BYTES:
-            self._stray += line[: MAX_STRAY_BYTES - len(self._stray)] + b"\n"
+        elif not line.startswith((b"id:", b"retry:")) and len(self.stray) < MAX_STRAY_BYTES:
+            self.stray += line[: MAX_STRAY_BYTES - len(self.stray)] + b"\n"
 
     def _dispatch(self, events: list[SSEvent]) -> None:
         if self._data:
@@ -124,16 +116,6 @@ class SSEParser:
             self._status = None
         # A status comment may stand in a block of its own, before the event it speaks of: it is kept.
         self._name = b""
-
-    def _skip_bom(self, data: bytes) -> bytes:
-        if self._line:
-            data = bytes(self._line) + data
-            self._line.clear()
-        if len(data) < len(_BOM) and _BOM.startswith(data):
-            self._hold(data)  # too short to tell
-            return b""
-        self._at_start = False
-        return data.removeprefix(_BOM)
 
     def _normalise(self, data: bytes) -> bytes:
         """Turn CR and CRLF into LF; a CR at the end of one piece may be half of a CRLF."""

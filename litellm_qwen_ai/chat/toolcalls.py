@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-_STRUCTURE = re.compile(r'["\\{}\[\]]')
+_SIGN = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)  # an escape, or what opens and closes
 _VALUE_FOLLOWS = (":", ",", "[")
 
 
@@ -25,46 +25,29 @@ class _Call:
     complete: bool = False
     _depth: int = 0
     _in_string: bool = False
-    _escaped: bool = False
+    _half: str = ""  # the backslash of an escape that was cut in two
 
     def add(self, text: str) -> None:
         """Append to the arguments, following the nesting: so their end is known without parsing."""
         self.arguments.append(text)
-        if self._escaped and text:
-            skip, self._escaped = 1, False
-        else:
-            skip = 0
-        for found in _STRUCTURE.finditer(text):
-            position = found.start()
-            if position < skip:
-                continue
-            self._step(found[0])
-            if self._escaped:
-                skip = position + 2
-                self._escaped = skip > len(text)
         self.size += len(text)
-
-    def _step(self, sign: str) -> None:
-        if self._in_string:
+        half, self._half = self._half, ""
+        for sign in _SIGN.findall(half + text):
             if sign == "\\":
-                self._escaped = True
+                self._half = sign
             elif sign == '"':
-                self._in_string = False
-        elif sign == '"':
-            self._in_string = True
-        elif sign in "{[":
-            self._depth += 1
-        elif sign in "}]":
-            self._depth -= 1
-            self.complete = self._depth <= 0
+                self._in_string = not self._in_string
+            elif self._in_string or sign[0] == "\\":
+                continue
+            elif sign in "{[":
+                self._depth += 1
+            else:
+                self._depth -= 1
+                self.complete = self._depth <= 0
 
 
 class ToolCallAssembler:
-    """Follows the tool calls of one choice through its stream.
-
-    Args:
-        id_prefix: Start of the ids given to calls that come without one.
-    """
+    """Follows the tool calls of one choice; `id_prefix` begins the ids of those that come without."""
 
     def __init__(self, id_prefix: str) -> None:
         self._id_prefix = id_prefix
@@ -83,19 +66,14 @@ class ToolCallAssembler:
         name = _text(function.get("name"))
         arguments = _text(function.get("arguments"))
         wire_index = shard.get("index")
-        wire_index = wire_index if isinstance(wire_index, int) and not isinstance(wire_index, bool) else None
+        wire_index = wire_index if type(wire_index) is int else None
         given_id = _text(shard.get("id"))
         call = self._find(given_id, wire_index, name)
         if call is None:
             call = self._open(given_id, wire_index)
             call.name = name
             call.add(arguments)
-            return {
-                "index": call.index,
-                "id": call.id,
-                "type": "function",
-                "function": {"name": name or None, "arguments": arguments},
-            }
+            return _shard(call.index, call.id, name or None, arguments)
         fresh = _unseen(call, arguments, replayable=bool(given_id))
         late_name = name if name and not call.name else None
         if late_name:
@@ -103,12 +81,7 @@ class ToolCallAssembler:
         if not fresh and not late_name:
             return None
         call.add(fresh)
-        return {
-            "index": call.index,
-            "id": None,
-            "type": "function",
-            "function": {"name": late_name, "arguments": fresh},
-        }
+        return _shard(call.index, None, late_name, fresh)
 
     def _find(self, given_id: str, wire_index: int | None, name: str) -> _Call | None:
         if given_id:
@@ -131,6 +104,11 @@ class ToolCallAssembler:
         if wire_index is not None:
             self._by_wire_index[wire_index] = call
         return call
+
+
+def _shard(index: int, call_id: str | None, name: str | None, arguments: str) -> dict[str, Any]:
+    function = {"name": name, "arguments": arguments}
+    return {"index": index, "id": call_id, "type": "function", "function": function}
 
 
 def _unseen(call: _Call, arguments: str, *, replayable: bool) -> str:

@@ -26,7 +26,7 @@ def usage_fields(value: object) -> dict[str, Any] | None:
     """
     if not isinstance(value, Mapping):
         return None
-    counts: dict[str, Any] = {name: _count(value.get(name)) for name in _COUNTS}
+    counts: dict[str, Any] = {name: value[name] if _is_count(value.get(name)) else 0 for name in _COUNTS}
     if not counts["total_tokens"]:
         counts["total_tokens"] = counts["prompt_tokens"] + counts["completion_tokens"]
     # Usage sets what it does not know as attributes: none may take the place of its own.
@@ -52,8 +52,4 @@ def usage_fields(value: object) -> dict[str, Any] | None:
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 53
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and _is_count(value) else 0
+    return type(value) is int and 0 <= value < 1 << 53

@@ -11,6 +11,7 @@ from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.chat.body import ACCEPTED_ENCODINGS
 from litellm_qwen_ai.chat.errors import bad_request
 from litellm_qwen_ai.names import DEFAULT_API_BASE
+from litellm_qwen_ai.redaction import STARS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,14 +26,11 @@ _ALIBABAS = (".aliyuncs.com", ".qwen.ai", ".qwenapi.io")
 _FRAMING_HEADERS = {"content-length", "transfer-encoding"}
 _NOT_WITH_A_LOGIN = {"authorization", "host"}  # another host behind the same front would get the token
 _SECRET_HEADERS = {"authorization", "proxy-authorization", "x-api-key", "api-key", "cookie"}
-_STARS = "***"
 
 
 @functools.lru_cache(maxsize=64)  # saves a call 8 us
 def chat_url(base_url: str, *, model: str, origin: str = "") -> str:
-    """Join a base URL and the chat path as the Qwen clients do.
-
-    `origin` says in words for a message where the base URL comes from.
+    """Join a base URL (from `origin`, in words for a message) and the chat path as the Qwen clients do.
 
     A missing scheme becomes https (http on loopback), an empty path becomes `/v1`, trailing slashes go, a
     query stays. A base that already ends in `/chat/completions` is taken as it is.
@@ -129,7 +127,7 @@ class _Headers(dict[str, str]):
 
 def masked(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers for a log: secrets replaced by stars."""
-    return {name: _STARS if name.lower() in _SECRET_HEADERS else value for name, value in headers.items()}
+    return {name: STARS if name.lower() in _SECRET_HEADERS else value for name, value in headers.items()}
 
 
 def _merge(

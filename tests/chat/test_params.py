@@ -7,7 +7,6 @@ from typing import Any
 
 import litellm
 import pytest
-from pydantic import BaseModel
 
 from litellm_qwen_ai.chat.params import body_parameters
 
@@ -97,17 +96,6 @@ def test_an_empty_list_of_tools_is_dropped_with_what_depends_on_it(tools: Any) -
 def test_tools_pass() -> None:
     given = {"tools": TOOLS, "tool_choice": "auto", "parallel_tool_calls": True}
     assert params(**given) == given
-
-
-class Answer(BaseModel):
-    value: int
-
-
-def test_a_pydantic_class_becomes_a_json_schema() -> None:
-    made = params(response_format=Answer)["response_format"]
-    assert made["type"] == "json_schema"
-    assert made["json_schema"]["name"] == "Answer"
-    assert made["json_schema"]["schema"]["properties"]["value"]["type"] == "integer"
 
 
 @pytest.mark.parametrize(
