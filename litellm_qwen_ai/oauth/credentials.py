@@ -123,7 +123,9 @@ def _fault(error: ValueError | RecursionError) -> str:
         return "it is nested too deeply"
     if isinstance(error, ValidationError):
         details = error.errors(include_input=False, include_context=False, include_url=False)
-        return "; ".join(f"{'.'.join(map(str, one['loc'])) or 'object'}: {one['msg']}" for one in details)
+        if details[0]["type"] == "model_type":
+            return "a JSON object is expected"
+        return "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in details)
     return "a number is too large, or is none"  # JSON has no NaN, and Python a limit on digits
 
 
