@@ -21,6 +21,7 @@ from litellm_qwen_ai.chat.wire import host_of
 from litellm_qwen_ai.names import PROVIDER
 from litellm_qwen_ai.route import host, patches, post, telemetry, trust
 from litellm_qwen_ai.route.bearer import BearerSource
+from litellm_qwen_ai.route.deadline import AsyncDeadline, Deadline
 from litellm_qwen_ai.route.flow import FAILURES, arun, call_flow, count_late, run
 from litellm_qwen_ai.route.private_names import look_up
 
@@ -244,16 +245,19 @@ class Call:
         self.source.observer.sent()
         try:
             client, owner = host.sync_http(self.client)
-            # A bearer follows no redirect: 3xx comes back as an error.
-            response = post.send(client, request.url, request.headers, request.body, self.timeout)
-            response.extensions[_OWNER] = owner
-            body.drop_echoes(response, request.headers)
-            if self._is_stream(response):
-                return response
-            try:
-                body.read(response, self._context(), streamed=self.stream)
-            finally:
-                response.close()
+            deadline = Deadline(client, self._seconds())
+            with deadline:
+                # A bearer follows no redirect: 3xx comes back as an error.
+                response = post.send(client, request, self.timeout, deadline)
+                response.extensions[_OWNER] = owner
+                body.drop_echoes(response, request.headers)
+                if self._is_stream(response):
+                    deadline.to_first_byte(response)
+                    return response
+                try:
+                    body.read(response, self._context(), streamed=self.stream)
+                finally:
+                    response.close()
         except FAILURES as failure:
             return failure
         return response
@@ -263,18 +267,26 @@ class Call:
         self.source.observer.sent()
         try:
             client, owner = host.async_http(self.client)
-            response = await post.asend(client, request.url, request.headers, request.body, self.timeout)
-            response.extensions[_OWNER] = owner
-            body.drop_echoes(response, request.headers)
-            if self._is_stream(response):
-                return response
-            try:
-                await body.aread(response, self._context(), streamed=self.stream)
-            finally:
-                await response.aclose()
+            deadline = AsyncDeadline(self._seconds())
+            with deadline:
+                response = await post.asend(client, request, self.timeout)
+                response.extensions[_OWNER] = owner
+                body.drop_echoes(response, request.headers)
+                if self._is_stream(response):
+                    deadline.to_first_byte(response)
+                    return response
+                try:
+                    await body.aread(response, self._context(), streamed=self.stream)
+                finally:
+                    await response.aclose()
         except FAILURES as failure:
             return failure
         return response
+
+    def _seconds(self) -> float:
+        """How long one exchange may take."""
+        known = isinstance(self.timeout, (int, float)) and not isinstance(self.timeout, bool)
+        return self.timeout if known else body.MAX_SECONDS
 
     def _is_stream(self, response: httpx.Response) -> bool:
         return self.stream and response.status_code == _OK and body.is_plain(response)

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 
+from litellm_qwen_ai.route.deadline import MARK
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from litellm_qwen_ai.chat.request import ChatRequest
 
 AnyClient: TypeAlias = "httpx.Client | httpx.AsyncClient"
 
@@ -26,75 +28,75 @@ _httpx_logger = logging.getLogger("httpx")
 _parsed = functools.lru_cache(maxsize=64)(httpx.URL)
 
 
-def send(
-    client: httpx.Client, url: str, headers: Mapping[str, str], content: bytes, timeout: Any
-) -> httpx.Response:
+def send(client: httpx.Client, request: ChatRequest, timeout: Any, mark: object = None) -> httpx.Response:
     """Post, and return the open response, its body unread.
 
     Args:
         client: The client to post with.
-        url: The full URL.
-        headers: They win over the client's own.
-        content: The body.
+        request: What to post; its headers win over the client's own.
         timeout: Seconds, an `httpx.Timeout`, or None for the client's own.
+        mark: What a deadline finds the request's connection by.
 
     Raises:
         httpx.HTTPError: It could not be sent, or no answer came.
     """
     if not _may_skip(client):
         return client.send(
-            _whole_request(client, url, headers, content, timeout), stream=True, follow_redirects=False
+            _whole_request(client, request, timeout, mark), stream=True, follow_redirects=False
         )
-    request = _request(client, url, headers, content, timeout)
+    sent = _request(client, request, timeout, mark)
     try:
-        response: httpx.Response = _transport(client, request.url).handle_request(request)
+        response: httpx.Response = _transport(client, sent.url).handle_request(sent)
     except httpx.RequestError as error:
-        error.request = request
+        error.request = sent
         raise
-    return _answered(client, request, response)
+    return _answered(client, sent, response)
 
 
-async def asend(
-    client: httpx.AsyncClient, url: str, headers: Mapping[str, str], content: bytes, timeout: Any
-) -> httpx.Response:
+async def asend(client: httpx.AsyncClient, request: ChatRequest, timeout: Any) -> httpx.Response:
     """As `send`, on the running event loop."""
     if not _may_skip(client):
         return await client.send(
-            _whole_request(client, url, headers, content, timeout), stream=True, follow_redirects=False
+            _whole_request(client, request, timeout), stream=True, follow_redirects=False
         )
-    request = _request(client, url, headers, content, timeout)
+    sent = _request(client, request, timeout)
     try:
-        response: httpx.Response = await _transport(client, request.url).handle_async_request(request)
+        response: httpx.Response = await _transport(client, sent.url).handle_async_request(sent)
     except httpx.RequestError as error:
-        error.request = request
+        error.request = sent
         raise
-    return _answered(client, request, response)
+    return _answered(client, sent, response)
 
 
 def _whole_request(
-    client: AnyClient, url: str, headers: Mapping[str, str], content: bytes, timeout: Any
+    client: AnyClient, request: ChatRequest, timeout: Any, mark: object = None
 ) -> httpx.Request:
     own = {} if timeout is None else {"timeout": timeout}
-    return client.build_request("POST", url, headers=headers, content=content, **own)
+    return client.build_request(
+        "POST",
+        request.url,
+        headers=request.headers,
+        content=request.body,
+        extensions={MARK: mark},
+        **own,
+    )
 
 
-def _request(
-    client: AnyClient, url: str, headers: Mapping[str, str], content: bytes, timeout: Any
-) -> httpx.Request:
-    ours = {name.lower().encode(): (name.encode(), value.encode()) for name, value in headers.items()}
+def _request(client: AnyClient, wanted: ChatRequest, timeout: Any, mark: object = None) -> httpx.Request:
+    ours = {name.lower().encode(): (name.encode(), value.encode()) for name, value in wanted.headers.items()}
     pairs = [pair for pair in client.headers.raw if pair[0].lower() not in ours]
     limits = client.timeout if timeout is None else httpx.Timeout(timeout)
-    address = _parsed(url)
+    address = _parsed(wanted.url)
     # With `content=` httpx adds these two itself, and takes 30 us for it.
-    framing = [(b"Content-Length", str(len(content)).encode())]
+    framing = [(b"Content-Length", str(len(wanted.body)).encode())]
     if b"host" not in ours:
         framing.insert(0, (b"Host", address.netloc))
     request = httpx.Request(
         "POST",
         address,
         headers=[*framing, *pairs, *ours.values()],
-        stream=httpx.ByteStream(content),
-        extensions={"timeout": limits.as_dict()},
+        stream=httpx.ByteStream(wanted.body),
+        extensions={"timeout": limits.as_dict(), MARK: mark},
     )
     request.read()  # so that it has its content, which LiteLLM's transport sends as it is
     if client.cookies.jar:

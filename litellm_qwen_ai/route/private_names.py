@@ -16,6 +16,7 @@ _LOGS = "a record of each call is made for nobody: slower, no less correct"
 _SLOWER_POST = "each request is sent by httpx itself: slower, no less correct"
 _SLOWER_CHUNKS = "each text chunk of a stream is built anew: slower, no less correct"
 _TRUST = "logins and renewals trust what the environment says, not what LiteLLM was told"
+_DRIPS = "a synchronous call outlives its timeout if the server drips (deadline.py)"
 _HTTP = "litellm.llms.custom_httpx.http_handler."
 _CONVERT = "litellm.litellm_core_utils.llm_response_utils.convert_dict_to_response."
 
@@ -58,6 +59,9 @@ OF_OBJECTS: Final[dict[str, str]] = {
     "litellm.ModelResponse._hidden_params": "no headers and no price are shown with an answer",
     "litellm.CustomStreamWrapper._response_headers": "a stream's headers are not shown",
     "litellm.CustomStreamWrapper._hidden_params": "a stream's headers are not shown",
+    "httpx.Client._transport, _mounts": _DRIPS,
+    "httpx.HTTPTransport._pool": _DRIPS,
+    "httpcore.ConnectionPool._requests, HTTPConnection._connection, HTTP11Connection._network_stream": _DRIPS,
     "enum.Enum._member_map_, _member_names_, _value2member_map_, _name_, _value_": _NO_PARAMETERS,
 }
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import socket
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import litellm
@@ -36,3 +39,59 @@ async def test_a_router_asks_it_once_for_each_of_its_tries(sandbox: Sandbox, mak
     with pytest.raises(litellm.APIConnectionError):
         await router.acompletion("m", messages=MESSAGES)
     assert len(sandbox.requests_to("chat")) == 3
+
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+#: What comes at once, and what then drips in.
+DRIPS = {
+    "headers": (b"HTTP/1.1 200 OK\r\nx-slow: ", b"x"),
+    "early hints": (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    "chunk extension": (HEAD + b"transfer-encoding: chunked\r\n\r\n5;", b"x"),
+}
+
+
+class Dripper:
+    """A server on loopback that sends one byte or one line after another, for ever."""
+
+    def __init__(self) -> None:
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.api_base = f"http://127.0.0.1:{self._listening.getsockname()[1]}/v1"
+        self.at_once, self.then = DRIPS["headers"]
+        self.left = threading.Semaphore(0)
+        self._closed = threading.Event()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._listening.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listening.accept()
+                threading.Thread(target=self._drip, args=(connection,), daemon=True).start()
+
+    def _drip(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(self.at_once)
+            while not self._closed.wait(0.02):  # seconds between two drops
+                connection.sendall(self.then)  # fails when the caller has left
+        self.left.release()
+
+
+@pytest.fixture
+def dripper() -> Iterator[Dripper]:
+    running = Dripper()
+    yield running
+    running.close()
+
+
+@pytest.mark.parametrize("kind", DRIPS)
+def test_an_answer_that_drips_in_ends_with_the_calls_timeout(
+    ask: Callable[..., Any], dripper: Dripper, kind: str
+) -> None:
+    dripper.at_once, dripper.then = DRIPS[kind]
+    with pytest.raises(litellm.Timeout):
+        ask(api_key="sk-any", api_base=dripper.api_base, timeout=0.5, max_retries=0)
+    assert dripper.left.acquire(timeout=30), "the connection is still open after 30 s"

@@ -9,10 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
+from litellm_qwen_ai.chat.request import ChatRequest
 from litellm_qwen_ai.route import post
 
 URL = "https://api.example/v1/chat/completions?x=1"
 HEADERS = {"Authorization": "Bearer t", "User-Agent": "ours/1", "Content-Type": "application/json"}
+WANTED = ChatRequest(url=URL, headers=HEADERS, body=b"{}", payload={})
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
@@ -31,7 +33,7 @@ def sends(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     build = post._whole_request
 
     def whole(*args: Any) -> httpx.Request:
-        seen.append(args[1])
+        seen.append(args[1].url)
         return build(*args)
 
     monkeypatch.setattr(post, "_whole_request", whole)
@@ -47,8 +49,8 @@ def test_what_goes_out_is_what_httpx_would_send(timeout: Any) -> None:
         return _ok(request)
 
     with _client(answer, headers={"X-Mine": "1", "user-agent": "theirs"}, cookies={"a": "b"}) as client:
-        post.send(client, URL, HEADERS, b"{}", timeout)
-        client.send(post._whole_request(client, URL, HEADERS, b"{}", timeout), stream=True)
+        post.send(client, WANTED, timeout)
+        client.send(post._whole_request(client, WANTED, timeout), stream=True)
     ours, theirs = seen
     assert (ours.method, ours.url, ours.read()) == (theirs.method, theirs.url, theirs.read())
     assert dict(ours.headers) == dict(theirs.headers)
@@ -57,11 +59,11 @@ def test_what_goes_out_is_what_httpx_would_send(timeout: Any) -> None:
 
 async def test_the_async_twin_does_the_same(sends: list[str]) -> None:
     async with httpx.AsyncClient(transport=httpx.MockTransport(_ok), trust_env=False) as client:
-        response = await post.asend(client, URL, HEADERS, b"{}", None)
+        response = await post.asend(client, WANTED, None)
         assert await response.aread() == b"answer"
         assert response.request.url == URL
         client.event_hooks = {"request": [], "response": [_ahook]}
-        assert await (await post.asend(client, URL, HEADERS, b"{}", None)).aread() == b"answer"
+        assert await (await post.asend(client, WANTED, None)).aread() == b"answer"
     assert sends == [URL]
 
 
@@ -71,7 +73,7 @@ async def _ahook(response: httpx.Response) -> None:
 
 def test_the_body_is_not_read_and_the_answer_knows_its_request(sends: list[str]) -> None:
     with _client(_ok) as client:
-        response = post.send(client, URL, HEADERS, b"{}", None)
+        response = post.send(client, WANTED, None)
         assert response.request.url == URL
         assert b"".join(response.stream) == b"answer"  # type: ignore[arg-type]  # a sync client's
     assert sends == []
@@ -86,7 +88,7 @@ def test_a_cookie_that_a_server_sets_comes_back_to_it(sends: list[str]) -> None:
 
     with _client(answer) as client:
         for _ in range(2):
-            post.send(client, URL, HEADERS, b"{}", None).close()
+            post.send(client, WANTED, None).close()
     assert seen == [None, "route=7"]
     assert sends == []
 
@@ -113,7 +115,7 @@ def test_a_client_that_is_set_up_otherwise_sends_by_itself(
 ) -> None:
     with _client(_ok) as client:
         set_up(client)
-        post.send(client, URL, HEADERS, b"{}", None).close()
+        post.send(client, WANTED, None).close()
     assert sends == [URL]
 
 
@@ -129,13 +131,13 @@ def test_a_tracer_on_httpxs_class_sees_every_request(
 
     monkeypatch.setattr(httpx.Client, "send", send)
     with _client(_ok) as client:
-        post.send(client, URL, HEADERS, b"{}", None).close()
+        post.send(client, WANTED, None).close()
     assert traced == sends == [URL]
 
 
 def test_httpxs_own_log_line_is_kept(sends: list[str], caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "httpx"), _client(_ok) as client:
-        post.send(client, URL, HEADERS, b"{}", None).close()
+        post.send(client, WANTED, None).close()
     assert sends == [URL]
     assert "200 OK" in caplog.text
 
@@ -144,7 +146,7 @@ def test_a_closed_client_says_so(sends: list[str]) -> None:
     client = _client(_ok)
     client.close()
     with pytest.raises(RuntimeError, match="closed"):
-        post.send(client, URL, HEADERS, b"{}", None)
+        post.send(client, WANTED, None)
     assert sends == [URL]
 
 
@@ -154,7 +156,7 @@ def test_a_failure_knows_its_request() -> None:
         raise httpx.ConnectError("no")
 
     with _client(refuse) as client, pytest.raises(httpx.ConnectError) as caught:
-        post.send(client, URL, HEADERS, b"{}", None)
+        post.send(client, WANTED, None)
     assert caught.value.request.url == URL
 
 
@@ -164,7 +166,7 @@ def test_mounted_transports_are_used() -> None:
 
     mounts = {"https://api.example": httpx.MockTransport(teapot)}
     with _client(_ok, mounts=mounts) as client:
-        assert post.send(client, URL, HEADERS, b"{}", None).status_code == 418
+        assert post.send(client, WANTED, None).status_code == 418
 
 
 def test_without_the_name_that_is_not_public_httpx_sends_by_itself(
@@ -175,7 +177,7 @@ def test_without_the_name_that_is_not_public_httpx_sends_by_itself(
     post.transport_is_found.cache_clear()
     try:
         with _client(_ok) as client:
-            assert post.send(client, URL, HEADERS, b"{}", None).read() == b"answer"
+            assert post.send(client, WANTED, None).read() == b"answer"
     finally:
         monkeypatch.undo()
         post.transport_is_found.cache_clear()

@@ -1,0 +1,87 @@
+"""What ends an exchange that takes too long; against real drips in tests/litellm/test_network.py."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from typing import Any
+
+import httpx
+import pytest
+
+from litellm_qwen_ai.route.deadline import AsyncDeadline, Deadline, Watchdog
+
+
+class Expiring:
+    """Stands for a deadline whose time has come, or never will."""
+
+    def __init__(self, until: float) -> None:
+        self.until = until
+        self.expired = threading.Event()
+
+    def expire(self) -> None:
+        self.expired.set()
+        self.until = float("inf")
+
+
+def test_the_watchdog_expires_what_is_due_and_nothing_else() -> None:
+    dog = Watchdog(lambda: 100.0)
+    later: Any = Expiring(200.0)
+    due: Any = Expiring(100.0)
+    forgotten: Any = Expiring(100.0)
+    dog.watch(later)
+    dog.watch(forgotten)
+    assert forgotten.expired.wait(30), "not expired within 30 s"
+    forgotten.expired.clear()
+    dog.forget(forgotten)
+    dog.watch(due)
+    assert due.expired.wait(30), "not expired within 30 s"
+    assert not later.expired.is_set()
+    assert not forgotten.expired.is_set()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_has_a_watchdog_of_its_own() -> None:
+    with httpx.Client(trust_env=False) as client, Deadline(client, 60):
+        child = os.fork()
+        if child == 0:
+            began = threading.active_count()
+            deadline = Deadline(client, 60)
+            with deadline:
+                os._exit(0 if threading.active_count() == began + 1 else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_whatever_came_of_an_exchange_that_was_cut_is_a_time_out() -> None:
+    with httpx.Client(trust_env=False) as client:
+        for raised in (None, httpx.RemoteProtocolError("peer closed"), ValueError("half an answer")):
+            deadline = Deadline(client, 60)
+            with pytest.raises(httpx.ReadTimeout, match="60 s"), deadline:  # noqa: PT012  # what is in it is the test
+                deadline.expire()
+                if raised is not None:
+                    raise raised
+        with pytest.raises(KeyboardInterrupt), Deadline(client, 60) as _:
+            raise KeyboardInterrupt
+
+
+async def test_a_task_that_somebody_else_cancels_is_cancelled() -> None:
+    entered = asyncio.Event()
+
+    async def exchange() -> None:
+        with AsyncDeadline(60):
+            entered.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(exchange())
+    await entered.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_an_exchange_on_a_loop_is_cancelled_at_its_deadline_and_the_task_goes_on() -> None:
+    with pytest.raises(httpx.ReadTimeout, match="0 s"), AsyncDeadline(0):
+        await asyncio.Event().wait()
+    await asyncio.sleep(0)
