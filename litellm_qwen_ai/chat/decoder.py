@@ -14,7 +14,6 @@ nothing, and leaves every other delta as it is.
 
 from __future__ import annotations
 
-import json
 import time
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import uuid4
@@ -25,7 +24,7 @@ from litellm_qwen_ai.chat.chunks import Kind, Place, TextChunks
 from litellm_qwen_ai.chat.errors import cut_stream, error_from_refusal, malformed_answer
 from litellm_qwen_ai.chat.refusal import is_error_object, read_refusal, refusal_from_object, refusal_from_text
 from litellm_qwen_ai.chat.sse import EventTooLongError, SSEParser, SSEvent
-from litellm_qwen_ai.chat.text import html_summary, looks_like_html, without_surrogates
+from litellm_qwen_ai.chat.text import html_summary, json_value, looks_like_html
 from litellm_qwen_ai.chat.toolcalls import ToolCallAssembler
 from litellm_qwen_ai.chat.usage import read_usage
 
@@ -166,13 +165,11 @@ class StreamDecoder:
 
     def _parse(self, data: bytes) -> dict[str, Any]:
         try:
-            value = json.loads(data.decode("utf-8", "replace"))
-        except (ValueError, RecursionError):
+            value = json_value(data)
+        except ValueError:
             if self._at_end:
                 return {}  # no blank line closed it: half an event is the cut's fault, not the server's
             self._fail(html_summary(data) if looks_like_html(data) else "a chunk that is not JSON")
-        if b"\\ud" in data or b"\\uD" in data:  # only an escape can smuggle in a lone surrogate
-            value = without_surrogates(value)
         if not isinstance(value, dict):
             self._fail("a chunk that is no JSON object")
         return value

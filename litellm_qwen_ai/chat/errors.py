@@ -8,7 +8,7 @@ the proxy read), `qwen_reason` (a value of `refusal.Reason`) and `request_id` (t
 Where a quota or a credit is spent and the server names no time, `Retry-After` says `SPENT_SECONDS`: Router
 takes its cooldown from there, and its own 5 seconds would send every few calls into the same refusal.
 
-`refusal.py` reads what the server said and why it refused; `_SHOWN` has the exception for each reason.
+`refusal.py` reads what the server said and why it refused, and has the exception for each reason.
 """
 
 from __future__ import annotations
@@ -33,27 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-#: The exception for each reason, and its status.
-_SHOWN: dict[Reason, tuple[str, int]] = {
-    Reason.TOKEN_REJECTED: ("AuthenticationError", 401),
-    Reason.QUOTA_SPENT: ("RateLimitError", 429),
-    Reason.THROTTLED: ("RateLimitError", 429),
-    Reason.CONTENT_POLICY: ("ContentPolicyViolationError", 400),
-    Reason.CONTEXT_WINDOW: ("ContextWindowExceededError", 400),
-    Reason.PAYMENT_REQUIRED: ("PaymentRequiredError", 402),
-    Reason.CODING_AGENTS_ONLY: ("PermissionDeniedError", 403),
-    Reason.NOT_PERMITTED: ("PermissionDeniedError", 403),
-    Reason.NOT_FOUND: ("NotFoundError", 404),
-    Reason.WRONG_METHOD: ("BadRequestError", 400),
-    Reason.TIMED_OUT: ("Timeout", 408),  # or the server's own: a gateway says 504 or 524
-    Reason.UNPROCESSABLE: ("UnprocessableEntityError", 422),
-    Reason.BAD_REQUEST: ("BadRequestError", 400),
-    Reason.REDIRECTED: ("APIConnectionError", 500),
-    Reason.BAD_GATEWAY: ("BadGatewayError", 502),
-    Reason.UNAVAILABLE: ("ServiceUnavailableError", 503),
-    Reason.SERVER_ERROR: ("InternalServerError", 500),
-    Reason.CONNECTION_LOST: ("APIConnectionError", 500),
-}
 #: Seconds a spent account rests where the server names no time: long enough to matter to a Router with
 #: several accounts, short enough that a new day's quota, or a payment, is noticed within the hour.
 SPENT_SECONDS = 3600
@@ -65,13 +44,7 @@ _DROPPED_HEADERS = {"content-encoding", "content-length", "transfer-encoding", "
 
 
 def error_from_response(status: int, body: bytes, context: AnswerContext) -> Exception:
-    """The litellm exception for an answer that is not 2xx; an instance, not raised.
-
-    Args:
-        status: HTTP status.
-        body: The body, decoded from any Content-Encoding.
-        context: With the answer's headers.
-    """
+    """The litellm exception for an answer that is not 2xx; its headers are in the context."""
     return error_from_refusal(read_refusal(status, body, context), context)
 
 
@@ -97,8 +70,7 @@ def malformed_answer(what: str, context: AnswerContext) -> Exception:
 def cut_stream(context: AnswerContext) -> Exception:
     """The stream ended without a finish reason and without `[DONE]`."""
     said = "The connection was closed before the answer was complete (no finish_reason, no [DONE])"
-    message = f"{said}{_where(context)}."
-    return _build(Reason.CONNECTION_LOST, message, Refusal(None, message), _without_headers(context))
+    return _lost(Reason.CONNECTION_LOST, f"{said}{_where(context)}.", context)
 
 
 def bad_request(message: str, *, model: str) -> Exception:
@@ -107,14 +79,9 @@ def bad_request(message: str, *, model: str) -> Exception:
 
 
 def error_from_transport(error: BaseException, context: AnswerContext) -> Exception:
-    """The litellm exception for a send or read that failed; an instance, not raised.
+    """The `litellm.Timeout` or `litellm.APIConnectionError` for a send or read that failed.
 
-    Args:
-        error: What the HTTP client raised. A litellm.Timeout is made anew: the client's names no model.
-        context: The call that failed.
-
-    Returns:
-        An instance of `litellm.Timeout` or `litellm.APIConnectionError`.
+    A litellm.Timeout that LiteLLM's client raised is made anew: it names no model.
     """
     name = type(error).__name__
     if isinstance(error, _TIMEOUTS):
@@ -132,7 +99,7 @@ def error_from_transport(error: BaseException, context: AnswerContext) -> Except
             "Check that the address is right and that this machine, or the proxy it uses, reaches it."
         )
         reason = Reason.CONNECTION_LOST
-    return _build(reason, message, Refusal(None, message), _without_headers(context))
+    return _lost(reason, message, context)
 
 
 def _where(context: AnswerContext) -> str:
@@ -148,49 +115,41 @@ def is_token_rejection(status: int, body: bytes) -> bool:
     return reason_of(read_refusal(status, body, AnswerContext(""))) is Reason.TOKEN_REJECTED
 
 
-def _without_headers(context: AnswerContext) -> AnswerContext:
+def _lost(reason: Reason, message: str, context: AnswerContext) -> Exception:
     """For a failure that no answer tells of: a wait named in the headers before it was not meant for it."""
-    return context.answered({})
+    return _build(reason, message, Refusal(None, message), context.answered({}))
 
 
 def _build(reason: Reason, message: str, refusal: Refusal, context: AnswerContext) -> Exception:
-    name, status = _SHOWN[reason]
     kept = _kept_headers(context.headers)
     if reason in _SPENT:
         kept.setdefault("retry-after", str(SPENT_SECONDS))
-    if reason is Reason.TIMED_OUT and refusal.status is not None:
-        status = refusal.status
     answer = httpx.Response(
-        status,
+        (refusal.status if reason is Reason.TIMED_OUT else None) or reason.status,
         headers=kept,
         content=json.dumps({"error": {"message": refusal.message, "code": refusal.code}}).encode(),
         request=httpx.Request("POST", "https://chat.qwen.ai"),  # a stand-in: openai's classes demand one
     )
-    error = _instantiate(name, message, context.model, answer)
-    # exception_type() sets this for others and returns early for ours.
-    error.litellm_response_headers = kept
-    error.qwen_reason = reason.value
-    error.request_id = refusal.request_id
-    made: Exception = error
-    return made
+    error = _instantiate(reason.error, message, context.model, answer)
+    # exception_type() sets the headers for others and returns early for ours.
+    vars(error).update(litellm_response_headers=kept, qwen_reason=reason.value, request_id=refusal.request_id)
+    return error
 
 
-def _instantiate(name: str, message: str, model: str, answer: httpx.Response) -> Any:
+def _instantiate(name: str, message: str, model: str, answer: httpx.Response) -> Exception:
     exceptions: Any = litellm.exceptions
     fields: dict[str, Any] = {"message": message, "model": model, "llm_provider": PROVIDER}
-    if name == "PaymentRequiredError" and not hasattr(exceptions, name):
-        # litellm before 1.106: the class's own base, with its status.
-        error = exceptions.BadRequestError(**fields, response=answer)
-        error.status_code = answer.status_code
-        return error
-    if name == "Timeout":
-        error = exceptions.Timeout(**fields, headers=dict(answer.headers))
-        error.status_code = answer.status_code
-        error.response = answer  # a constructor keyword only in newer versions
-        return error
     if name == "APIConnectionError":
-        return exceptions.APIConnectionError(**fields)
-    return getattr(exceptions, name)(**fields, response=answer)
+        error = exceptions.APIConnectionError(**fields)
+    elif name == "Timeout":
+        error = exceptions.Timeout(**fields, headers=dict(answer.headers))
+        error.response = answer  # a constructor keyword only in newer versions
+    else:
+        # PaymentRequiredError came with litellm 1.106; before, its base with its status.
+        error = getattr(exceptions, name, exceptions.BadRequestError)(**fields, response=answer)
+    error.status_code = answer.status_code
+    made: Exception = error
+    return made
 
 
 def _kept_headers(headers: Mapping[str, str]) -> httpx.Headers:

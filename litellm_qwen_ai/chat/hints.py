@@ -5,23 +5,23 @@ from __future__ import annotations
 from litellm_qwen_ai.chat.refusal import Reason, Refusal
 from litellm_qwen_ai.names import LOGIN_COMMAND
 
-TIER_NOTICE = (
+_TIER_NOTICE = (
     "Qwen announced the end of its free tier for logins on 2026-04-15 (QwenLM/qwen-code issue #3203); since "
     "then logins have been reported to meet this answer."
 )
-ALTERNATIVES = (
+_ALTERNATIVES = (
     "Ways that work with a key: `api_key=` (or QWEN_API_KEY) with `api_base=` of Alibaba Cloud Model Studio, "
     "e.g. https://dashscope-intl.aliyuncs.com/compatible-mode/v1, or LiteLLM's own `dashscope/` and "
     "`qwencloud/` routes."
 )
+_CLOSED = f"{_TIER_NOTICE} {_ALTERNATIVES}"
 _CLOSING_WORDS = ("discontinued", "no longer available", "has been closed", "has ended", "was shut down")
-_WAIT = "Too many requests for now: wait as long as Retry-After says, then try again."
 
 
 def hint_for(reason: Reason, refusal: Refusal, *, with_login: bool) -> str:
     """What the reader can do about it; empty where the server's words suffice."""
     if with_login and _says_closed(refusal):
-        return f"{TIER_NOTICE} {ALTERNATIVES}"
+        return _CLOSED
     return (_WITH_LOGIN if with_login else _WITH_KEY).get(reason) or _ALWAYS.get(reason) or _by_words(refusal)
 
 
@@ -41,14 +41,12 @@ def _by_words(refusal: Refusal) -> str:
 _WITH_LOGIN = {
     Reason.TOKEN_REJECTED: (
         f"The stored login is not accepted. Run `{LOGIN_COMMAND}` to log in again. If that does not help: "
-        f"{TIER_NOTICE} {ALTERNATIVES}"
+        f"{_CLOSED}"
     ),
     Reason.QUOTA_SPENT: (
-        "The quota of this login is spent, so retrying now is useless; this is no rate limit. "
-        f"{TIER_NOTICE} {ALTERNATIVES}"
+        f"The quota of this login is spent, so retrying now is useless; this is no rate limit. {_CLOSED}"
     ),
-    Reason.THROTTLED: _WAIT,
-    Reason.NOT_PERMITTED: f"This login may not use the model. {ALTERNATIVES}",
+    Reason.NOT_PERMITTED: f"This login may not use the model. {_ALTERNATIVES}",
 }
 _WITH_KEY = {
     Reason.TOKEN_REJECTED: (
@@ -59,10 +57,10 @@ _WITH_KEY = {
         "The quota of this API key is spent, so retrying now is useless; this is no rate limit. Raise the "
         "quota or switch on payment at your provider, or use another key."
     ),
-    Reason.THROTTLED: _WAIT,
     Reason.NOT_PERMITTED: "Check that the plan of this API key includes the model.",
 }
 _ALWAYS = {
+    Reason.THROTTLED: "Too many requests for now: wait as long as Retry-After says, then try again.",
     Reason.PAYMENT_REQUIRED: "The account behind this call has no credit left: top it up at the provider.",
     Reason.CODING_AGENTS_ONLY: (
         "This plan is meant for interactive coding agents. For programs, use a Model Studio standard key: "

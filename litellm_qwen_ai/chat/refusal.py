@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from litellm_qwen_ai.chat.text import html_summary, looks_like_html, one_line, presentable
+from litellm_qwen_ai.chat.text import html_summary, json_value, looks_like_html, one_line, presentable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from typing_extensions import Self
 
     from litellm_qwen_ai.chat.context import AnswerContext
 
@@ -21,26 +23,35 @@ _REQUEST_ID_HEADERS = ("x-request-id", "x-dashscope-request-id", "request-id", "
 
 
 class Reason(str, Enum):
-    """Why a call failed. The value is kept on the exception as `qwen_reason`."""
+    """Why a call failed: `qwen_reason` of the exception, the class of that in LiteLLM, its status."""
 
-    TOKEN_REJECTED = "token_rejected"  # noqa: S105  # a reason's name, no token
-    QUOTA_SPENT = "quota_spent"
-    THROTTLED = "throttled"
-    CONTENT_POLICY = "content_policy"
-    CONTEXT_WINDOW = "context_window"
-    PAYMENT_REQUIRED = "payment_required"
-    CODING_AGENTS_ONLY = "coding_agents_only"
-    NOT_PERMITTED = "not_permitted"
-    NOT_FOUND = "not_found"
-    WRONG_METHOD = "wrong_method"
-    TIMED_OUT = "timed_out"
-    UNPROCESSABLE = "unprocessable"
-    BAD_REQUEST = "bad_request"
-    REDIRECTED = "redirected"
-    BAD_GATEWAY = "bad_gateway"
-    UNAVAILABLE = "unavailable"
-    SERVER_ERROR = "server_error"
-    CONNECTION_LOST = "connection_lost"
+    _value_: str
+    error: str
+    status: int
+
+    def __new__(cls, value: str, error: str, status: int) -> Self:  # noqa: D102  # makes a member of its row
+        reason = str.__new__(cls, value)
+        reason._value_, reason.error, reason.status = value, error, status
+        return reason
+
+    TOKEN_REJECTED = "token_rejected", "AuthenticationError", 401
+    QUOTA_SPENT = "quota_spent", "RateLimitError", 429
+    THROTTLED = "throttled", "RateLimitError", 429
+    CONTENT_POLICY = "content_policy", "ContentPolicyViolationError", 400
+    CONTEXT_WINDOW = "context_window", "ContextWindowExceededError", 400
+    PAYMENT_REQUIRED = "payment_required", "PaymentRequiredError", 402
+    CODING_AGENTS_ONLY = "coding_agents_only", "PermissionDeniedError", 403
+    NOT_PERMITTED = "not_permitted", "PermissionDeniedError", 403
+    NOT_FOUND = "not_found", "NotFoundError", 404
+    WRONG_METHOD = "wrong_method", "BadRequestError", 400
+    TIMED_OUT = "timed_out", "Timeout", 408  # or the server's own: a gateway says 504 or 524
+    UNPROCESSABLE = "unprocessable", "UnprocessableEntityError", 422
+    BAD_REQUEST = "bad_request", "BadRequestError", 400
+    REDIRECTED = "redirected", "APIConnectionError", 500
+    BAD_GATEWAY = "bad_gateway", "BadGatewayError", 502
+    UNAVAILABLE = "unavailable", "ServiceUnavailableError", 503
+    SERVER_ERROR = "server_error", "InternalServerError", 500
+    CONNECTION_LOST = "connection_lost", "APIConnectionError", 500
 
 
 @dataclass(frozen=True)
@@ -198,8 +209,8 @@ def _json_object(body: bytes) -> dict[str, Any] | None:
     if len(body) > _PARSE_LIMIT or not head.startswith(b"{"):
         return None
     try:
-        value = json.loads(body.decode("utf-8-sig", "replace"))
-    except (ValueError, RecursionError):
+        value = json_value(body)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
 

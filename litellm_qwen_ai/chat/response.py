@@ -12,7 +12,7 @@ from litellm.litellm_core_utils.llm_response_utils.convert_dict_to_response impo
 
 from litellm_qwen_ai.chat.errors import error_from_refusal, malformed_answer
 from litellm_qwen_ai.chat.refusal import is_error_object, refusal_from_object, refusal_from_text
-from litellm_qwen_ai.chat.text import html_summary, looks_like_html, without_surrogates
+from litellm_qwen_ai.chat.text import html_summary, json_value, looks_like_html
 from litellm_qwen_ai.chat.usage import usage_fields
 
 if TYPE_CHECKING:
@@ -22,16 +22,10 @@ if TYPE_CHECKING:
 
 
 def parse_response(body: bytes, context: AnswerContext, model_response: ModelResponse) -> ModelResponse:
-    """Fill `model_response` from the body of a 200.
+    """Fill and return LiteLLM's empty `model_response` from the body of a 200.
 
-    Args:
-        body: The body, decoded from any Content-Encoding.
-        context: With the answer's headers, which end up in `_hidden_params["additional_headers"]` as a
-            built-in provider's do. With a login the cost is known to be 0.
-        model_response: LiteLLM's empty answer; filled and returned.
-
-    Returns:
-        `model_response`.
+    The answer's headers, in the context, end up in `_hidden_params["additional_headers"]` as a built-in
+    provider's do. With a login the cost is known to be 0.
 
     Raises:
         litellm.InternalServerError: The body is no chat answer (HTML, empty, not JSON, wrong types).
@@ -40,9 +34,10 @@ def parse_response(body: bytes, context: AnswerContext, model_response: ModelRes
     value = _parse(body, context)
     if is_error_object(value):
         raise error_from_refusal(refusal_from_object(value, context), context)
-    if not _has_choices(value):
+    choices = value.get("choices")
+    if not (isinstance(choices, list) and choices and all(_has_message(choice) for choice in choices)):
         raise malformed_answer("a JSON object without a list of choices", context)
-    for choice in value["choices"]:
+    for choice in choices:
         if choice.get("finish_reason") == "error_finish":
             # Its content is the error's text, never the model's.
             text = str(choice["message"].get("content") or "")
@@ -50,7 +45,7 @@ def parse_response(body: bytes, context: AnswerContext, model_response: ModelRes
     try:
         answer = {
             **value,
-            "choices": [_choice(choice) for choice in value["choices"]],
+            "choices": [_choice(choice) for choice in choices],
             # Without counts LiteLLM's own stay at 0 rather than at what a wrong type would make of them.
             "usage": usage_fields(value.get("usage")) or {},
         }
@@ -67,8 +62,7 @@ def parse_response(body: bytes, context: AnswerContext, model_response: ModelRes
     if context.with_login:
         # A login is never billed; saying so saves LiteLLM its cost calculation.
         made._hidden_params["response_cost"] = 0.0  # noqa: SLF001  # where LiteLLM's own providers put it
-    result: ModelResponse = made
-    return result
+    return model_response
 
 
 def _parse(body: bytes, context: AnswerContext) -> dict[str, Any]:
@@ -77,23 +71,16 @@ def _parse(body: bytes, context: AnswerContext) -> dict[str, Any]:
     if looks_like_html(body):
         raise malformed_answer(f"{html_summary(body)} instead of JSON", context)
     try:
-        value = json.loads(body.decode("utf-8-sig", "replace"))
-    except (ValueError, RecursionError):
+        value = json_value(body)
+    except ValueError:
         raise malformed_answer("a body that is not JSON", context) from None
-    if b"\\ud" in body or b"\\uD" in body:  # only an escape can smuggle in a lone surrogate
-        value = without_surrogates(value)
     if not isinstance(value, dict):
         raise malformed_answer("JSON that is no object", context)
     return value
 
 
-def _has_choices(value: dict[str, Any]) -> bool:
-    choices = value.get("choices")
-    return (
-        isinstance(choices, list)
-        and bool(choices)
-        and all(isinstance(choice, dict) and isinstance(choice.get("message"), dict) for choice in choices)
-    )
+def _has_message(choice: Any) -> bool:
+    return isinstance(choice, dict) and isinstance(choice.get("message"), dict)
 
 
 def _choice(choice: dict[str, Any]) -> dict[str, Any]:

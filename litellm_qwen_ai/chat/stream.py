@@ -46,10 +46,7 @@ Opener = TypeVar("Opener")
 class _Stream(Generic[Opener]):
     """What both streams share: the chunks that are ready, and how the answer ended.
 
-    Args:
-        opener: Sends the request; returns the open response and what it is read with. Maps its own errors.
-        clock: Monotonic, in seconds.
-        drain_seconds: How long an async stream waits for the end of the body after `[DONE]`.
+    The opener sends the request and maps its own errors. The clock is monotonic, in seconds.
 
     Attributes:
         headers: Response headers; empty before `connect`.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -71,13 +72,26 @@ def html_summary(body: bytes) -> str:
     return f'an HTML page titled "{title}"' if title else "an HTML page"
 
 
-def without_surrogates(value: Any) -> Any:
-    """Replace lone surrogates in every string of a JSON value: pydantic and UTF-8 both refuse them."""
+def json_value(data: bytes) -> Any:
+    """A server's JSON, without lone surrogates: pydantic and UTF-8 both refuse them.
+
+    Raises:
+        ValueError: It is no JSON, or too deep.
+    """
+    try:
+        value = json.loads(data.decode("utf-8", "replace").removeprefix("\ufeff"))
+        # Only an escape can smuggle one in.
+        return _without_surrogates(value) if b"\\ud" in data or b"\\uD" in data else value
+    except RecursionError:
+        raise ValueError from None
+
+
+def _without_surrogates(value: Any) -> Any:
     if isinstance(value, str):
         # Through UTF-16 so that two escapes forming a pair become their character.
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):
-        return [without_surrogates(item) for item in value]
+        return [_without_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {without_surrogates(key): without_surrogates(item) for key, item in value.items()}
+        return {_without_surrogates(key): _without_surrogates(item) for key, item in value.items()}
     return value

@@ -23,8 +23,6 @@ _LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?(/|$)", re.IGNO
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2, token
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")  # RFC 9110 section 5.5 without obs-text: httpx sends ASCII
 _ALIBABAS = (".aliyuncs.com", ".qwen.ai", ".qwenapi.io")
-_FRAMING_HEADERS = {"content-length", "transfer-encoding"}
-_NOT_WITH_A_LOGIN = {"authorization", "host"}  # another host behind the same front would get the token
 _SECRET_HEADERS = {"authorization", "proxy-authorization", "x-api-key", "api-key", "cookie"}
 
 
@@ -140,23 +138,22 @@ def _merge(
         text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             raise bad_request(f"extra_headers: {name!r:.60} is no valid header name.", model=model)
-        lowered = name.lower()
+        lowered, wrong = name.lower(), ""
         if not _HEADER_VALUE.fullmatch(text):
-            raise bad_request(
-                f"extra_headers: the value of {name} contains a line break, a control character or a "
-                "non-ASCII character, which no HTTP header may hold.",
-                model=model,
+            wrong = (
+                f"the value of {name} contains a line break, a control character or a non-ASCII character, "
+                "which no HTTP header may hold."
             )
-        if lowered in _FRAMING_HEADERS:
-            raise bad_request(
-                f"extra_headers: {name} is set by the HTTP client and cannot be given.", model=model
+        elif lowered in {"content-length", "transfer-encoding"}:
+            wrong = f"{name} is set by the HTTP client and cannot be given."
+        elif with_login and lowered in {"authorization", "host"}:
+            # Another host behind the same front would get the token.
+            wrong = (
+                f"{name} cannot be given together with a login. Pass `api_key=` to use a key instead of the "
+                "login."
             )
-        if lowered in _NOT_WITH_A_LOGIN and with_login:
-            raise bad_request(
-                f"extra_headers: {name} cannot be given together with a login. Pass `api_key=` to use a key "
-                "instead of the login.",
-                model=model,
-            )
+        if wrong:
+            raise bad_request(f"extra_headers: {wrong}", model=model)
         headers.pop(names.get(lowered, name), None)
         names[lowered] = name
         headers[name] = text

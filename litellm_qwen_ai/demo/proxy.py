@@ -47,15 +47,7 @@ def proxy_config() -> Path:
 
 @contextmanager
 def running_proxy(config: Path, *, key: str, say: Callable[[str], None]) -> Iterator[str]:
-    """Run `litellm --config CONFIG` on a free loopback port until the `with` block ends.
-
-    Args:
-        config: The proxy's configuration.
-        key: The master key for it.
-        say: Told what is done.
-
-    Yields:
-        The proxy's address.
+    """Run `litellm --config CONFIG` with this master key, on a free loopback port; yields its address.
 
     Raises:
         ProxyMissingError: LiteLLM's proxy is not installed.
@@ -112,8 +104,7 @@ def _executable() -> str:
         raise ProxyMissingError(
             'LiteLLM\'s proxy is not installed. To install it: pip install "litellm-qwen-ai[proxy]"'
         )
-    beside = shutil.which("litellm", path=str(Path(sys.executable).parent))
-    found = beside or shutil.which("litellm")
+    found = shutil.which("litellm", path=str(Path(sys.executable).parent)) or shutil.which("litellm")
     if found is None:
         raise ProxyMissingError("The command litellm is not found beside this Python, nor on PATH.")
     return found

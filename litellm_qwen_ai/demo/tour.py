@@ -6,15 +6,12 @@ proxy in a process of its own, asked through the OpenAI SDK.
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
 import secrets
-import struct
 import tempfile
 import time
-import zlib
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,6 +45,8 @@ _WEATHER = {
         },
     },
 }
+#: A PNG of 24 x 16 black pixels.
+_PICTURE = "iVBORw0KGgoAAAANSUhEUgAAABgAAAAQAQAAAAAkX4I4AAAADElEQVR4nGNgoAwAAABAAAG3NHzvAAAAAElFTkSuQmCC"
 
 
 class DemoError(Exception):
@@ -55,12 +54,7 @@ class DemoError(Exception):
 
 
 class Tour:
-    """The steps, and what they share.
-
-    Args:
-        sandbox: The running sandbox.
-        token_dir: Where the login is kept; `QWEN_TOKEN_DIR` points here.
-    """
+    """The steps, and what they share: the running sandbox and where `QWEN_TOKEN_DIR` points."""
 
     def __init__(self, sandbox: Sandbox, token_dir: Path) -> None:
         self.sandbox = sandbox
@@ -123,13 +117,12 @@ class Tour:
         _say(answer)
 
     def ask_about_image(self) -> None:
-        """An image as a data URI, drawn here."""
-        picture = base64.b64encode(_png(24, 16)).decode()
+        """An image as a data URI."""
         question = "What do you see?"
         _say(f"> {question} (with a PNG of 24 x 16 pixels)")
         content = [
             {"type": "text", "text": question},
-            {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture}"}},
+            {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{_PICTURE}"}},
         ]
         answer = _complete(messages=[{"role": "user", "content": content}]).choices[0].message.content
         _say(_expect(answer, "PNG image of 24 x 16 pixels"))
@@ -170,11 +163,7 @@ class Tour:
 
 
 def main() -> int:
-    """Give the tour.
-
-    Returns:
-        0 if every step worked (a proxy that is not installed is skipped and said so), else 1.
-    """
+    """Give the tour; 0 if every step worked (one whose proxy is not installed is skipped), else 1."""
     started = time.monotonic()
     with ExitStack() as stack:
         token_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qwen-demo-"))) / "tokens"
@@ -194,11 +183,7 @@ def main() -> int:
 
 
 def _take(tour: Tour) -> list[str]:
-    """Take each step; return the titles of those that were skipped.
-
-    Raises:
-        DemoError: A step failed; the text names it.
-    """
+    """Take each step; return the titles of those that were skipped."""
     skipped = []
     for number, (title, step) in enumerate(tour.steps, 1):
         click.echo(f"\n{number}. {title}")
@@ -216,11 +201,10 @@ class _Person:
     """Shows the code, as a terminal would, and then does what the person in front of it does."""
 
     def show(self, code: DeviceCode) -> None:
-        link = code.verification_uri_complete or code.verification_uri
-        _say(f"Open {link}")
+        _say(f"Open {code.link}")
         _say(f"and check that it shows the code {code.user_code}")
         with httpx.Client() as browser:
-            page = browser.get(link).raise_for_status().text
+            page = browser.get(code.link).raise_for_status().text
             fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', page))
             if fields.get("user_code") != code.user_code:
                 raise DemoError("the approval page shows another code")
@@ -265,25 +249,13 @@ def _user(content: str) -> Any:
 
 
 def _expect(text: str | None, part: str) -> str:
-    if part not in (text or ""):
+    if text is None or part not in text:
         raise DemoError(f"expected {part!r} in the answer, which is {text!r}")
-    return text or ""
+    return text
 
 
 def _say(text: str) -> None:
     click.echo(f"   {text}")
-
-
-def _png(width: int, height: int) -> bytes:
-    """Draw a PNG (RFC 2083) of one colour."""
-
-    def part(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    pixels = (b"\x00" + b"\x5b\x3f\xd6" * width) * height
-    body = part(b"IHDR", header) + part(b"IDAT", zlib.compress(pixels)) + part(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + body
 
 
 @contextmanager
