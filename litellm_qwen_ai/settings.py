@@ -63,11 +63,7 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read the environment as it is now.
-
-        Args:
-            environ: The variables to read; `os.environ` by default.
-        """
+        """Read the environment as it is now, `os.environ` by default."""
         source = os.environ if environ is None else environ
 
         def value(name: str) -> str | None:
@@ -98,45 +94,31 @@ class Settings:
         Raises:
             ConfigurationError: No folder is set and there is no home folder, or not the one that is named.
         """
-        return _folder(self.configured_dir)
+        configured = self.configured_dir
+        folder = Path(configured or "~")
+        with contextlib.suppress(RuntimeError):  # there is no such home folder: it says so below
+            if configured is None:
+                import platformdirs  # noqa: PLC0415  # only needed when no folder is set
+
+                folder = Path(platformdirs.user_config_dir("litellm", appauthor=False)) / "qwen_ai"
+            folder = folder.expanduser()
+        if str(folder).startswith("~") or (configured is None and not folder.is_absolute()):
+            raise ConfigurationError(
+                f"QWEN_TOKEN_DIR={configured!r} starts with a home folder that does not exist here; "
+                "write the folder's full path."
+                if configured
+                else "There is no home folder to keep logins in. Set QWEN_TOKEN_DIR to a folder of this user."
+            )
+        return folder
 
 
 def _litellm_redis(source: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """What LiteLLM's own variables say of its Redis, by their names without `REDIS_`, in lower case."""
-    prefix = "REDIS_"
-    return tuple(
-        sorted(
-            (name.removeprefix(prefix).lower(), text)
-            for name, text in source.items()
-            if name.startswith(prefix) and text
-        )
-    )
-
-
-def _folder(configured: str | None) -> Path:
-    folder = Path(configured or "~")
-    with contextlib.suppress(RuntimeError):  # there is no such home folder: it says so below
-        if configured is None:
-            import platformdirs  # noqa: PLC0415  # only needed when no folder is set
-
-            folder = Path(platformdirs.user_config_dir("litellm", appauthor=False)) / "qwen_ai"
-        folder = folder.expanduser()
-    if str(folder).startswith("~") or (configured is None and not folder.is_absolute()):
-        raise ConfigurationError(
-            f"QWEN_TOKEN_DIR={configured!r} starts with a home folder that does not exist here; "
-            "write the folder's full path."
-            if configured
-            else "There is no home folder to keep logins in. Set QWEN_TOKEN_DIR to a folder of this user."
-        )
-    return folder
+    named = (item for item in source.items() if item[0].startswith("REDIS_") and item[1])
+    return tuple(sorted((name.removeprefix("REDIS_").lower(), text) for name, text in named))
 
 
 def is_on(name: str, environ: Mapping[str, str] | None = None) -> bool:
-    """Whether a switch is on, as all of ours are by default.
-
-    Args:
-        name: The variable.
-        environ: The variables to read; `os.environ` by default.
-    """
+    """Whether a switch in the environment is on, as all of ours are by default."""
     source = os.environ if environ is None else environ
     return source.get(name, "").strip().lower() not in _OFF

@@ -47,11 +47,7 @@ for command in (
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line and exit with its code.
-
-    Args:
-        arguments: The arguments after the program's name; those of the process by default.
-    """
+    """Run the command line and exit with its code; the arguments are those of the process by default."""
     sys.exit(_run(arguments))
 
 

@@ -32,13 +32,7 @@ def logout(*, account: str | None, yes: bool) -> int:
             f"{store.describe()} holds no login that can be read, so it is not removed. If you need it no "
             "more, remove it yourself."
         ) from None
-    if not there:
-        if cancel_login(store):
-            click.echo("Cancelled the login that had been started.")
-            return exits.DONE
-        click.echo(f"Not logged in: there is no {store.describe()}.", err=True)
-        return exits.NOT_LOGGED_IN
-    if not yes:
+    if there and not yes:
         if not is_terminal(sys.stdin):
             raise click.UsageError("There is no terminal to ask on; add --yes.")
         # Not click.confirm(err=True): before click 8.3 it writes a space to stdout.
@@ -46,9 +40,12 @@ def logout(*, account: str | None, yes: bool) -> int:
         if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
             click.echo("Nothing was changed.", err=True)
             return exits.CANCELLED
-    cancel_login(store)
-    removed = store.delete()
-    if removed is None:  # somebody else was faster
+    cancelled = cancel_login(store)
+    if cancelled and not there:
+        click.echo("Cancelled the login that had been started.")
+        return exits.DONE
+    removed = store.delete() if there else None
+    if removed is None:  # perhaps somebody else was faster
         click.echo(f"Not logged in: there is no {store.describe()}.", err=True)
         return exits.NOT_LOGGED_IN
     click.echo(f"Removed {removed}.")

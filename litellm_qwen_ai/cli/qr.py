@@ -7,8 +7,6 @@ import sys
 
 import click
 
-INSTALL = "pip install 'litellm-qwen-ai[qr]'"
-
 
 def require_segno() -> None:
     """Fail before a login starts, not in the middle of it.
@@ -19,7 +17,9 @@ def require_segno() -> None:
     try:
         import segno  # noqa: F401, PLC0415  # an optional package
     except ImportError:
-        raise click.UsageError(f"--qr needs a package that is not installed. Run: {INSTALL}") from None
+        raise click.UsageError(
+            "--qr needs a package that is not installed. Run: pip install 'litellm-qwen-ai[qr]'"
+        ) from None
 
 
 def drawn(link: str) -> str:

@@ -43,15 +43,13 @@ def checked_account(settings: Settings, name: str | None) -> str | None:
 
 def accounts_of(deployments: Iterable[Any]) -> list[str]:
     """The accounts that the deployments of a proxy's `model_list` name."""
-    return [name for name in map(_account_of, deployments) if name is not None]
-
-
-def _account_of(deployment: Any) -> str | None:
-    if not isinstance(deployment, dict):
-        return None
-    model = (deployment.get("litellm_params") or {}).get("model")
-    name = (deployment.get("model_info") or {}).get("qwen_account")
-    return str(name) if name is not None and str(model).startswith(f"{PROVIDER}/") else None
+    named = [
+        (one.get("model_info") or {}).get("qwen_account")
+        for one in deployments
+        if isinstance(one, dict)
+        and str((one.get("litellm_params") or {}).get("model")).startswith(f"{PROVIDER}/")
+    ]
+    return [str(name) for name in named if name is not None]
 
 
 def view(settings: Settings, account: str | None, clocks: Clocks = CLOCKS) -> dict[str, Any]:

@@ -14,6 +14,7 @@ key are LiteLLM's own.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.resources
 from typing import TYPE_CHECKING, Any
 
@@ -36,20 +37,9 @@ if TYPE_CHECKING:
 
     from litellm_qwen_ai.oauth.door import Store
 
-_FILES = {
-    "page.html": "text/html; charset=utf-8",
-    "page.css": "text/css; charset=utf-8",
-    "page.js": "text/javascript; charset=utf-8",
-}
-
 
 class Wanted(BaseModel):
-    """The body of the POSTs.
-
-    Attributes:
-        account: An account's name; None is the default account.
-        anew: For `login`: a new code, although one waits.
-    """
+    """The body of the POSTs: no `account` is the default one; `anew` asks for a code although one waits."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -58,102 +48,80 @@ class Wanted(BaseModel):
 
 
 def router_for(server: ModuleType, page: str, *, clocks: Clocks = CLOCKS) -> APIRouter:
-    """The routes, for a proxy.
+    """The routes for a proxy, whose module `proxy_server` this is: the page at an address, its JSON below it.
 
-    Args:
-        server: LiteLLM's module `proxy_server`.
-        page: Where the page is; the JSON is below it.
-        clocks: The time.
+    FastAPI runs them in threads, where files and servers may take their time.
     """
     router = APIRouter(prefix=page, include_in_schema=False)
-    for path, name in (("", "page.html"), ("/page.css", "page.css"), ("/page.js", "page.js")):
-        router.add_api_route(path, _served(name), methods=["GET"], response_model=None)
-    api, acts = APIRouter(prefix="/api", dependencies=admins_only(server)), _Acts(server, clocks)
-    api.add_api_route("/accounts", acts.accounts, methods=["GET"], response_model=None)
-    for path, act in (("/login", acts.login), ("/poll", acts.poll), ("/cancel", acts.cancel)):
-        api.add_api_route(path, act, methods=["POST"], response_model=None)
-    router.include_router(api)
-    return router
+    router.get("")(_served("page.html", "text/html"))
+    router.get("/page.css")(_served("page.css", "text/css"))
+    router.get("/page.js")(_served("page.js", "text/javascript"))
+    api = APIRouter(prefix="/api", dependencies=admins_only(server))
 
-
-class _Acts:
-    """What an admin may ask for; FastAPI runs it in threads, where files and servers may take their time."""
-
-    def __init__(self, server: ModuleType, clocks: Clocks) -> None:
-        self._server = server
-        self._clocks = clocks
-
-    def accounts(self) -> Response:
-        settings = _settings()
-        router = getattr(self._server, "llm_router", None)
+    @api.get("/accounts")
+    def accounts() -> Response:
+        settings = Settings.from_environment()
+        deployments = getattr(getattr(server, "llm_router", None), "model_list", None) or ()
         try:
-            names = known_accounts(settings, accounts_of(getattr(router, "model_list", None) or ()))
+            names = known_accounts(settings, accounts_of(deployments))
+            found = [view(settings, account, clocks) for account in names]
         except QwenAuthError as error:
             raise refused(500, str(error)) from None
-        found = [self._view(settings, account) for account in names]
         return _json({"accounts": found, "api_key_set": settings.api_key is not None, "version": __version__})
 
-    def login(self, wanted: Wanted) -> Response:
+    def done(wanted: Wanted, act: Callable[[Settings, Store], object]) -> Response:
+        """Do it, and show the account as it is then."""
+        settings = Settings.from_environment()
+        try:
+            account = checked_account(settings, wanted.account)
+            act(settings, account_of(settings, account).store)
+            return _json(view(settings, account, clocks))
+        except QwenAuthError as error:
+            caller = isinstance(error, ConfigurationError)
+            raise refused(
+                400 if caller else 502 if isinstance(error, LoginError) else 500, str(error)
+            ) from None
+
+    @api.post("/login")
+    def login(wanted: Wanted) -> Response:
         def start(settings: Settings, store: Store) -> None:
             start_login(
                 store,
                 anew=wanted.anew,
                 oauth_base_url=settings.oauth_base_url,
                 client_id=settings.oauth_client_id,
-                clocks=self._clocks,
+                clocks=clocks,
             )
 
-        return self._done(wanted, start)
+        return done(wanted, start)
 
-    def poll(self, wanted: Wanted) -> Response:
+    @api.post("/poll")
+    def poll(wanted: Wanted) -> Response:
         def ask(_: Settings, store: Store) -> None:
-            try:
-                poll_login(store, clocks=self._clocks)
-            except LoginError:
-                return  # how it ended stands in the view, also for whoever asks next
+            with contextlib.suppress(
+                LoginError
+            ):  # how it ended stands in the view, also for whoever asks next
+                poll_login(store, clocks=clocks)
 
-        return self._done(wanted, ask)
+        return done(wanted, ask)
 
-    def cancel(self, wanted: Wanted) -> Response:
-        return self._done(wanted, lambda _, store: cancel_login(store))
+    @api.post("/cancel")
+    def cancel(wanted: Wanted) -> Response:
+        return done(wanted, lambda _, store: cancel_login(store))
 
-    def _done(self, wanted: Wanted, act: Callable[[Settings, Store], object]) -> Response:
-        """Do it, and show the account as it is then."""
-        settings = _settings()
-        try:
-            account = checked_account(settings, wanted.account)
-            act(settings, account_of(settings, account).store)
-        except ConfigurationError as error:
-            raise refused(400, str(error)) from None
-        except LoginError as error:
-            raise refused(502, str(error)) from None
-        except QwenAuthError as error:
-            raise refused(500, str(error)) from None
-        return _json(self._view(settings, account))
-
-    def _view(self, settings: Settings, account: str | None) -> dict[str, Any]:
-        try:
-            return view(settings, account, self._clocks)
-        except QwenAuthError as error:
-            raise refused(500, str(error)) from None
-
-
-def _settings() -> Settings:
-    try:
-        return Settings.from_environment()
-    except ConfigurationError as error:
-        raise refused(500, str(error)) from None
+    router.include_router(api)
+    return router
 
 
 def _json(value: Any) -> Response:
     return JSONResponse(value, headers=HEADERS)
 
 
-def _served(name: str) -> Callable[[], Response]:
+def _served(name: str, kind: str) -> Callable[[], Response]:
     """Answers with a file of this package, which is read once."""
     content = importlib.resources.files("litellm_qwen_ai.proxy").joinpath(name).read_bytes()
 
     def serve() -> Response:
-        return Response(content, media_type=_FILES[name], headers=HEADERS)
+        return Response(content, media_type=kind, headers=HEADERS)
 
     return serve

@@ -48,11 +48,7 @@ def refused(status: int, text: str) -> HTTPException:
 
 
 def admins_only(server: ModuleType) -> list[Any]:
-    """FastAPI's dependencies that let nobody but a proxy admin in.
-
-    Args:
-        server: LiteLLM's module `proxy_server`; its `user_api_key_auth` checks the key.
-    """
+    """FastAPI's dependencies that let in those whom LiteLLM's `user_api_key_auth` finds proxy admins."""
 
     async def has_key(request: Request) -> None:
         # Before LiteLLM's own check, which without its database package answers a missing key with 500.

@@ -64,10 +64,29 @@ function say(text) {
 }
 
 function trouble(error) {
-  if (!error) return show($("trouble"), "");
   const text = error instanceof Refused ? error.message : "The proxy cannot be reached. Trying again…";
-  show($("trouble"), text);
+  show($("trouble"), error ? text : "");
 }
+
+// What is wrong with what stands in a field.
+function fault(field, text) {
+  show($(`${field}-fault`), text);
+  $(field).setAttribute("aria-invalid", String(Boolean(text)));
+  if (text) $(field).focus();
+}
+
+// Whatever runs meanwhile, no button of that part starts it again.
+async function busy(within, what) {
+  const buttons = within.querySelectorAll("button");
+  for (const button of buttons) button.disabled = true;
+  try {
+    return await what();
+  } finally {
+    for (const button of buttons) button.disabled = false;
+  }
+}
+
+const pending = () => [...cards.values()].filter(({ part }) => !part(".login").hidden);
 
 function span(seconds) {
   const left = Math.max(0, Math.round(seconds));
@@ -89,7 +108,7 @@ function when(iso) {
 
 // Signing in to the page
 
-function outside(fault) {
+function outside(text) {
   clearTimeout(timer);
   key = stored(null);
   cards.clear();
@@ -97,20 +116,17 @@ function outside(fault) {
   for (const id of ["inside", "leave", "loading"]) $(id).hidden = true;
   trouble(null);
   $("door").hidden = false;
-  show($("key-fault"), fault);
-  $("key").setAttribute("aria-invalid", String(Boolean(fault)));
+  fault("key", text);
   $("key").value = "";
   $("key").focus();
 }
 
 async function enter(event) {
   event.preventDefault();
-  const button = $("door").querySelector("button");
   key = $("key").value.trim();
   if (!/^[\x21-\x7e]+$/.test(key)) return outside("This is no key: it is empty, or has characters that no key has.");
-  button.disabled = true;
   try {
-    take(await ask("accounts"));
+    take(await busy($("door"), () => ask("accounts")));
     stored(key);
     $("key").value = "";
     $("main").focus();
@@ -120,8 +136,6 @@ async function enter(event) {
     // LiteLLM without a database answers a wrong key with 400.
     const known = error instanceof Refused;
     outside(error.status === 403 ? error.message : known ? "This key is not accepted." : "The proxy cannot be reached.");
-  } finally {
-    button.disabled = false;
   }
 }
 
@@ -226,8 +240,7 @@ function showLogin(it, login) {
 }
 
 function tick() {
-  for (const { part, until, total } of cards.values()) {
-    if (part(".login").hidden) continue;
+  for (const { part, until, total } of pending()) {
     const left = until - performance.now() / 1000;
     part("progress").value = Math.min(1, Math.max(0, left / total));
     part(".time").textContent = left > 0 ? `${clock(left)} left` : "time is up";
@@ -251,18 +264,14 @@ function limit(usage) {
 // What a person does
 
 async function act(it, what, more) {
-  const buttons = it.section.querySelectorAll("button");
-  for (const button of buttons) button.disabled = true;
   try {
-    update(await ask(what, { account: it.account, ...more }));
+    update(await busy(it.section, () => ask(what, { account: it.account, ...more })));
     trouble(null);
     return true;
   } catch (error) {
     if (shut(error)) outside(error.message);
     else trouble(error);
     return false;
-  } finally {
-    for (const button of buttons) button.disabled = false;
   }
 }
 
@@ -290,25 +299,17 @@ async function copy(it) {
 async function add(event) {
   event.preventDefault();
   const name = $("name").value.trim();
-  const button = $("add").querySelector("button");
-  const fault = name ? "" : "Give the account a name.";
-  show($("name-fault"), fault);
-  $("name").setAttribute("aria-invalid", String(Boolean(fault)));
-  if (fault) return $("name").focus();
-  button.disabled = true;
+  fault("name", name ? "" : "Give the account a name.");
+  if (!name) return;
   try {
-    const one = await ask("login", { account: name });
+    const one = await busy($("add"), () => ask("login", { account: name }));
     update(one);
     $("name").value = "";
     card(one.account).part(".code").focus();
     next();
   } catch (error) {
     if (shut(error)) outside(error.message);
-    else show($("name-fault"), error instanceof Refused ? error.message : "The proxy cannot be reached.");
-    $("name").setAttribute("aria-invalid", "true");
-    $("name").focus();
-  } finally {
-    button.disabled = false;
+    else fault("name", error instanceof Refused ? error.message : "The proxy cannot be reached.");
   }
 }
 
@@ -316,15 +317,14 @@ async function add(event) {
 
 function next(soon) {
   clearTimeout(timer);
-  const waiting = [...cards.values()].some(({ part }) => !part(".login").hidden);
-  timer = setTimeout(look, soon ? 0 : waiting ? POLL : LOOK);
+  timer = setTimeout(look, soon ? 0 : pending().length ? POLL : LOOK);
 }
 
 async function look() {
   if (!key) return;
-  const waiting = [...cards.values()].filter(({ part }) => !part(".login").hidden);
+  const asked = pending().map(async ({ account }) => update(await ask("poll", { account })));
   try {
-    if (waiting.length) await Promise.all(waiting.map(async ({ account }) => update(await ask("poll", { account }))));
+    if (asked.length) await Promise.all(asked);
     else take(await ask("accounts"));
     trouble(null);
   } catch (error) {

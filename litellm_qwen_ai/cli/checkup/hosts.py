@@ -9,6 +9,8 @@ import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+import httpx
+
 from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.cli.check import check_token
 from litellm_qwen_ai.cli.screen import span
@@ -92,8 +94,6 @@ def _oddities() -> Iterator[tuple[str, str]]:
 
 def _breaks_httpx(entry: str) -> bool:
     """Whether no httpx client can be made, in LiteLLM as anywhere, with this in `NO_PROXY`."""
-    import httpx  # noqa: PLC0415  # 200 ms of import that no other command needs
-
     pattern = f"all://*{entry}"
     with contextlib.suppress(ValueError):
         pattern = (
