@@ -112,12 +112,13 @@ notice_a_loss()
 local turn = redis.call('HMGET', KEYS[2], 'name', 'mark', 'lost')
 local lost = turn[3] and now - turn[3]
 if turn[1] ~= ARGV[1] or turn[2] ~= ARGV[2] or stored[4] ~= ARGV[2] then return answer('other', lost) end
+local changed
 if ARGV[3] == '' then
-  redis.call('HDEL', KEYS[2], 'mark')
+  changed = redis.call('HDEL', KEYS[2], 'mark')
 else
-  redis.call('HSET', KEYS[2], 'said', ARGV[3])
+  changed = redis.call('HSET', KEYS[2], 'said', ARGV[3])
 end
-redis.pcall('PUBLISH', ARGV[4], ARGV[5])
+if changed == 1 then redis.pcall('PUBLISH', ARGV[4], ARGV[5]) end
 return answer('noted', lost)
 """
 )
