@@ -11,12 +11,12 @@ Where nothing can be written, the new tokens live in memory. There is no file to
 from __future__ import annotations
 
 import contextlib
-import os
 from typing import TYPE_CHECKING, Protocol
 
 from litellm_qwen_ai.oauth.door import StoredCredentials
 from litellm_qwen_ai.oauth.errors import ReadOnlyStoreError, StoreError
 from litellm_qwen_ai.stores.files import disk
+from litellm_qwen_ai.stores.files.answer import AnswerFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ class _Home(Protocol):
     def spend(self, spent: Credentials, successor: Credentials) -> None: ...
 
 
-class FileTurn:
+class FileTurn(AnswerFile):
     """See `door.Turn`. Made under the store's lock.
 
     Args:
@@ -59,10 +59,9 @@ class FileTurn:
         held: contextlib.ExitStack,
         fault: str | None = None,
     ) -> None:
+        super().__init__()
         self._store, self._known, self._fault = store, known, fault
         self._keep = False  # what was caught may be the only copy of the new tokens
-        self._fd: int | None = None
-        self.caught = 0
         if fault is None:
             try:
                 self._make_files(held)
@@ -75,9 +74,9 @@ class FileTurn:
         disk.check_replaceable(target)
         disk.remove_leftovers(target)
         with contextlib.ExitStack() as files, disk.store_errors("write", self._store.path):
-            self._catcher = disk.answer_path(target, self._known.credentials.refresh_token or "")
-            self._fd = disk.open_private(self._catcher, target, disk.RESERVE)
-            files.callback(self._drop_catcher)
+            path = disk.answer_path(target, self._known.credentials.refresh_token or "")
+            self.catch_in(path, disk.open_private(path, target, disk.RESERVE))
+            files.callback(lambda: self.close(keep=self._keep))
             self._draft = files.enter_context(disk.Draft(target, disk.RESERVE))
             held.push(files.pop_all())
 
@@ -86,20 +85,6 @@ class FileTurn:
 
     def __exit__(self, *exc: object) -> None:
         self._held.close()
-
-    def expect(self) -> None:
-        """See `Catcher.expect`."""
-        if self.caught and self._fd is not None:
-            with contextlib.suppress(OSError):
-                disk.blank(self._fd, min(self.caught, disk.RESERVE))
-        self.caught = 0
-
-    def catch(self, piece: bytes) -> None:
-        """See `Catcher.catch`. The space was reserved; what fails all the same is `put`'s to report."""
-        self.caught += len(piece)
-        if self._fd is not None and self.caught <= disk.RESERVE:  # no real answer is that long
-            with contextlib.suppress(OSError):
-                os.write(self._fd, piece)
 
     def patience(self) -> float | None:
         """See `Turn.patience`: the lock is held until the end."""
@@ -134,11 +119,3 @@ class FileTurn:
         known = self._known.credentials
         same = stored is not None and stored.credentials.refresh_token == known.refresh_token
         return self._known if same else stored
-
-    def _drop_catcher(self) -> None:
-        if self._fd is not None:
-            os.close(self._fd)
-            self._fd = None  # its number may soon be another file's
-        if not self._keep:
-            with contextlib.suppress(OSError):
-                self._catcher.unlink(missing_ok=True)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.oauth.errors import StoreError
 from litellm_qwen_ai.stores.files import disk
+from litellm_qwen_ai.stores.files.answer import AnswerFile
 
 try:
     import fcntl
@@ -72,6 +73,7 @@ class Catchers:
             mark: Of the token that the turn will spend.
             name: Whose turn it will be.
         """
+        made = Catcher()
         if self._folder is not None:
             path = self._folder / f"{self._account}.{mark}.{name}.{time.monotonic_ns():x}"
             draft = path.with_name(path.name + ".new")  # nobody may find it before it is locked
@@ -80,12 +82,13 @@ class Catchers:
                 fd = disk.open_private(draft, self._folder, 0)
                 if _lock(fd) and not _unlocked(draft):
                     draft.rename(path)
-                    return Catcher(path, fd)
-                os.close(fd)
-                draft.unlink(missing_ok=True)
+                    made.catch_in(path, fd)
+                else:
+                    os.close(fd)
+                    draft.unlink(missing_ok=True)
             except (OSError, StoreError) as error:
                 _log.debug("Nothing can be caught in %s: %s", self._folder, type(error).__name__)
-        return Catcher(None, None)
+        return made
 
     def left(self, mark: str) -> Iterator[Leftover]:
         """What dead processes left of renewals that spent this token."""
@@ -116,12 +119,8 @@ class Catchers:
         return []
 
 
-class Catcher:
-    """See `protocol.Catcher`. Without a file it only counts."""
-
-    def __init__(self, path: Path | None, fd: int | None) -> None:
-        self._path, self._fd = path, fd
-        self.caught = 0
+class Catcher(AnswerFile):
+    """The file of one turn; without one, all else still works."""
 
     def reserve(self) -> None:
         """Make sure of the space that an answer takes."""
@@ -129,43 +128,6 @@ class Catcher:
             with contextlib.suppress(OSError):
                 disk.blank(self._fd, disk.RESERVE)
                 os.fsync(self._fd)
-
-    def expect(self) -> None:
-        """See `protocol.Catcher.expect`."""
-        if self.caught and self._fd is not None:
-            with contextlib.suppress(OSError):
-                disk.blank(self._fd, min(self.caught, disk.RESERVE))
-        self.caught = 0
-
-    def catch(self, piece: bytes) -> None:
-        """See `protocol.Catcher.catch`."""
-        self.caught += len(piece)
-        if self._fd is not None and self.caught <= disk.RESERVE:  # no real answer is that long
-            with contextlib.suppress(OSError):
-                os.write(self._fd, piece)
-
-    def close(self, *, keep: bool = False) -> None:
-        """Remove the file; or keep it, unlocked, for whoever can finish the work."""
-        if self._fd is None or self._path is None:
-            return
-        with contextlib.suppress(OSError):
-            if not keep:
-                self._path.unlink(missing_ok=True)
-            os.close(self._fd)
-        self._fd = None
-
-    def drop(self) -> None:
-        """Remove what was kept."""
-        if self._path is not None:
-            with contextlib.suppress(OSError):
-                self._path.unlink(missing_ok=True)
-
-    def leave_to_parent(self) -> None:
-        """In a forked child: the file and its lock are the parent's, and must end with it."""
-        if self._fd is not None:
-            with contextlib.suppress(OSError):
-                os.close(self._fd)
-            self._fd = None
 
 
 def _lock(fd: int) -> bool:

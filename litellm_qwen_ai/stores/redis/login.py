@@ -70,7 +70,7 @@ class RedisStore:
         self._ask_again = -math.inf
         open_catcher, self._open = self._open, None
         if open_catcher is not None:
-            open_catcher.leave_to_parent()
+            open_catcher.close(keep=True)  # the lock is the parent's, and must end with it
 
     def __repr__(self) -> str:
         return f"RedisStore({self.describe()!r})"

@@ -18,26 +18,15 @@ if TYPE_CHECKING:
 _STEP = 1.0  # seconds: how soon the thread notices that it is not needed any more
 
 
-class Watched(Protocol):
+class _Watched(Protocol):
     """The login of one account."""
 
     @property
-    def name(self) -> str:
-        """The account's name in the store."""
-        ...
-
+    def name(self) -> str: ...
     @property
-    def version(self) -> tuple[int, int]:
-        """The version of the newest state that this process knows."""
-        ...
-
-    def refresh(self) -> bool:
-        """Look, and put back what the store has lost; False if that must be tried again."""
-        ...
-
-    def tell(self) -> None:
-        """The login has changed, or may have."""
-        ...
+    def version(self) -> tuple[int, int]: ...
+    def refresh(self) -> bool: ...
+    def tell(self) -> None: ...
 
 
 class Watcher:
@@ -51,7 +40,7 @@ class Watcher:
 
     def __init__(self, link: Link, channel: str, limits: Limits) -> None:
         self._link, self._channel, self._limits = link, channel, limits
-        self._stores: weakref.WeakSet[Watched] = weakref.WeakSet()
+        self._stores: weakref.WeakSet[_Watched] = weakref.WeakSet()
         self._after_fork()
         renew_in_child(self)
 
@@ -61,7 +50,7 @@ class Watcher:
         self._thread: threading.Thread | None = None
         self.is_live = False
 
-    def add(self, store: Watched) -> None:
+    def add(self, store: _Watched) -> None:
         """Tell this store of changes from now on, as long as it lives."""
         with self._lock:
             self._stores.add(store)
