@@ -103,7 +103,7 @@ class Sentinel:
         self.port = free_port()
         config = folder / "sentinel.conf"
         config.write_text(
-            f"port {self.port}\nbind 127.0.0.1\ndir {folder}\n"
+            f'port {self.port}\nbind 127.0.0.1\ndir "{folder}"\n'
             f"sentinel monitor {self.SERVICE} 127.0.0.1 {primary.port} 1\n"
             f"sentinel down-after-milliseconds {self.SERVICE} {int(down_after * 1000)}\n"
             f"sentinel failover-timeout {self.SERVICE} 3000\n"
