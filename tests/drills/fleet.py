@@ -318,7 +318,7 @@ def killed(folder: Path, point: str, *, keeps_folder: bool) -> Result:
         return Result(len(served), not (told and reason and once), note=note)
 
 
-def each(points: Any, once: Callable[[str], Result], at_once: int = 3) -> Result:
+def each(points: Any, once: Callable[[str], Result], at_once: int = 6) -> Result:
     with ThreadPoolExecutor(at_once) as pool:
         results = dict(zip(points, pool.map(once, points), strict=True))
     notes = dict.fromkeys(f"{result.note}" for result in results.values())
@@ -461,7 +461,7 @@ def store_fails_each(folder: Path, *, during: bool) -> Result:
         results[fault] = store_fails(folder / fault, fault, during=during)
         return results[fault]
 
-    whole = each(FAULTS, once, at_once=3 if during else 1)
+    whole = each(FAULTS, once, at_once=4 if during else 1)
     worst = max((result.worst or 0.0 for result in results.values()), default=0.0)
     return Result(whole.tries, whole.failures, worst or None, whole.note)
 
@@ -626,7 +626,7 @@ def _all_commands(valkey: Valkey) -> int:
 
 @drill(GROUP, "50 idle processes")
 def idle_fleet(folder: Path) -> Result:
-    return idle(folder, 50, 20.0)
+    return idle(folder, 50, 10.0)
 
 
 @drill(GROUP, "a hot look-up, beside one with files; time: the difference", bar=0.3e-6)
