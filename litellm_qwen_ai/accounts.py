@@ -6,7 +6,6 @@ import base64
 import functools
 import json
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from litellm_qwen_ai.oauth.errors import QwenAuthError
 from litellm_qwen_ai.oauth.held import Held
 from litellm_qwen_ai.oauth.pending import PendingLogin, pending_login
 from litellm_qwen_ai.quota.meter import KEEPER, Meter
+from litellm_qwen_ai.quota.tally import iso
 from litellm_qwen_ai.stores.place import checked_name, place_of
 
 if TYPE_CHECKING:
@@ -233,11 +233,6 @@ def state_of(settings: Settings, name: str | None = None, *, clocks: Clocks = CL
         usage=account.meter.usage(),
         now=clocks.now(),
     )
-
-
-def iso(moment: float) -> str:
-    """A moment in epoch seconds as ISO 8601 in UTC."""
-    return datetime.fromtimestamp(int(moment), timezone.utc).isoformat()
 
 
 def shown(text: str | None) -> str | None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litellm_qwen_ai.accounts import iso
 from litellm_qwen_ai.cli import exits, takeover
 from litellm_qwen_ai.cli.options import account_option
 from litellm_qwen_ai.cli.outcome import Report
@@ -27,6 +26,7 @@ from litellm_qwen_ai.oauth import (
     start_login,
 )
 from litellm_qwen_ai.oauth.prompt import COMPARE, INVITATION, PHISHING, is_terminal, trouble_text
+from litellm_qwen_ai.quota.tally import iso
 from litellm_qwen_ai.settings import Settings
 
 if TYPE_CHECKING:

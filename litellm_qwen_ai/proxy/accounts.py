@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from litellm_qwen_ai.accounts import Standing, iso, state_of, usable_name
+from litellm_qwen_ai.accounts import Standing, state_of, usable_name
 from litellm_qwen_ai.names import PROVIDER
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.oauth.pending import WAITING
 from litellm_qwen_ai.oauth.prompt import trouble_text
+from litellm_qwen_ai.quota.tally import iso
 from litellm_qwen_ai.stores.place import checked_name
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ def view(settings: Settings, account: str | None, clocks: Clocks = CLOCKS) -> di
         "can_renew": state.can_renew,
         "last_refresh": iso(saved_at) if saved_at is not None else None,
         "last_error": _error(state),
-        "usage": state.usage.as_dict(),
+        "usage": asdict(state.usage),
         "login": _login(state.pending, state.now) if state.pending else None,
     }
 

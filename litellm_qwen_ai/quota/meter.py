@@ -49,7 +49,7 @@ class Meter:
 
     Args:
         counters: Where the counts of all processes add up.
-        keeper: Writes it from time to time; None: whoever holds the meter calls `turn`.
+        keeper: Gives it its turns; None: whoever holds the meter calls `turn`.
         clock: The time of day, in epoch seconds.
     """
 
@@ -88,11 +88,9 @@ class Meter:
             self._over = True
 
     def refused(self, reason: str | None, seconds: float | None) -> None:
-        """The server has refused a request.
+        """The server has refused a request, and perhaps named the seconds to wait.
 
-        Args:
-            reason: Why; only `throttled` and `quota_spent` count.
-            seconds: The wait that the server named, if it did.
+        Of all reasons only `throttled` and `quota_spent` count.
         """
         if reason not in {THROTTLED, QUOTA_SPENT}:
             return
@@ -105,12 +103,7 @@ class Meter:
             self._wake()
 
     def failed(self, error: Exception, *, login_ended: bool = False) -> None:
-        """Note an error for whoever looks after the account.
-
-        Args:
-            error: Its text says what happened and what to do, and holds no secret.
-            login_ended: The server no longer takes the login's refresh token.
-        """
+        """Note an error, whose text holds no secret, for whoever looks after the account. See `Failure`."""
         # LiteLLM's exceptions begin with their own name.
         text = str(error).removeprefix(f"litellm.{type(error).__name__}: ")
         if len(text) > LONGEST_TEXT:
@@ -121,10 +114,7 @@ class Meter:
 
     def last_failure(self) -> Failure | None:
         """The account's last failure in any process, as far as it has been written."""
-        with self._mutex:
-            self._take()
-            self._read()
-            return self._known().failure
+        return self._read_now().failure
 
     def headers(self) -> dict[str, str]:
         """The counts as response headers; what other processes have sent is in them as of the last turn."""
@@ -136,16 +126,18 @@ class Meter:
 
     def usage(self) -> Usage:
         """The counts now, with those that other processes have written; reads the file if it has changed."""
+        return self._read_now().usage(self._clock())
+
+    def _read_now(self) -> Tally:
         with self._mutex:
             self._take()
             self._read()
-            return self._known().usage(self._clock())
+            return self._known()
 
     def turn(self) -> bool:
         """Write what is new and read what others have written; never raises. Not on a call's way.
 
-        Returns:
-            Whether another turn is needed, because requests of the last minute are still to be forgotten.
+        True if another turn is needed, because requests of the last minute are still to be forgotten.
         """
         with self._mutex:
             self._take()
@@ -178,15 +170,13 @@ class Meter:
             self._limited = True
 
     def _known(self) -> Tally:
-        known = Tally()
-        known.merge(self._saved)
+        known = self._saved.copy()
         known.merge(self._unsaved)
         return known
 
     def _take(self) -> None:
         """Put what was counted since the last turn into the books."""
-        while self._pending:
-            self._unsaved.add((self._pending.popleft(),))
+        self._unsaved.add([self._pending.popleft() for _ in range(len(self._pending))])
         while self._refusals:
             self._unsaved.refuse(self._refusals.popleft())
         if self._failure is not None:
@@ -197,7 +187,7 @@ class Meter:
             if last is not None:
                 self._unsaved.refusal = replace(last, over=True)
         self._unsaved.prune(self._clock())
-        self._sum_up()  # the headers add these sums to what is pending, which is nothing now
+        self._sum_up()  # the headers add these sums to what is pending
 
     def _read(self) -> None:
         try:
@@ -215,11 +205,7 @@ class Meter:
 
 
 class Keeper:
-    """The thread that gives each busy meter its turns; it ends when none is busy.
-
-    Args:
-        wait: Waits for that many seconds, in the thread; true ends it.
-    """
+    """The thread that gives each busy meter its turns; it ends when none is busy, or `wait` says so."""
 
     def __init__(self, wait: Callable[[float], object] | None = None) -> None:
         self._given_wait = wait

@@ -9,14 +9,15 @@ request #1676).
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 #: China has had no summer time since 1991, so no time zone database is needed.
 PROVIDER_ZONE = timezone(timedelta(hours=8), "Asia/Shanghai")
@@ -46,7 +47,6 @@ class Refusal:
     """The server's last refusal for quota or rate.
 
     Attributes:
-        at: When it came.
         until: When the server said that it ends; None if it did not.
         reason: `throttled` or `quota_spent`.
         over: A request has been accepted since.
@@ -69,7 +69,6 @@ class Failure:
     """The last error of an account that whoever looks after it should know of.
 
     Attributes:
-        at: When it happened.
         text: What happened and what to do; no secret is in it.
         login_ended: The server no longer takes the login's refresh token.
     """
@@ -86,17 +85,15 @@ class Usage:
     Requests that other programs send with the same account are not known, nor is what the server counts.
 
     Attributes:
-        requests_last_minute: Requests sent in the last 60 seconds.
-        requests_today_utc: Requests sent since midnight UTC.
-        requests_today: Requests sent since midnight in `day_zone`.
+        requests_today: Since midnight in `day_zone`.
         day_zone: The provider's day, as it is assumed.
         day_ends_at: When that day ends, ISO 8601 in UTC.
         refused_today: Requests of that day that were refused with 429, or with 403 for a spent quota.
-        limited: The last such refusal has not ended, as far as is known.
-        limited_reason: `throttled` or `quota_spent`; None if not limited.
-        limited_since: When that refusal came, ISO 8601 in UTC; None if not limited.
+        limited: The last such refusal has not ended, as far as is known. What follows is None if it has.
+        limited_reason: `throttled` or `quota_spent`.
+        limited_since: When that refusal came, ISO 8601 in UTC.
         limited_until: When it ends, the same.
-        limited_until_source: `server` if the server named the time, else `assumed`; None if not limited.
+        limited_until_source: `server` if the server named the time, else `assumed`.
     """
 
     requests_last_minute: int
@@ -110,10 +107,6 @@ class Usage:
     limited_since: str | None = None
     limited_until: str | None = None
     limited_until_source: str | None = None
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
 
 
 @dataclass(slots=True)
@@ -133,48 +126,35 @@ class Tally:
 
     def add(self, times: Iterable[float]) -> None:
         """Count one request at each of these moments."""
-        for moment in times:
-            second = int(moment)
-            self.seconds[second] = self.seconds.get(second, 0) + 1
-            hour = second // _HOUR
-            self.hours[hour] = self.hours.get(hour, 0) + 1
+        seconds = Counter(map(int, times))
+        self.seconds = _sum(self.seconds, seconds)
+        self.hours = _sum(self.hours, Counter(second // _HOUR for second in seconds.elements()))
 
     def refuse(self, refusal: Refusal) -> None:
         """Count a refusal."""
-        hour = int(refusal.at) // _HOUR
-        self.refused[hour] = self.refused.get(hour, 0) + 1
+        self.refused = _sum(self.refused, {int(refusal.at) // _HOUR: 1})
         self.refusal = refusal
 
     def merge(self, other: Tally) -> None:
         """Add what somebody else has counted; of two refusals or failures the later one stands."""
-        for mine, theirs in (
-            (self.seconds, other.seconds),
-            (self.hours, other.hours),
-            (self.refused, other.refused),
-        ):
-            for key, count in theirs.items():
-                mine[key] = mine.get(key, 0) + count
-        known = [refusal for refusal in (self.refusal, other.refusal) if refusal is not None]
-        self.refusal = max(known, key=lambda refusal: (refusal.at, refusal.over), default=None)
-        failures = [failure for failure in (self.failure, other.failure) if failure is not None]
+        self.seconds = _sum(self.seconds, other.seconds)
+        self.hours = _sum(self.hours, other.hours)
+        self.refused = _sum(self.refused, other.refused)
+        refusals = filter(None, (self.refusal, other.refusal))
+        self.refusal = max(refusals, key=lambda refusal: (refusal.at, refusal.over), default=None)
+        failures = filter(None, (self.failure, other.failure))
         self.failure = max(failures, key=lambda failure: failure.at, default=None)
 
     def copy(self) -> Tally:
         """One that can be changed by itself."""
-        made = Tally()
-        made.merge(self)
-        return made
+        return replace(self)  # its counts are replaced, never changed
 
     def prune(self, now: float) -> None:
         """Forget what no answer needs any more, and what a clock that was wrong has dated in the future."""
         second, hour = int(now), int(now) // _HOUR
-        self.seconds = {
-            key: count for key, count in self.seconds.items() if second - _MINUTE < key <= second + _MINUTE
-        }
-        self.hours, self.refused = (
-            {key: count for key, count in counts.items() if hour - _KEPT_HOURS < key <= hour + 1}
-            for counts in (self.hours, self.refused)
-        )
+        self.seconds = _between(second - _MINUTE, second + _MINUTE, self.seconds)
+        self.hours = _between(hour - _KEPT_HOURS, hour + 1, self.hours)
+        self.refused = _between(hour - _KEPT_HOURS, hour + 1, self.refused)
 
     def last_minute(self, now: float) -> int:
         """Requests in the 60 seconds before `now`."""
@@ -193,8 +173,8 @@ class Tally:
         if refusal is not None and limited:
             limits = {
                 "limited_reason": refusal.reason,
-                "limited_since": _iso(refusal.at),
-                "limited_until": _iso(refusal.ends_at()),
+                "limited_since": iso(refusal.at),
+                "limited_until": iso(refusal.ends_at()),
                 "limited_until_source": "assumed" if refusal.until is None else "server",
             }
         return Usage(
@@ -202,7 +182,7 @@ class Tally:
             requests_today_utc=self.today(now, timezone.utc),
             requests_today=self.today(now),
             day_zone=str(PROVIDER_ZONE),
-            day_ends_at=_iso(_midnight_after(now, PROVIDER_ZONE)),
+            day_ends_at=iso(_midnight_after(now, PROVIDER_ZONE)),
             refused_today=_since(self.refused, now, PROVIDER_ZONE),
             limited=limited,
             **limits,
@@ -214,12 +194,16 @@ class Tally:
 
     @classmethod
     def from_json(cls, data: bytes) -> Tally:
-        """Read the form on disk.
-
-        Raises:
-            ValueError: It is something else.
-        """
+        """Read the form on disk; raises `ValueError` if it is something else."""
         return _FORM.validate_json(data)
+
+
+def _sum(mine: dict[int, int], theirs: Mapping[int, int]) -> dict[int, int]:
+    return dict(Counter(mine) + Counter(theirs))
+
+
+def _between(after: int, last: int, counts: dict[int, int]) -> dict[int, int]:
+    return {key: count for key, count in counts.items() if after < key <= last}
 
 
 def _since(counts: dict[int, int], now: float, zone: timezone) -> int:
@@ -232,7 +216,8 @@ def _midnight_after(moment: float, zone: timezone) -> float:
     return (day + timedelta(days=1)).timestamp()
 
 
-def _iso(moment: float) -> str:
+def iso(moment: float) -> str:
+    """A moment in epoch seconds as ISO 8601 in UTC."""
     return datetime.fromtimestamp(int(moment), timezone.utc).isoformat()
 
 

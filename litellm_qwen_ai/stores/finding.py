@@ -10,13 +10,11 @@ OK, WARN, FAIL = "ok", "warn", "fail"
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found.
+    """What was found about `name`, and what to do about it.
 
     Attributes:
-        name: What was looked at.
         state: `ok`, `warn` or `fail`.
-        text: What was found.
-        fix: What to do about it; None when there is nothing to do.
+        fix: None when there is nothing to do.
     """
 
     name: str

@@ -18,11 +18,7 @@ FOLDER = "meter"
 
 
 class FileCounters:
-    """See `quota.door.Counters`.
-
-    Args:
-        path: The file.
-    """
+    """See `quota.door.Counters`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -48,9 +44,7 @@ class FileCounters:
         lock = self._path.with_name(self._path.name + ".lock")
         with disk.store_errors("write", self._path):
             with contextlib.suppress(FileExistsError):
-                folder.mkdir(
-                    mode=disk.FOLDER_MODE
-                )  # not its parents: without a token folder there is no account
+                folder.mkdir(mode=disk.FOLDER_MODE)  # not its parents: without them there is no account
                 disk.hand_over(folder, folder.parent)
             try:
                 with locked(lock, LOCK_TIMEOUT, like=folder):

@@ -41,12 +41,9 @@ _log = logging.getLogger(__name__)
 
 @contextlib.contextmanager
 def store_errors(verb: str, path: Path, *, writing: bool = True) -> Iterator[None]:
-    """Turn an `OSError` inside into a `StoreError` that says what was tried, where, and what to do.
+    """Turn an `OSError` inside into a `StoreError`: "Cannot <verb> <path>", why, and what to do.
 
-    Args:
-        verb: What was tried, as in "Cannot <verb> <path>".
-        path: The file in question.
-        writing: Whether a missing right means `ReadOnlyStoreError`.
+    When `writing`, a missing right is a `ReadOnlyStoreError`.
     """
     try:
         yield
@@ -125,28 +122,21 @@ def _check_trust(path: Path, status: os.stat_result) -> None:
             f"{path} can be written by other users (mode {mode:04o}), so it is not trusted. "
             f"Make sure that its content is yours, then run: chmod 600 '{path}'"
         )
-    if mode & _OTHERS_READ and str(path) not in _warned:
-        _warned.add(str(path))
-        _log.warning(
-            "%s can be read by other users (mode %04o), and with it the login. Run: chmod 600 '%s'",
-            path,
-            mode,
-            path,
-        )
+    if mode & _OTHERS_READ:
+        _warn_once(path, f"read by other users (mode {mode:04o}), and with it the login. Run: chmod 600")
 
 
 def _warn_of_open_folder(folder: Path) -> None:
-    """Say once that others can put files of their own in the place of ours."""
     mode = stat.S_IMODE(folder.stat().st_mode)
-    if mode & _OTHERS_WRITE and not mode & stat.S_ISVTX and str(folder) not in _warned:
-        _warned.add(str(folder))
-        _log.warning(
-            "%s can be written by other users (mode %04o), who could replace the login in it. "
-            "Run: chmod 700 '%s'",
-            folder,
-            mode,
-            folder,
-        )
+    if mode & _OTHERS_WRITE and not mode & stat.S_ISVTX:
+        who = f"written by other users (mode {mode:04o}), who could replace the login in it"
+        _warn_once(folder, f"{who}. Run: chmod 700")
+
+
+def _warn_once(path: Path, fault: str) -> None:
+    if str(path) not in _warned:
+        _warned.add(str(path))
+        _log.warning("%s can be %s '%s'", path, fault, path)
 
 
 def make_folder(folder: Path) -> None:
@@ -163,12 +153,7 @@ def make_folder(folder: Path) -> None:
 
 
 def check_replaceable(target: Path) -> None:
-    """Fail if a rename onto `target` would fail or destroy something that is no credentials file.
-
-    Raises:
-        StoreError: It is a folder, a FIFO or the like.
-        ReadOnlyStoreError: It is immutable.
-    """
+    """Fail if a rename onto `target` would fail (immutable) or destroy a folder, a FIFO or the like."""
     with store_errors("write", target):
         try:
             status = target.lstat()
@@ -218,60 +203,48 @@ class Draft:
     Args:
         target: The file, there or not, behind any link.
         reserve: Bytes of space to make sure of.
-
-    Raises:
-        OSError: It cannot be made, or there is no space.
     """
 
     def __init__(self, target: Path, reserve: int = 0) -> None:
         self._target = target
         self._path = draft_path(target)
         self._path.unlink(missing_ok=True)  # of a writer that crashed
-        self._fd: int | None = open_private(self._path, target, reserve)
+        self._placed = False
+        self._fd = open_private(self._path, target, reserve)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        if self._fd is not None:
-            self._close()
+        self._close()
+        if not self._placed:
             with contextlib.suppress(OSError):
                 self._path.unlink(missing_ok=True)
 
     def commit(self, data: bytes, *, lasting: bool = True) -> os.stat_result:
-        """Put the bytes in the file's place, in one step.
+        """Put the bytes in the file's place, in one step; once. Returns the new file's status.
 
         Args:
             data: The content.
             lasting: It must outlive a power cut, which takes some milliseconds.
-
-        Returns:
-            The new file's status.
         """
-        if self._fd is None:
-            raise ValueError("a draft serves one commit")
-        os.lseek(self._fd, 0, os.SEEK_SET)
         _write_all(self._fd, data)
         os.ftruncate(self._fd, len(data))
         if lasting:
             os.fsync(self._fd)
         self._close()  # Windows renames no open file
-        try:
-            self._path.replace(self._target)
-            status = self._target.stat()
-        except BaseException:
-            with contextlib.suppress(OSError):
-                self._path.unlink(missing_ok=True)
-            raise
+        self._path.replace(self._target)
+        self._placed = True
+        status = self._target.stat()
         if lasting:
             flush_folder(self._target.parent)
         return status
 
     def _close(self) -> None:
-        if self._fd is not None:
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
             with contextlib.suppress(OSError):  # after fsync a close has nothing left to report
-                os.close(self._fd)
-            self._fd = None
+                os.close(fd)
 
 
 def set_aside(path: Path) -> Path:
@@ -302,9 +275,8 @@ def open_private(path: Path, like: Path, reserve: int) -> int:
             os.fchmod(fd, FILE_MODE)  # whatever the umask
             hand_over(path, like)
         if reserve:
-            _write_all(fd, b" " * reserve)  # JSON may end in spaces: it is whole with its last byte
+            blank(fd, reserve)  # JSON may end in spaces: it is whole with its last byte
             os.fsync(fd)
-            os.lseek(fd, 0, os.SEEK_SET)
     except BaseException:
         os.close(fd)
         path.unlink(missing_ok=True)
@@ -315,9 +287,7 @@ def open_private(path: Path, like: Path, reserve: int) -> int:
 def hand_over(path: Path, like: Path) -> None:
     """What root makes for a user is the user's: or the user's own programs could not go on with it.
 
-    Args:
-        path: What was made.
-        like: Whose owner it gets; if that is not there, the owner of its folder.
+    `path` gets the owner of `like`; if that is not there, the owner of its folder.
     """
     if not POSIX or os.geteuid() != 0:
         return

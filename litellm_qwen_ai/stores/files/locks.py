@@ -35,7 +35,6 @@ def locked(path: Path, timeout: float, *, like: Path) -> Iterator[None]:
     Raises:
         LockTimeoutError: It was held elsewhere for that long.
         ReadOnlyStoreError: The lock file cannot be made.
-        StoreError: Any other fault of the file system.
     """
     lock = _new(path)
     with disk.store_errors("lock", path):
@@ -75,11 +74,7 @@ _checked: set[Path] = set()
 
 
 def _check_that_it_excludes(path: Path) -> None:
-    """Try to lock once more what is locked, once per file and process: some mounts let everybody in.
-
-    Raises:
-        StoreError: It was locked twice.
-    """
+    """Try to lock once more what is locked, once per file and process: some mounts let everybody in."""
     if path in _checked:
         return
     second = _new(path)

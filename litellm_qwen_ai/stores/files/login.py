@@ -172,9 +172,9 @@ class FileStore:
         path = disk.beside(self.path, NOTE_SUFFIX)
         try:
             found = disk.read(path)
+            return found[0] if found else None
         except CorruptCredentialsError:
             return b""  # far too large to be a note: as good as one that nobody can read
-        return found[0] if found else None
 
     def swap_note(self, old: bytes | None, new: bytes | None) -> bool:
         """See `Store.swap_note`."""
@@ -248,7 +248,9 @@ class FileStore:
     def _locked(self, timeout: float) -> Iterator[None]:
         """Hold `<file>.lock`, and finish what a crashed writer left."""
         with self._lock(".lock", timeout):
-            self._finish_crashed_write(disk.target_of(self.path))
+            successor = self._successor(disk.target_of(self.path))
+            if successor is not None:
+                self._write(successor)
             yield
 
     def _lock(self, suffix: str, timeout: float) -> AbstractContextManager[None]:
@@ -256,11 +258,6 @@ class FileStore:
         with disk.store_errors("lock", path):
             disk.make_folder(path.parent)
         return locked(path, timeout, like=disk.target_of(self.path))
-
-    def _finish_crashed_write(self, target: Path) -> None:
-        successor = self._successor(target)
-        if successor is not None:
-            self._write(successor)
 
     def _successor(self, target: Path) -> Credentials | None:
         """The login that follows the one in the file, if a crashed writer caught the answer with it."""

@@ -18,12 +18,7 @@ if TYPE_CHECKING:
 
 
 class Folder:
-    """See `stores.place.Place`.
-
-    Args:
-        path: The folder; it need not be there.
-        auth_file: The name of the default account's file.
-    """
+    """See `stores.place.Place`. The folder need not be there; `auth_file` is the default account's file."""
 
     def __init__(self, path: Path, auth_file: str) -> None:
         self._path = path
