@@ -84,30 +84,24 @@ __all__ = [
     "start_login",
 ]
 
-_HOMES = {
-    "litellm_qwen_ai.names": ("DEFAULT_CLIENT_ID", "DEFAULT_OAUTH_BASE_URL"),
-    "litellm_qwen_ai.oauth.credentials": ("Credentials",),
-    "litellm_qwen_ai.oauth.login": ("device_login", "may_prompt"),
-    "litellm_qwen_ai.oauth.pending": (
-        "PendingLogin",
-        "cancel_login",
-        "pending_login",
-        "poll_login",
-        "start_login",
-    ),
-    "litellm_qwen_ai.oauth.prompt": ("LoginPrompt", "TerminalPrompt", "may_open_browser", "open_browser"),
-    "litellm_qwen_ai.oauth.protocol": ("DeviceCode",),
-    "litellm_qwen_ai.oauth.session": ("Session",),
-    "litellm_qwen_ai.oauth.door": ("Store", "StoredCredentials"),
-    # By name alone: a place imports what it keeps, not the other way round.
-    "litellm_qwen_ai.stores.files.login": ("FileStore",),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+#: Where the names are, the cheapest to load first.
+_HOMES = (
+    "litellm_qwen_ai.oauth.errors",
+    "litellm_qwen_ai.names",
+    "litellm_qwen_ai.oauth.prompt",
+    "litellm_qwen_ai.oauth.credentials",
+    "litellm_qwen_ai.oauth.door",
+    "litellm_qwen_ai.oauth.pending",
+    "litellm_qwen_ai.oauth.login",
+    "litellm_qwen_ai.oauth.session",
+    "litellm_qwen_ai.stores.files.login",  # by name alone: a place imports what it keeps
+)
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOME_OF.get(name, "litellm_qwen_ai.oauth.errors")), name)
+    homes = map(importlib.import_module, _HOMES)
+    value = next(getattr(home, name) for home in homes if hasattr(home, name))
     globals()[name] = value
     return value

@@ -84,13 +84,10 @@ class Turn(Catcher, Protocol):
         """
 
     def refused(self, reason: str) -> StoredCredentials | None:
-        """Note that the server takes the refresh token no more, unless there is a newer one meanwhile.
-
-        Args:
-            reason: The server's words; a sentence.
+        """Note that the server takes the refresh token no more, and why: its words, as a sentence.
 
         Returns:
-            The newer login; None if the refusal stands.
+            The newer login that somebody has put there meanwhile; None if the refusal stands.
 
         Raises:
             StoreError: The place cannot be read.
@@ -135,8 +132,7 @@ class LoginStore(Protocol):
     def ping(self, patience: float | None = None) -> None:
         """Make sure that a login could be written now, without writing one.
 
-        Args:
-            patience: Seconds to wait for somebody else's write; the place's own limit by default.
+        `patience` is for somebody else's write, in seconds; None is the place's own limit.
         """
 
 
@@ -160,9 +156,6 @@ class Store(LoginStore, Protocol):
     def turn(self, known: StoredCredentials) -> TurnAnswer:
         """Ask for the turn to renew a login; does not wait for somebody else's.
 
-        Args:
-            known: The login to renew.
-
         Returns:
             The turn; or a newer login, which makes it needless; or who has it; or None after a logout.
         """
@@ -170,16 +163,11 @@ class Store(LoginStore, Protocol):
     def put_back(self, known: StoredCredentials) -> StoredCredentials | None:
         """Write a login that the place did not take or has lost, unless it holds a newer one.
 
-        Returns:
-            What it holds now; None after a logout.
+        Returns what it holds now; None after a logout.
         """
 
     def delete(self) -> str | None:
-        """Forget the login, for everybody who uses the place.
-
-        Returns:
-            What was removed, for messages; None if there was nothing.
-        """
+        """Forget the login, for everybody; what was removed, for messages, or None if nothing was there."""
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Have `changed` called, in any thread, when somebody else has changed the login.

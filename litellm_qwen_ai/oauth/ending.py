@@ -30,7 +30,7 @@ class _Ending:
     """The stand-in handlers, and what the main thread waits for. Used by the main thread alone."""
 
     def __init__(self) -> None:
-        self._awaited: dict[Future[Any], int] = {}
+        self._awaited: list[Future[Any]] = []
         renew_in_child(self)
 
     @contextlib.contextmanager
@@ -39,19 +39,17 @@ class _Ending:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        self._awaited[future] = self._awaited.get(future, 0) + 1
+        self._awaited.append(future)
         self._swap(signal.SIG_DFL, self._end)
         try:
             yield
         finally:
-            self._awaited[future] -= 1
-            if not self._awaited[future]:
-                del self._awaited[future]
+            self._awaited.remove(future)
             if not self._awaited:
                 self._swap(self._end, signal.SIG_DFL)
 
     def _end(self, number: int, _frame: object) -> None:
-        wait(list(self._awaited), GRACE)
+        wait(self._awaited, GRACE)
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
 
@@ -64,7 +62,7 @@ class _Ending:
 
     def _after_fork(self) -> None:
         """A child has no refresh to wait for. It is the child's main thread that runs this."""
-        self._awaited = {}
+        self._awaited = []
         self._swap(self._end, signal.SIG_DFL)
 
 

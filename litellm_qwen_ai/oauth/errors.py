@@ -111,11 +111,6 @@ def not_renewed(reason: str, retry_after: float | None = None) -> RefreshError:
     )
 
 
-def changed_meanwhile(where: str) -> RefreshError:
-    """The error of a login that others change all the time."""
-    return RefreshError(f"The login in {where} was changed during a refresh. Try again.")
-
-
 def still_rejected(command: str) -> RefreshError:
     """The error of a token that is refused and cannot be replaced."""
     return RefreshError(

@@ -34,7 +34,7 @@ class SingleFlight(Generic[Result]):
 
     Args:
         function: What to run.
-        name: The thread's name.
+        name: The thread's.
         daemon: The interpreter does not wait for its end: it brings nothing that could be lost.
     """
 

@@ -1,4 +1,4 @@
-"""What a session keeps in memory: the login and when it is due for renewal, and why the last renewal failed.
+"""What a session keeps in memory: the login and when it is due for renewal.
 
 A token is due in two windows before its end. Inside the *advisory* one it is still served while one flight
 renews it; inside the *mandatory* one callers wait. Both shrink with a short lifetime, so that a token of a
@@ -11,7 +11,6 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from litellm_qwen_ai.oauth.errors import QwenAuthError, RefreshError
 from litellm_qwen_ai.oauth.protocol import DEFAULT_TOKEN_LIFETIME
 
 if TYPE_CHECKING:
@@ -53,19 +52,3 @@ class Held:
         return cls(
             stored, credentials, renew_at, dies_at - min(MANDATORY, lifetime * _MANDATORY_SHARE), dies_at
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why a renewal failed, and until when (monotonic seconds) none is tried with the same stored login."""
-
-    kind: type[QwenAuthError]
-    message: str
-    version: object
-    until: float
-
-    def error(self, now: float) -> QwenAuthError:
-        """A new error each time: one that is raised again and again collects tracebacks."""
-        if issubclass(self.kind, RefreshError):
-            return self.kind(self.message, retry_after=max(0.0, self.until - now))
-        return self.kind(self.message)

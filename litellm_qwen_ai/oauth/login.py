@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -75,7 +76,10 @@ def device_login(  # noqa: PLR0913  # the server is named by two, the rest are s
     """
     place = _Nowhere() if store is None else store
     shown = prompt or TerminalPrompt()
-    before, waited = _readable(place), pending_login(place, clocks=clocks)
+    before = None
+    with contextlib.suppress(StoreError):  # a new login replaces what cannot be read
+        before = place.look()
+    waited = pending_login(place, clocks=clocks)
     pending = start_login(
         place, oauth_base_url=oauth_base_url, client_id=client_id, poster=poster, clocks=clocks
     )
@@ -84,10 +88,10 @@ def device_login(  # noqa: PLR0913  # the server is named by two, the rest are s
     try:
         if open_browser is not None:
             open_browser(pending.link)
-        credentials = _until_approved(place, pending, shown, cancelled, poster, clocks)
-        approved = True
-    except LoginNotStartedError:
-        credentials = _finished_elsewhere(place, before)
+        try:
+            credentials = _until_approved(place, pending, shown, cancelled, poster, clocks)
+        except LoginNotStartedError:
+            credentials = _finished_elsewhere(place, before)
         approved = True
     finally:
         shown.done(approved=approved)
@@ -126,13 +130,6 @@ def _wait(pending: PendingLogin, prompt: LoginPrompt, cancelled: Callable[[], bo
             raise LoginCancelledError("The login was cancelled; nothing was changed.")
         prompt.waiting(pending.expires_at - clocks.now())
         clocks.sleep(min(left, _TICK))
-
-
-def _readable(store: LoginStore) -> StoredCredentials | None:
-    try:
-        return store.look()
-    except StoreError:
-        return None  # a new login replaces it
 
 
 def _finished_elsewhere(place: LoginStore, before: StoredCredentials | None) -> Credentials:

@@ -47,12 +47,8 @@ _warned: set[str] = set()
 class TransportError(Exception):
     """No answer came: no way there, a broken one, or none in time. Inside this package only.
 
-    Nothing that a server sent, and nothing of the request, is in it.
-
-    Args:
-        fault: What is wrong; no sentence.
-        fix: What to do about it, as one would say it to a person; no full stop at its end.
-        where: The server and the way to it.
+    Nothing that a server sent, and nothing of the request, is in it: only what is wrong (no sentence), what a
+    person can do about it (no full stop), and the server with the way to it.
     """
 
     def __init__(self, fault: str, fix: str, where: str = "") -> None:
@@ -125,10 +121,6 @@ class Network:
     def client(self, url: str, timeout: float) -> httpx.Client:
         """A client for one URL, which follows no redirect and reads no variable of its own.
 
-        Args:
-            url: Where to.
-            timeout: Seconds for each step of an exchange.
-
         Raises:
             TransportError: It cannot be made; the text names the variable.
         """
@@ -156,14 +148,8 @@ class Network:
         raise TransportError(f"{what} cannot be used ({fault})", f"Check {what}")
 
     def explained(self, url: str, error: BaseException, seconds: float) -> TransportError:
-        """What went wrong on the way to a URL, without a word of the other side's or of the request.
-
-        Args:
-            url: Where to.
-            error: An exception of httpx.
-            seconds: What was waited at most.
-        """
-        causes = tuple(_causes(error))
+        """What httpx's `error` means, without a word of the other side's or of the request."""
+        causes = _causes(error)
         kinds = {kind.__name__ for one in causes for kind in type(one).__mro__}
         fault, fix = next((told for name, told in _FAULTS.items() if name in kinds), _UNKNOWN)
         detail = next(filter(None, map(_detail, causes)), type(error).__name__)
@@ -186,11 +172,7 @@ class Network:
         )
 
     def _context(self) -> ssl.SSLContext:
-        """What TLS is spoken with.
-
-        Raises:
-            TransportError: A file or a list of ciphers cannot be used; the text names the variable.
-        """
+        """What TLS is spoken with."""
         import ssl  # noqa: PLC0415  # as above
 
         import httpx  # noqa: PLC0415  # as above
@@ -230,23 +212,14 @@ def current() -> Network:
 
 
 def use(source: Callable[[], Network]) -> None:
-    """Let another function say what the network of this process is; asked before each exchange.
-
-    Args:
-        source: May raise `TransportError`.
-    """
+    """Let another function say what the network of this process is; asked before each exchange."""
     global _source  # noqa: PLW0603  # one process has one network
     _source = source
 
 
 @contextlib.contextmanager
 def setting(name: str, fix: str) -> Iterator[None]:
-    """Turn what a setting's use raises into a `TransportError` that names it.
-
-    Args:
-        name: The setting, and its value unless that may be secret.
-        fix: What to do about it.
-    """
+    """Turn what a setting's use raises into a `TransportError` that names it, with what to do about it."""
     try:
         yield
     except (OSError, ValueError) as error:  # an ssl.SSLError is an OSError
@@ -313,10 +286,10 @@ def _detail(error: BaseException) -> str:
     return f"HTTP {status}" if type(error).__name__ == "ProxyError" and status.isdigit() else ""
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: list[BaseException] = []
+def _causes(error: BaseException) -> list[BaseException]:
+    found: list[BaseException] = []
     cause: BaseException | None = error
-    while cause is not None and cause not in seen:
-        yield cause
-        seen.append(cause)
+    while cause is not None and cause not in found:
+        found.append(cause)
         cause = cause.__cause__ or cause.__context__
+    return found

@@ -59,23 +59,16 @@ _SECRETS = ("device_code", "code_verifier")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingLogin:
-    """A started login. All moments are in epoch seconds.
+    """A started login. All moments are in epoch seconds. What it shares with `DeviceCode` is explained there.
 
     Attributes:
-        state: `waiting`; or how it ended: `denied`, `expired` or `refused`.
-        user_code: What the user compares or types.
-        verification_uri: The page's address.
-        verification_uri_complete: The same with the code filled in; to be shown and opened byte for byte.
+        state: `waiting`; or how it ended, without its secrets: `denied`, `expired` or `refused`.
         started_at: When the code was asked for.
         expires_at: When the code dies.
-        interval: Seconds between two polls.
         next_poll_at: No poll is sent before.
         message: How it ended, or what was wrong with the last answer; None if there is nothing to say.
         oauth_base_url: The server that gave the code; it is polled there.
-        client_id: The client that asked.
         polled_at: When the last poll was sent; None before the first.
-        device_code: The secret that polls; masked, and gone when the login has ended.
-        code_verifier: The PKCE verifier that goes with it; the same.
     """
 
     state: str = WAITING
@@ -161,40 +154,20 @@ def start_login(  # noqa: PLR0913  # the server is named by two, the rest are se
         StoreError: The store cannot be written.
         ConfigurationError: `oauth_base_url` cannot be used.
     """
-    base_url = checked_url(oauth_base_url, "The OAuth server's address")
-
-    def usable(note: bytes | None) -> PendingLogin | None:
-        found = _read(note)
-        if anew or found is None or found.state != WAITING:
-            return None
-        same_server = (found.oauth_base_url, found.client_id) == (base_url, client_id)
-        return found if same_server and found.expires_at - clocks.now() > _WORTH_SHOWING else None
-
+    server = checked_url(oauth_base_url, "The OAuth server's address"), client_id
     store.ping()  # what can fail fails now, not after the approval
-    note = _note_in(store)
-    if (found := usable(note)) is not None:
-        return found
-    code = _ask_for_code(base_url, client_id, poster or httpx_poster)
-    now = clocks.now()
-    fresh = PendingLogin(
-        user_code=code.user_code,
-        verification_uri=code.verification_uri,
-        verification_uri_complete=code.verification_uri_complete,
-        started_at=now,
-        expires_at=now + code.expires_in,
-        interval=code.interval,
-        next_poll_at=now + code.interval,
-        oauth_base_url=base_url,
-        client_id=client_id,
-        device_code=code.device_code,
-        code_verifier=code.code_verifier,
-    )
-    while not store.swap_note(note, _written(fresh)):
+    fresh: PendingLogin | None = None
+    while True:
         # Two that start at once shall show the same code: the first to be noted is the one.
-        note = _note_in(store)
-        if (found := usable(note)) is not None:
-            return found
-    return fresh
+        found = _read(note := _note_in(store))
+        if found is not None and not anew and found.state == WAITING:
+            left = found.expires_at - clocks.now()
+            if left > _WORTH_SHOWING and server == (found.oauth_base_url, found.client_id):
+                return found
+        if fresh is None:
+            fresh = _asked_for(*server, poster or httpx_poster, clocks)
+        if store.swap_note(note, _written(fresh)):
+            return fresh
 
 
 def poll_login(
@@ -269,13 +242,26 @@ def cancel_login(store: LoginStore) -> bool:
     return False
 
 
-def _ask_for_code(base_url: str, client_id: str, post: Poster) -> DeviceCode:
+def _asked_for(base_url: str, client_id: str, post: Poster, clocks: Clocks) -> PendingLogin:
     pkce = Pkce()
     try:
         answer = post(device_request(base_url, client_id, pkce), TIMEOUT)
     except (TransportError, OSError) as error:
         raise LoginError(f"The login could not start: {error}. Then try again.") from None
-    return read_device_answer(answer, pkce)
+    code, now = read_device_answer(answer, pkce), clocks.now()
+    return PendingLogin(
+        user_code=code.user_code,
+        verification_uri=code.verification_uri,
+        verification_uri_complete=code.verification_uri_complete,
+        started_at=now,
+        expires_at=now + code.expires_in,
+        interval=code.interval,
+        next_poll_at=now + code.interval,
+        oauth_base_url=base_url,
+        client_id=client_id,
+        device_code=code.device_code,
+        code_verifier=code.code_verifier,
+    )
 
 
 def _ask_for_tokens(login: PendingLogin, post: Poster, now: float) -> TokenAnswer | Pending | Inconclusive:

@@ -108,12 +108,7 @@ def warning(code: DeviceCode) -> str:
 
 
 def countdown(seconds_left: float, columns: int) -> str:
-    """The line that is redrawn, in the longest form that fits: one that wraps could not be redrawn.
-
-    Args:
-        seconds_left: Until the code dies.
-        columns: The terminal's width.
-    """
+    """The line that is redrawn, in the longest form that fits: one that wraps could not be redrawn."""
     minutes, seconds = divmod(max(0, round(seconds_left)), 60)
     left = f"{minutes}:{seconds:02d} left"
     forms = (

@@ -264,9 +264,10 @@ def read_poll_answer(answer: HttpAnswer, code: DeviceCode) -> TokenAnswer | Pend
     """
     body = json_object(answer.body)
     error = body.get("error") if body is not None else None
-    waiting = _waiting(answer, error)
-    if waiting is not None:
-        return waiting
+    if error == "authorization_pending" and answer.status in {_HTTP_OK, 400}:
+        return Pending()
+    if error == "slow_down" and answer.status in {_HTTP_OK, 400, _TOO_MANY}:
+        return Pending(slower=True)
     if answer.status == _HTTP_OK and body is not None and error is None:
         return _granted(body, answer.url)
     # No name for the secrets: a traceback with locals would show them.
@@ -309,14 +310,6 @@ def _request(url: str, form: Mapping[str, str]) -> OAuthRequest:
         "user-agent": USER_AGENT,
     }
     return OAuthRequest(url, headers, form)
-
-
-def _waiting(answer: HttpAnswer, error: object) -> Pending | None:
-    if error == "authorization_pending" and answer.status in {_HTTP_OK, 400}:
-        return Pending()
-    if error == "slow_down" and answer.status in {_HTTP_OK, 400, _TOO_MANY}:
-        return Pending(slower=True)
-    return None
 
 
 def _granted(body: Mapping[str, Any], url: str) -> TokenAnswer | Pending:

@@ -25,14 +25,8 @@ def refresh(
 ) -> TokenAnswer | Rotated | Refused | Inconclusive | None:
     """Send a `refresh_request`; None if the turn was lost before anything was sent.
 
-    Sending it a second time does no harm: if the first time spent the token, nothing else is left to try.
-
-    Args:
-        request: What to send.
-        turn: Says how long the answer may take, and catches it.
-        poster: Sends it.
-        clocks: The time.
-        patient: Try up to three times while the answer decides nothing: the caller has no other token.
+    If `patient`, for the caller has no other token, it is sent up to three times while the answer decides
+    nothing. That does no harm: if the first time spent the token, nothing else is left to try.
     """
     begun = clocks.monotonic()
     for pause in (*(RETRY_PAUSES if patient else ()), None):

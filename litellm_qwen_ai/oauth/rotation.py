@@ -39,7 +39,7 @@ def merged_answer(old: Credentials, caught: bytes, at: float, now: float) -> Cre
         old: The login before.
         caught: What was caught of the answer's body.
         at: When it was caught, in epoch seconds.
-        now: The time, in epoch seconds.
+        now: The same of now.
     """
     outcome = read_refresh_answer(HttpAnswer(200, {}, caught), old.refresh_token or "")
     at = max(0.0, min(at, now))  # a file's time may be anything

@@ -10,6 +10,7 @@ A token that is alive never waits: not for a renewal, and not for a place that t
 from __future__ import annotations
 
 import asyncio
+import copy
 import logging
 import math
 import threading
@@ -28,14 +29,13 @@ from litellm_qwen_ai.oauth.errors import (
     QwenAuthError,
     RefreshError,
     StoreError,
-    changed_meanwhile,
     ended,
     not_logged_in,
     not_renewed,
     still_rejected,
 )
 from litellm_qwen_ai.oauth.flight import SingleFlight, renew_in_child
-from litellm_qwen_ai.oauth.held import Held, Trouble
+from litellm_qwen_ai.oauth.held import Held
 from litellm_qwen_ai.oauth.protocol import Inconclusive, Refused, Rotated, refresh_request
 from litellm_qwen_ai.oauth.refresh import refresh
 from litellm_qwen_ai.oauth.rotation import merged
@@ -43,7 +43,7 @@ from litellm_qwen_ai.oauth.transport import httpx_poster
 from litellm_qwen_ai.oauth.urls import checked_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Generator
 
     from litellm_qwen_ai.oauth.credentials import Credentials
     from litellm_qwen_ai.oauth.door import Store, Turn
@@ -103,13 +103,20 @@ class Session:
         self._brought: str | None = None  # the access token of our own last renewal
         self._try_to_save = -math.inf
         self._failed_saves = 0
-        self._trouble: Trouble | None = None
+        #: Why a renewal failed, of which version, and until when none is tried with the same stored login.
+        self._trouble: tuple[QwenAuthError, object, float] | None = None
         self._failures = 0
         self._looks = SingleFlight(self._look, "qwen-ai-look", daemon=True)
         self._renewals = SingleFlight(self._renew, "qwen-ai-renew")
         self._after_fork()
         renew_in_child(self)
-        store.watch(_looker(weakref.ref(self)))
+        look_soon = weakref.WeakMethod(self.look_soon)
+
+        def changed() -> None:
+            if (alive := look_soon()) is not None:  # the place keeps no session alive
+                alive()
+
+        store.watch(changed)
 
     def _after_fork(self) -> None:
         self._mutex = threading.Lock()  # held for a few assignments, never during I/O
@@ -249,10 +256,16 @@ class Session:
         """Why no renewal is to be tried now, if there is a reason."""
         if held.credentials.refresh_token is None:
             return self._ended("it came without a refresh token.")
-        trouble, now = self._trouble, self._monotonic()
-        if trouble is not None and trouble.version == held.stored.version and now < trouble.until:
-            return trouble.error(now)
-        return None
+        if self._trouble is None:
+            return None
+        failed, version, until = self._trouble
+        left = until - self._monotonic()
+        if version != held.stored.version or left <= 0:
+            return None
+        error = copy.copy(failed)  # one that is raised again and again collects tracebacks
+        if isinstance(error, RefreshError):
+            error.retry_after = left
+        return error
 
     def _ended(self, reason: str) -> LoginExpiredError:
         return ended(self._store.describe(), self._store.login_command, reason)
@@ -341,7 +354,7 @@ class Session:
         version = self._held.stored.version if self._held else None
         if self._failures == 1 or pause == math.inf:
             _log.warning("%s", error)
-        self._trouble = Trouble(type(error), str(error), version, self._monotonic() + pause)
+        self._trouble = copy.copy(error), version, self._monotonic() + pause
 
     def _renewed(self) -> Credentials:
         """A good token: one that somebody else has brought, or one that we ask for when it is our turn."""
@@ -366,7 +379,7 @@ class Session:
                     return renewed
                 held = self._held or held
             good_until = held.wait_at  # somebody else has just brought it
-        raise changed_meanwhile(self._store.describe())
+        raise RefreshError(f"The login in {self._store.describe()} was changed during a refresh. Try again.")
 
     def _turn(self, held: Held, began: float) -> Turn | StoredCredentials | Held | None:
         """The turn, or what makes it needless: a newer login, or one in hand that can do without for now."""
@@ -439,17 +452,6 @@ class Session:
         self._trouble, self._failures = None, 0
         self._brought = new.access_token
         return new
-
-
-def _looker(session: weakref.ref[Session]) -> Callable[[], None]:
-    """What a place calls after a change; it keeps no session alive."""
-
-    def changed() -> None:
-        alive = session()
-        if alive is not None:
-            alive.look_soon()
-
-    return changed
 
 
 async def _worth_waiting_for(run: Future[Any], patience: float | None) -> None:

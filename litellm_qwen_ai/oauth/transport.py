@@ -1,4 +1,4 @@
-"""Sends one request: no redirect followed, a bounded body, one deadline for everything."""
+"""Sends one request: no redirect followed, a bounded body, one deadline once it is connected."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def httpx_poster(
 
     Args:
         request: What to post.
-        timeout: Seconds for the whole exchange, an answer that drips in slowly included.
+        timeout: Seconds for the whole exchange; see `exchange`.
         timer: Ends the exchange after `timeout`.
 
     Raises:
@@ -72,7 +72,7 @@ def exchange(  # noqa: PLR0913  # what one exchange is made of
         method: The HTTP method.
         url: Where to.
         headers: Names in lower case.
-        timeout: Seconds for the whole exchange.
+        timeout: Seconds for the whole exchange, but for looking names up and for connecting.
         form: Fields to post, if any.
         most: Bytes of the body that are read; a longer one loses its end.
         timer: Ends the exchange after `timeout`.

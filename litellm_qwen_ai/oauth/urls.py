@@ -15,12 +15,8 @@ _SPECIAL = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "2
 
 def is_loopback(host: str) -> bool:
     """True for `localhost`, 127.0.0.0/8 and ::1."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    address = _address(host)
+    return host.lower() == "localhost" if address is None else address.is_loopback
 
 
 def checked_url(url: str, name: str) -> str:
@@ -66,8 +62,7 @@ def leads_here(resource_url: str) -> bool:
         host = urlsplit(resource_url if "://" in resource_url else f"//{resource_url}").hostname or ""
     except ValueError:
         return False  # refused as no URL, later
-    address, host = _address(host), host.rstrip(".")
-    return host == "localhost" or host.endswith(".localhost") or bool(address and address.is_loopback)
+    return is_loopback(host.rstrip(".")) or host.rstrip(".").endswith(".localhost")
 
 
 def _is_private(host: str) -> bool:

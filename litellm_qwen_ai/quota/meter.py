@@ -16,7 +16,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from litellm_qwen_ai.names import LOGGER
 from litellm_qwen_ai.oauth.errors import StoreError
@@ -35,13 +35,29 @@ from litellm_qwen_ai.quota.tally import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from litellm_qwen_ai.quota.door import Counters
-
 INTERVAL = 3.0  # seconds between two writes
 _MOST_PENDING = 100_000  # requests in memory between two turns
 #: LiteLLM gives every header that it does not know this prefix, sooner or later: with it, the name is one.
 _HEADER = "llm_provider-x-qwen-ratelimit-"
 _log = logging.getLogger(LOGGER)
+
+
+class Counters(Protocol):
+    """The place in which the counts of all processes of one account add up.
+
+    A method that cannot work raises `StoreError`; the meter lives with that.
+    """
+
+    def read(self) -> Tally:
+        """What all processes have counted; the caller may change it."""
+
+    def add(self, new: Tally, now: float) -> bool:
+        """Add to what is there; False if that was not possible just now: the caller tries again.
+
+        Args:
+            new: What has been counted since the last time.
+            now: The time, in epoch seconds: what is too old for any answer may be forgotten.
+        """
 
 
 class Meter:

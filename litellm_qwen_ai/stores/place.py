@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from litellm_qwen_ai.oauth.door import Store
-    from litellm_qwen_ai.quota.door import Counters
+    from litellm_qwen_ai.quota.meter import Counters
     from litellm_qwen_ai.settings import Settings
     from litellm_qwen_ai.stores.finding import Finding
 

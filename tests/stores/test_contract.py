@@ -1,4 +1,4 @@
-"""What every place must do, whatever it is: see oauth/door.py, quota/door.py and stores/place.py."""
+"""What every place must do, whatever it is: see oauth/door.py, quota/meter.py and stores/place.py."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ FOLDER = "meter"
 
 
 class FileCounters:
-    """See `quota.door.Counters`."""
+    """See `quota.meter.Counters`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -18,7 +18,7 @@ _KEPT = 4 * 86_400  # seconds: longer than any answer needs them
 
 
 class RedisCounters:
-    """See `quota.door.Counters`.
+    """See `quota.meter.Counters`.
 
     Args:
         link: The way to the store.
