@@ -49,7 +49,7 @@ class _Ending:
                 self._swap(self._end, signal.SIG_DFL)
 
     def _end(self, number: int, _frame: object) -> None:
-        wait(self._awaited, GRACE)
+        wait(list(self._awaited), GRACE)
         signal.signal(number, signal.SIG_DFL)
         signal.raise_signal(number)
 
