@@ -133,6 +133,8 @@ def _build(reason: Reason, message: str, refusal: Refusal, context: AnswerContex
     error = _instantiate(reason.error, message, context.model, answer)
     # exception_type() sets the headers for others and returns early for ours.
     vars(error).update(litellm_response_headers=kept, qwen_reason=reason.value, request_id=refusal.request_id)
+    if getattr(error, "code", None) is None and refusal.code:
+        vars(error)["code"] = refusal.code  # the server's own word, as openai's exceptions have it
     return error
 
 

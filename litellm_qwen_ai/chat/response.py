@@ -49,7 +49,7 @@ def parse_response(body: bytes, context: AnswerContext, model_response: ModelRes
             # Without counts LiteLLM's own stay at 0 rather than at what a wrong type would make of them.
             "usage": usage_fields(value.get("usage")) or {},
         }
-        made = convert_to_model_response_object(
+        convert_to_model_response_object(
             response_object=answer,
             model_response_object=model_response,
             _response_headers=dict(context.headers),
@@ -59,9 +59,6 @@ def parse_response(body: bytes, context: AnswerContext, model_response: ModelRes
     except Exception as error:  # noqa: BLE001  # odd fields raise anything, LiteLLM's bare Exception too
         what = f"fields of a wrong type ({type(error).__name__})"
         raise malformed_answer(what, context) from None
-    if context.with_login:
-        # A login is never billed; saying so saves LiteLLM its cost calculation.
-        made._hidden_params["response_cost"] = 0.0  # noqa: SLF001  # where LiteLLM's own providers put it
     return model_response
 
 

@@ -50,7 +50,7 @@ class _Stream(Generic[Opener]):
 
     Attributes:
         headers: Response headers; empty before `connect`.
-        shown: Headers of our own, for whoever shows the server's.
+        hidden: What is shown beside the stream; each chunk carries it as `_hidden_params`.
         on_failure: Told of the error that ends the stream early.
     """
 
@@ -64,7 +64,7 @@ class _Stream(Generic[Opener]):
         drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
         self.headers: Mapping[str, str] = httpx.Headers()
-        self.shown: Mapping[str, str] = {}
+        self.hidden: Mapping[str, Any] = {}
         self.on_failure: Callable[[Exception], None] | None = None
         self._opener: Opener | None = opener
         self._clock = clock
@@ -95,7 +95,9 @@ class _Stream(Generic[Opener]):
 
     def _take(self, data: bytes | None) -> None:
         """Decode what was read; None is the end of the body."""
-        self._ready.extend(self._decoder.close() if data is None else self._decoder.feed(data))
+        for chunk in self._decoder.close() if data is None else self._decoder.feed(data):
+            chunk._hidden_params.update(self.hidden)  # noqa: SLF001  # where LiteLLM looks for it
+            self._ready.append(chunk)
         if self._decoder.failure is not None or data is None:
             self._over, self._failure = True, self._decoder.failure
         elif self._ready:

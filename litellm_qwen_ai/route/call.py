@@ -49,6 +49,7 @@ class Call:
         model: The model's name.
         messages: The caller's; never changed.
         optional_params: LiteLLM's parameters for the provider; never changed.
+        litellm_params: LiteLLM's own parameters of the call; never changed.
         headers: The caller's own.
         drop_params: LiteLLM's switch.
         timeout: Seconds, an `httpx.Timeout`, or None for the client's own.
@@ -66,6 +67,7 @@ class Call:
     model: str
     messages: list[Any]
     optional_params: dict[str, Any]
+    litellm_params: dict[str, Any]
     headers: dict[str, str]
     drop_params: bool
     timeout: Any
@@ -95,6 +97,7 @@ class Call:
         """
         params: dict[str, Any] = call.get("optional_params") or {}
         litellm_params: dict[str, Any] = call.get("litellm_params") or {}
+        host.keep_catalogue()
         if not call.get("api_key") and trust.is_clients_address(call.get("api_base"), litellm_params):
             raise bad_request(trust.CLIENTS_ADDRESS, model=call["model"])
         return cls(
@@ -114,6 +117,7 @@ class Call:
             ),
             stream=stream,
             think_tags=bool(litellm_params.get("merge_reasoning_content_in_choices")),
+            litellm_params=litellm_params,
             in_router=trust.in_router(litellm_params),
             max_retries=_max_retries(params.get("max_retries"), call["model"]),
             sleep=sleep,
@@ -132,17 +136,21 @@ class Call:
         """The chunks of the answer; not connected yet."""
         # No closure may hold the stream, which holds them: dropped, it closes its connection at once.
 
+        hidden: dict[str, Any] = {}
+
         def opener() -> tuple[httpx.Response, AnswerContext]:
             response, bearer = self._run()
+            hidden.update(telemetry.hidden(response, self.source.observer.headers()))
             return response, self._context(bearer)
 
         stream = ChatStream(opener)
+        stream.hidden = hidden
         stream.on_failure = self._count_late
         return stream
 
     def open_astream(self) -> AsyncChatStream:
         """The same for an event loop; needs none before it is connected."""
-        shown: dict[str, str] = {}
+        hidden: dict[str, Any] = {}
 
         async def opener() -> tuple[httpx.Response, AnswerContext]:
             try:
@@ -151,11 +159,11 @@ class Call:
                 if self.in_router and not patches.streams_are_eager():
                     _raise_for_fallback(error, self.model)
                 raise
-            shown.update(self.source.observer.headers())
+            hidden.update(telemetry.hidden(response, self.source.observer.headers()))
             return response, self._context(bearer)
 
         stream = AsyncChatStream(opener)
-        stream.shown = shown
+        stream.hidden = hidden
         stream.on_failure = self._count_late
         return stream
 
@@ -171,6 +179,7 @@ class Call:
         # Not `response.text`: JSON is UTF-8, and httpx would take 50 us to find that out.
         self._log_answer(response.content.decode("utf-8", "replace"))
         try:
+            model_response.model = f"{PROVIDER}/{self.model}"  # before the server's name, as for dashscope/
             made = parse_response(
                 response.content,
                 self._context(bearer).answered(response.headers),
@@ -179,9 +188,17 @@ class Call:
         except Exception as error:
             self._count_late(error)
             raise
-        telemetry.show_headers(made, self.source.observer.headers())
-        patches.spare_log(self.logging_obj)
+        more = telemetry.hidden(response, self.source.observer.headers())
+        if bearer.with_login and not self._is_priced():
+            more["response_cost"] = 0.0  # saves the calculation
+        telemetry.show(made, more)
         return made
+
+    def _is_priced(self) -> bool:
+        """Whether LiteLLM is to work out the price: somebody has set one, or is shown how it comes about."""
+        if not telemetry.is_free(self.model, self.litellm_params):
+            return True
+        return telemetry.is_listed(self.model) and not patches.nobody_listens(self.logging_obj)
 
     def _context(self, bearer: Bearer | None = None) -> AnswerContext:
         """What the answer to this call is read with; what it says of the bearer needs one."""
@@ -234,7 +251,7 @@ class Call:
                 api_key=None,
                 additional_args={
                     "complete_input_dict": request.payload,
-                    "api_base": request.url,
+                    "api_base": telemetry.address(request.url),
                     "headers": request.masked_headers(),
                 },
             )
@@ -246,11 +263,12 @@ class Call:
         try:
             client, owner = host.sync_http(self.client)
             deadline = Deadline(client, self._seconds())
-            with deadline:
+            with telemetry.Timed(self.logging_obj), deadline:
                 # A bearer follows no redirect: 3xx comes back as an error.
                 response = post.send(client, request, self.timeout, deadline)
                 response.extensions[_OWNER] = owner
                 body.drop_echoes(response, request.headers)
+                telemetry.note_headers(self.logging_obj, response.headers)
                 if self._is_stream(response):
                     deadline.to_first_byte(response)
                     return response
@@ -268,10 +286,11 @@ class Call:
         try:
             client, owner = host.async_http(self.client)
             deadline = AsyncDeadline(self._seconds())
-            with deadline:
+            with telemetry.Timed(self.logging_obj), deadline:
                 response = await post.asend(client, request, self.timeout)
                 response.extensions[_OWNER] = owner
                 body.drop_echoes(response, request.headers)
+                telemetry.note_headers(self.logging_obj, response.headers)
                 if self._is_stream(response):
                     deadline.to_first_byte(response)
                     return response

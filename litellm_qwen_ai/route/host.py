@@ -6,6 +6,8 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
+import litellm
+
 from litellm_qwen_ai.models import CATALOGUE
 from litellm_qwen_ai.names import PROVIDER
 from litellm_qwen_ai.oauth.network import use
@@ -80,6 +82,12 @@ def register_catalogue(module: Any) -> None:
     if by_provider is not None:
         # LiteLLM's own lists become sets or lists depending on its version: a set serves both.
         by_provider[PROVIDER] = {*by_provider.get(PROVIDER, ()), *entries}
+
+
+def keep_catalogue() -> None:
+    """Tell LiteLLM the catalogue again if its price list was replaced, as proxies do up to 1.96."""
+    if CATALOGUE[0].route not in litellm.model_cost:
+        register_catalogue(litellm)
 
 
 def sync_http(client: Any) -> tuple[httpx.Client, Any]:

@@ -30,7 +30,6 @@ import litellm.main
 
 from litellm_qwen_ai.names import PROVIDER
 from litellm_qwen_ai.route.private_names import (
-    CLAIM_LOG,
     HEALTH_FUNCTIONS,
     HEALTH_MODULES,
     PROXY_SERVER,
@@ -39,7 +38,7 @@ from litellm_qwen_ai.route.private_names import (
     look_up,
 )
 from litellm_qwen_ai.route.short_chunks import shorten
-from litellm_qwen_ai.route.telemetry import show_stream_headers
+from litellm_qwen_ai.route.telemetry import show
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +67,8 @@ def remove_adaptations() -> None:
     """Put LiteLLM back as it was before `apply_adaptations`; idempotent."""
     global _spares_logs  # noqa: PLW0603  # on or off in the whole process
     _spares_logs = False
-    for place, name in ((litellm.main, _DISPATCH), *_health_functions()):
+    ours = [(litellm.main, _DISPATCH), *((_LOGGING, name) for name in _HANDLERS), *_health_functions()]
+    for place, name in ours:
         original = getattr(getattr(place, name, None), "_qwen_ai_original", None)
         if original is not None:
             setattr(place, name, original)
@@ -121,7 +121,8 @@ def _eager(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
         shorten(result)
         if getattr(ctx, "acompletion", False):
             return _connected(result, stream)  # acompletion() awaits any coroutine that the dispatch hands it
-        if _nobody_listens(getattr(result, "logging_obj", None)):
+        _show(result, stream)
+        if nobody_listens(getattr(result, "logging_obj", None)):
             setattr(result, _LOG_CHUNK, _log_nothing)
         return result
 
@@ -131,8 +132,17 @@ def _eager(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 async def _connected(wrapper: CustomStreamWrapper, stream: AsyncChatStream) -> CustomStreamWrapper:
     await stream.connect()
-    show_stream_headers(wrapper, stream)
+    _show(wrapper, stream)
     return wrapper
+
+
+def _show(wrapper: Any, stream: Any) -> None:
+    """Give LiteLLM's wrapper of a connected stream what is shown beside it."""
+    wrapper._response_headers = stream.headers  # noqa: SLF001  # where LiteLLM's own providers put them
+    show(wrapper, stream.hidden)
+    base = getattr(wrapper, "_base_hidden_params", None)
+    if isinstance(base, dict):  # of its own last chunk, which says what the success event tells
+        base.update(stream.hidden)
 
 
 # Adaptation 2: parameters
@@ -200,40 +210,61 @@ def _adapt_parameters() -> bool:
 
 _LOG_CHUNK = "run_success_logging_and_cache_storage"
 _LISTENERS_OF_THE_CALL = ("dynamic_success_callbacks", "dynamic_async_success_callbacks")
+_LOGGING = look_up("litellm.litellm_core_utils.litellm_logging.Logging")
+_HANDLERS = ("success_handler", "async_success_handler")
 _LOGGING_NEEDS = (
     "litellm.success_callback",
     "litellm._async_success_callback",
     "litellm.max_budget",
     "litellm.CustomStreamWrapper.run_success_logging_and_cache_storage",
-    "litellm.litellm_core_utils.litellm_logging.Logging.has_run_logging",
+    *(f"litellm.litellm_core_utils.litellm_logging.Logging.{name}" for name in _HANDLERS),
 )
 _litellm_logger = logging.getLogger("LiteLLM")
+
+
 _spares_logs = False
 
 
 def _adapt_logging() -> bool:
     global _spares_logs  # noqa: PLW0603  # on or off in the whole process
-    _spares_logs = all(map(has, _LOGGING_NEEDS))
+    if not _spares_logs and all(map(has, _LOGGING_NEEDS)):
+        _LOGGING.success_handler = _at_need(_LOGGING.success_handler)
+        _LOGGING.async_success_handler = _aat_need(_LOGGING.async_success_handler)
+        _spares_logs = True
     return _spares_logs
 
 
-def spare_log(logging_obj: Any) -> None:
-    """Tell LiteLLM that a whole answer has been logged, if nobody would receive what it makes of it.
+def _at_need(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    def handler(logging_obj: Any, *args: Any, **more: Any) -> Any:
+        return None if _for_nobody(logging_obj) else original(logging_obj, *args, **more)
+
+    handler._qwen_ai_original = original  # type: ignore[attr-defined]  # noqa: SLF001  # how we know our own
+    return handler
+
+
+def _aat_need(original: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(original)
+    async def handler(logging_obj: Any, *args: Any, **more: Any) -> Any:
+        # Only now: it runs after `acompletion()` has returned, and who is there by then wants to know.
+        return None if _for_nobody(logging_obj) else await original(logging_obj, *args, **more)
+
+    handler._qwen_ai_original = original  # type: ignore[attr-defined]  # noqa: SLF001  # as above
+    return handler
+
+
+def _for_nobody(logging_obj: Any) -> bool:
+    """Whether a record would be of a call of ours, and nobody would receive it."""
+    details = getattr(logging_obj, "model_call_details", None) or {}
+    return details.get("custom_llm_provider") == PROVIDER and nobody_listens(logging_obj)
+
+
+def nobody_listens(logging_obj: Any) -> bool:
+    """Whether what LiteLLM does after a success leads nowhere: no callback, no sum for a budget, no print.
 
     Args:
-        logging_obj: LiteLLM's, of a call that has been answered.
+        logging_obj: LiteLLM's, of the call.
     """
-    if not _nobody_listens(logging_obj):
-        return
-    for event in ("sync_success", "async_success"):
-        logging_obj.has_run_logging(event_type=event)
-    claim = getattr(logging_obj, CLAIM_LOG, None)
-    if callable(claim):
-        claim()
-
-
-def _nobody_listens(logging_obj: Any) -> bool:
-    """Whether what LiteLLM does after a success leads nowhere: no callback, no sum for a budget, no print."""
     return _spares_logs and not (
         litellm.success_callback
         or litellm._async_success_callback  # noqa: SLF001  # LiteLLM moves `litellm.callbacks` to these two

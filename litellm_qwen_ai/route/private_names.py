@@ -33,6 +33,7 @@ NAMES: Final[dict[str, str]] = {
     "litellm.utils.custom_llm_setup": "get_llm_provider() knows the route only after the first call",
     "litellm.models_by_provider": "get_valid_models() and wildcards do not list the catalogue",
     "litellm.litellm_core_utils.core_helpers.process_response_headers": "additional_headers stays empty",
+    "litellm.litellm_core_utils.logging_utils._set_duration_in_model_call_details": "no overhead is shown",
     "litellm.main._complete_custom_providers": _NO_EAGER_STREAMS,
     "litellm.exceptions.MidStreamFallbackError": "without the eager streams, no fallback for a refused one",
     "litellm.OpenAIGPTConfig": _NO_PARAMETERS,
@@ -45,7 +46,9 @@ NAMES: Final[dict[str, str]] = {
     "litellm._async_success_callback": _LOGS,
     "litellm.max_budget": _LOGS,
     "litellm.CustomStreamWrapper.run_success_logging_and_cache_storage": _LOGS,
-    "litellm.litellm_core_utils.litellm_logging.Logging.has_run_logging": _LOGS,
+    "litellm.litellm_core_utils.litellm_logging.Logging": _LOGS,
+    "litellm.litellm_core_utils.litellm_logging.Logging.success_handler": _LOGS,
+    "litellm.litellm_core_utils.litellm_logging.Logging.async_success_handler": _LOGS,
     "litellm.CustomStreamWrapper.chunk_creator": "LiteLLM makes a chunk beside each of ours: slower",
     "httpx.Client._transport_for_url": _SLOWER_POST,
     "httpx.AsyncClient._transport_for_url": _SLOWER_POST,
@@ -59,14 +62,13 @@ OF_OBJECTS: Final[dict[str, str]] = {
     "litellm.ModelResponse._hidden_params": "no headers and no price are shown with an answer",
     "litellm.CustomStreamWrapper._response_headers": "a stream's headers are not shown",
     "litellm.CustomStreamWrapper._hidden_params": "a stream's headers are not shown",
+    "litellm.CustomStreamWrapper._base_hidden_params": "a stream's headers are not in its success event",
     "httpx.Client._transport, _mounts": _DRIPS,
     "httpx.HTTPTransport._pool": _DRIPS,
     "httpcore.ConnectionPool._requests, HTTPConnection._connection, HTTP11Connection._network_stream": _DRIPS,
     "enum.Enum._member_map_, _member_names_, _value2member_map_, _name_, _value_": _NO_PARAMETERS,
 }
 
-#: A method of LiteLLM's logging objects that 1.91 does not have: whoever calls it first logs an async answer.
-CLAIM_LOG: Final = "claim_async_success_log"
 #: Looked for in `sys.modules`, never imported: whoever has it runs LiteLLM's proxy.
 PROXY_SERVER: Final = "litellm.proxy.proxy_server"
 #: Where a proxy makes a deployment's health check ready, and the function's name (1.91's second): without

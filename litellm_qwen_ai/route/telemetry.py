@@ -1,42 +1,120 @@
-"""What LiteLLM shows of an answer beside its text: the response's headers, and ours about the quota."""
+"""What LiteLLM is told of an exchange beside its answer, as its own providers tell it.
+
+Callbacks, the proxy's headers and Router's counters read the time that the server took, the response's
+headers, the address, and the price. LiteLLM keeps them in its logging object and in the answer's
+`_hidden_params`.
+"""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import litellm
+
+from litellm_qwen_ai.names import PROVIDER
 from litellm_qwen_ai.route.private_names import look_up
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import TracebackType
 
     import httpx
 
+_set_duration = look_up("litellm.litellm_core_utils.logging_utils._set_duration_in_model_call_details")
+_process_headers = look_up("litellm.litellm_core_utils.core_helpers.process_response_headers")
+_PATH = "/chat/completions"
 
-def show_headers(made: Any, headers: Mapping[str, str]) -> None:
-    """Add headers of our own to those of the response that LiteLLM shows, and its proxy passes on.
+
+class Timed:
+    """Notes how long the server took, whatever comes of it: a context manager around an exchange.
+
+    Args:
+        logging_obj: LiteLLM's, or None.
+    """
+
+    def __init__(self, logging_obj: Any) -> None:
+        self._logging_obj = logging_obj
+
+    def __enter__(self) -> None:
+        self._began = datetime.now()  # noqa: DTZ005  # as LiteLLM, which subtracts it from its own
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        if _set_duration is not None and self._logging_obj is not None:
+            _set_duration(self._logging_obj, self._began, datetime.now())  # noqa: DTZ005  # as above
+
+
+def note_headers(logging_obj: Any, headers: httpx.Headers) -> None:
+    """Tell callbacks the headers of an answer.
+
+    Args:
+        logging_obj: LiteLLM's, or None.
+        headers: The answer's, without any that repeats the bearer.
+    """
+    details = getattr(logging_obj, "model_call_details", None)
+    if details is not None:
+        details["response_headers"] = dict(headers)
+
+
+def address(url: str) -> str:
+    """The base URL of a request's URL: what `api_base` is called in logs and headers."""
+    return url.partition(_PATH)[0]
+
+
+def hidden(response: httpx.Response, ours: Mapping[str, str]) -> dict[str, Any]:
+    """What is shown beside an answer or a stream.
+
+    Args:
+        response: The answer, its body read or not.
+        ours: Headers of our own that are shown with the server's.
+    """
+    shown = {} if _process_headers is None else _process_headers(response.headers)
+    return {"api_base": address(str(response.request.url)), "additional_headers": {**shown, **ours}}
+
+
+def show(made: Any, more: Mapping[str, Any]) -> None:
+    """Put it where LiteLLM's own providers put it.
 
     Args:
         made: A `ModelResponse` or LiteLLM's stream wrapper.
-        headers: What to add.
+        more: What `hidden` returned.
     """
-    shown = made._hidden_params.get("additional_headers")  # noqa: SLF001  # where LiteLLM's own providers put them
-    made._hidden_params["additional_headers"] = {**(shown or {}), **headers}  # noqa: SLF001  # the same
+    made._hidden_params = _Hidden({**made._hidden_params, **more})  # noqa: SLF001  # LiteLLM has no public way
 
 
-def show_stream_headers(wrapper: Any, stream: Any) -> None:
-    """Give LiteLLM's stream wrapper the response headers, where its own providers put them.
+class _Hidden(dict[str, Any]):
+    """`_hidden_params` that keep their address: LiteLLM writes None over it if the call was given none."""
+
+    def update(self, *others: Any, **more: Any) -> None:
+        new = dict(*others, **more)
+        if new.get("api_base") is None:
+            new.pop("api_base", None)
+        super().update(new)
+
+
+def is_free(model: str, litellm_params: Mapping[str, Any]) -> bool:
+    """Whether nobody has set a price: then a call with a login costs nothing.
 
     Args:
-        wrapper: LiteLLM's `CustomStreamWrapper`.
-        stream: Our stream in it, connected.
+        model: The model's name, without the provider.
+        litellm_params: LiteLLM's own parameters of the call.
     """
-    wrapper._response_headers = stream.headers  # noqa: SLF001  # where LiteLLM's own providers put them
-    wrapper._hidden_params["additional_headers"] = visible_headers(stream.headers)  # noqa: SLF001  # the same
-    show_headers(wrapper, stream.shown)
+    infos = [litellm_params, litellm_params.get("model_info")]
+    infos += [(litellm_params.get(name) or {}).get("model_info") for name in ("metadata", "litellm_metadata")]
+    if any(_has_price(info, unset=(None,)) for info in infos if isinstance(info, dict)):
+        return False
+    if getattr(litellm, "cost_margin_config", None):
+        return False
+    return not _has_price(litellm.model_cost.get(f"{PROVIDER}/{model}") or {}, unset=(None, 0))
 
 
-def visible_headers(headers: httpx.Headers) -> dict[str, Any]:
-    """Response headers in the form LiteLLM shows them (`_hidden_params["additional_headers"]`)."""
-    process = look_up("litellm.litellm_core_utils.core_helpers.process_response_headers")
-    processed: dict[str, Any] = {} if process is None else process(headers)
-    return processed
+def is_listed(model: str) -> bool:
+    """Whether LiteLLM can work out the price of a model by itself."""
+    return f"{PROVIDER}/{model}" in litellm.model_cost
+
+
+def _has_price(info: dict[str, Any], *, unset: tuple[Any, ...]) -> bool:
+    return any(
+        ("cost" in name or "pricing" in name or name == "base_model") and value not in unset
+        for name, value in info.items()
+    )

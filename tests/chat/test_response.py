@@ -90,11 +90,6 @@ def test_the_servers_headers_are_kept_as_a_built_in_provider_keeps_them() -> Non
     assert made._response_headers["x-request-id"] == "r1"
 
 
-def test_a_login_costs_nothing_and_a_key_is_left_to_litellm() -> None:
-    assert parse(answer({"content": "a"}))._hidden_params["response_cost"] == 0.0
-    assert "response_cost" not in parse(answer({"content": "a"}), with_login=False)._hidden_params
-
-
 @pytest.mark.parametrize("usage", [None, "many", [1], {}, {"prompt_tokens": "x", "completion_tokens": True}])
 def test_usage_of_wrong_types_costs_nothing_but_itself(usage: Any) -> None:
     made = parse(answer({"content": "a"}, usage=usage))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import queue
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import Any
 
 import litellm
 import pytest
+from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
+from litellm.litellm_core_utils.thread_pool_executor import executor
 
 import litellm_qwen_ai
 from litellm_qwen_ai.route import patches
@@ -205,3 +208,49 @@ def make_router() -> Iterator[Callable[..., litellm.Router]]:
     yield build
     for router in made:
         router.discard()
+
+
+class Recorder(CustomLogger):
+    """Keeps every event; sync calls report from LiteLLM's threads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self.before: list[str] = []
+
+    def log_pre_api_call(self, **told: Any) -> None:  # type: ignore[override]  # given by name
+        self.before.append(repr(told))
+
+    def log_success_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
+        self.events.put(("success", kwargs))
+
+    def log_failure_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
+        self.events.put(("failure", kwargs))
+
+    async def async_log_success_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
+        self.events.put(("success", kwargs))
+
+    async def async_log_failure_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
+        self.events.put(("failure", kwargs))
+
+    def next(self) -> tuple[str, Any]:
+        """The one event of a call."""
+        event = self.events.get(timeout=30)
+        executor.submit(lambda: None).result(30)  # what LiteLLM has handed to its threads is through
+        assert self.events.empty()
+        return event
+
+    async def anext(self) -> tuple[str, Any]:
+        """The same in async code."""
+        return await asyncio.to_thread(self.next)
+
+
+@pytest.fixture
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+    """Is told by LiteLLM of every call."""
+    recorder = Recorder()
+    monkeypatch.setattr(litellm, "callbacks", [recorder])
+    yield recorder
+    for name in ("success", "failure", "_async_success", "_async_failure", "input", "_async_input"):
+        callbacks = getattr(litellm, f"{name}_callback", [])
+        callbacks[:] = [item for item in callbacks if item is not recorder]

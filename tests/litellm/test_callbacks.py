@@ -2,63 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
-import queue
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import litellm
 import pytest
-from litellm.integrations.custom_logger import CustomLogger
-from litellm.litellm_core_utils.thread_pool_executor import executor
 
 from litellm_qwen_ai.sandbox import Sandbox
 
 MESSAGES = [{"role": "user", "content": "ping"}]
-
-
-class Recorder(CustomLogger):
-    """Keeps every event; sync calls report from LiteLLM's threads."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.events: queue.Queue[tuple[str, Any]] = queue.Queue()
-        self.before: list[str] = []
-
-    def log_pre_api_call(self, **told: Any) -> None:  # type: ignore[override]  # given by name
-        self.before.append(repr(told))
-
-    def log_success_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
-        self.events.put(("success", kwargs))
-
-    def log_failure_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
-        self.events.put(("failure", kwargs))
-
-    async def async_log_success_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
-        self.events.put(("success", kwargs))
-
-    async def async_log_failure_event(self, kwargs: Any, *_: Any, **__: Any) -> None:
-        self.events.put(("failure", kwargs))
-
-    def only(self) -> tuple[str, Any]:
-        """The one event of a call."""
-        event = self.events.get(timeout=30)
-        executor.submit(lambda: None).result(30)  # what LiteLLM has handed to its threads is through
-        assert self.events.empty()
-        return event
-
-
-@pytest.fixture
-def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
-    recorder = Recorder()
-    monkeypatch.setattr(litellm, "callbacks", [recorder])
-    yield recorder
-    for name in ("success", "failure", "_async_success", "_async_failure", "input", "_async_input"):
-        callbacks = getattr(litellm, f"{name}_callback", [])
-        callbacks[:] = [item for item in callbacks if item is not recorder]
 
 
 def _secrets(sandbox: Sandbox, login: Path) -> set[str]:
@@ -72,12 +26,12 @@ def _secrets(sandbox: Sandbox, login: Path) -> set[str]:
 
 @pytest.mark.parametrize("stream", [False, True], ids=["call", "stream"])
 def test_a_call_is_one_event_with_usage_and_price_and_no_secret(
-    sandbox: Sandbox, login: Path, recorder: Recorder, stream: bool
+    sandbox: Sandbox, login: Path, recorder: Any, stream: bool
 ) -> None:
     answer = litellm.completion("qwen_ai/coder-model", messages=MESSAGES, stream=stream)
     if stream:
         list(answer)
-    kind, kwargs = recorder.only()
+    kind, kwargs = recorder.next()
     assert kind == "success"
     payload = kwargs["standard_logging_object"]
     assert payload["custom_llm_provider"] == "qwen_ai"
@@ -94,12 +48,12 @@ def test_a_call_is_one_event_with_usage_and_price_and_no_secret(
 @pytest.mark.usefixtures("own_loop")
 @pytest.mark.parametrize("stream", [False, True], ids=["call", "stream"])
 async def test_an_async_call_is_one_event_too(
-    sandbox: Sandbox, login: Path, recorder: Recorder, stream: bool
+    sandbox: Sandbox, login: Path, recorder: Any, stream: bool
 ) -> None:
     answer = await litellm.acompletion("qwen_ai/coder-model", messages=MESSAGES, stream=stream)
     if stream:
         assert [chunk async for chunk in answer]
-    kind, kwargs = await asyncio.to_thread(recorder.only)
+    kind, kwargs = await recorder.anext()
     assert kind == "success"
     payload = kwargs["standard_logging_object"]
     assert payload["status"] == "success"
@@ -116,12 +70,12 @@ async def test_an_async_call_is_one_event_too(
 @pytest.mark.usefixtures("own_loop", "waits")
 @pytest.mark.parametrize("stream", [False, True], ids=["call", "stream"])
 async def test_an_async_refusal_is_one_event_after_our_own_retries(
-    sandbox: Sandbox, login: Path, recorder: Recorder, stream: bool
+    sandbox: Sandbox, login: Path, recorder: Any, stream: bool
 ) -> None:
     sandbox.answer_next("chat", "html_503", times=9)
     with pytest.raises(litellm.ServiceUnavailableError):
         await litellm.acompletion("qwen_ai/coder-model", messages=MESSAGES, stream=stream)
-    kind, kwargs = await asyncio.to_thread(recorder.only)
+    kind, kwargs = await recorder.anext()
     assert kind == "failure"
     assert len(sandbox.requests_to("chat")) == 3
     payload = kwargs["standard_logging_object"]
@@ -132,11 +86,11 @@ async def test_an_async_refusal_is_one_event_after_our_own_retries(
         assert secret not in repr(kwargs)
 
 
-def test_a_failure_is_told_without_a_secret(sandbox: Sandbox, login: Path, recorder: Recorder) -> None:
+def test_a_failure_is_told_without_a_secret(sandbox: Sandbox, login: Path, recorder: Any) -> None:
     sandbox.answer_next("chat", "too_long")
     with pytest.raises(litellm.ContextWindowExceededError):
         litellm.completion("qwen_ai/coder-model", messages=MESSAGES)
-    kind, kwargs = recorder.only()
+    kind, kwargs = recorder.next()
     assert kind == "failure"
     for secret in _secrets(sandbox, login):
         assert secret not in repr(kwargs)

@@ -1,0 +1,90 @@
+"""What a call costs: 0 with a login where nobody set a price, else the operator's price, in every form."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import litellm
+import pytest
+
+import litellm_qwen_ai
+from litellm_qwen_ai.sandbox import Sandbox
+
+pytestmark = pytest.mark.usefixtures("login")
+
+MODEL = "qwen_ai/coder-model"
+MESSAGES = [{"role": "user", "content": "ping"}]
+PRICE = {"input_cost_per_token": 0.001, "output_cost_per_token": 0.002}
+
+
+@pytest.fixture(autouse=True)
+def _prices_forgotten() -> Iterator[None]:
+    """LiteLLM keeps a call's price for those that follow."""
+    before = copy.deepcopy({name: entry for name, entry in litellm.model_cost.items() if "qwen_ai" in name})
+    yield
+    litellm.model_cost.update(before)
+    litellm_qwen_ai.register()  # LiteLLM looks at its list anew
+
+
+def _worth(usage: Any) -> float:
+    return float(0.001 * usage.prompt_tokens + 0.002 * usage.completion_tokens)
+
+
+def test_a_price_of_the_call_counts() -> None:
+    answer = litellm.completion(MODEL, messages=MESSAGES, **PRICE)
+    assert answer._hidden_params["response_cost"] == pytest.approx(_worth(answer.usage))
+
+
+@pytest.mark.usefixtures("own_loop")
+@pytest.mark.parametrize("where", ["litellm_params", "model_info"])
+async def test_a_deployments_price_counts_each_time_in_both_forms(
+    make_router: Any, recorder: Any, where: str
+) -> None:
+    params = {"model": MODEL, **(PRICE if where == "litellm_params" else {})}
+    info = {"id": f"priced-in-{where}", **(PRICE if where == "model_info" else {})}
+    router = make_router({"model_name": "m", "litellm_params": params, "model_info": info})
+    costs = []
+    for stream in (False, True, False, True):
+        answer = await router.acompletion("m", messages=MESSAGES, stream=stream)
+        if stream:
+            assert [chunk async for chunk in answer]
+        kind, kwargs = await recorder.anext()
+        assert kind == "success"
+        payload = kwargs["standard_logging_object"]
+        costs.append(payload["response_cost"])
+        assert payload["cost_breakdown"]["total_cost"] == pytest.approx(costs[-1])
+    assert costs[0] > costs[1] == costs[2] == costs[3] > 0  # Qwen has kept the first prompt
+
+
+def test_a_registered_price_counts() -> None:
+    litellm.register_model({MODEL: {**PRICE, "litellm_provider": "qwen_ai", "mode": "chat"}})
+    answer = litellm.completion(MODEL, messages=MESSAGES)
+    assert answer._hidden_params["response_cost"] == pytest.approx(_worth(answer.usage))
+
+
+def test_a_model_that_is_not_listed_costs_nothing_with_a_login(sandbox: Sandbox) -> None:
+    answer = litellm.completion("qwen_ai/qwen9-future", messages=MESSAGES)
+    assert answer._hidden_params["response_cost"] == 0
+    keyed = {"api_key": "sk-sandbox", "api_base": sandbox.api_base}
+    answer = litellm.completion("qwen_ai/qwen9-future", messages=MESSAGES, **keyed)
+    assert not answer._hidden_params["response_cost"]
+
+
+def test_whoever_is_told_of_a_call_is_told_how_its_price_came_about(recorder: Any) -> None:
+    litellm.completion(MODEL, messages=MESSAGES)
+    _, kwargs = recorder.next()
+    assert kwargs["standard_logging_object"]["cost_breakdown"]["total_cost"] == 0
+
+
+def test_the_cost_of_an_answer_is_found_without_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+    assert litellm.completion_cost(litellm.completion(MODEL, messages=MESSAGES)) == 0
+    assert "Provider List" not in capsys.readouterr().out
+
+
+def test_the_catalogue_is_back_at_the_next_call_after_the_price_list_was_replaced() -> None:
+    litellm.model_cost = {name: entry for name, entry in litellm.model_cost.items() if "qwen_ai" not in name}
+    litellm.completion(MODEL, messages=MESSAGES)
+    assert litellm.get_model_info(MODEL)["max_input_tokens"] == 1_000_000
+    assert litellm.cost_per_token(MODEL, prompt_tokens=1000, completion_tokens=1000) == (0, 0)
