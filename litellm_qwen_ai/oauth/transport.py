@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 Poster = Callable[[OAuthRequest, float], HttpAnswer]
 _OK = 200
+#: A connection that ends without a word is noticed within half a minute, also while an answer is waited for.
+KEEPALIVE = {
+    getattr(socket, name): value
+    for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
+    if hasattr(socket, name)
+}
 
 
 def httpx_poster(
@@ -150,7 +156,12 @@ class _Deadline:
         """Remember the connection before anything is said on it (a trace hook of httpcore)."""
         if event.endswith(".connect_tcp.complete"):
             # A second handle: TLS takes the first one over, and its handshake may drip for ever as well.
-            self._sockets.append(info["return_value"].get_extra_info("socket").dup())
+            connection = info["return_value"].get_extra_info("socket").dup()
+            self._sockets.append(connection)
+            with contextlib.suppress(OSError):  # nothing that an exchange depends on
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                for option, value in KEEPALIVE.items():
+                    connection.setsockopt(socket.IPPROTO_TCP, option, value)
             if self.over:
                 self._cut()
 

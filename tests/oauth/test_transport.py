@@ -9,6 +9,7 @@ import socket
 import string
 import threading
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -297,3 +298,21 @@ def test_the_timer_is_stopped_after_the_answer(server: Any) -> None:
     httpx_poster(request_to(server.url), 60, timer=timer)
     timers[0].join(5)
     assert not timers[0].is_alive()
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="Linux tells of a connection's timers")
+def test_a_connection_that_dies_without_a_word_is_noticed_while_an_answer_is_waited_for(
+    raw_server: Any,
+) -> None:
+    timers: list[str] = []
+
+    def speak(connection: socket.socket) -> None:
+        port = f":{connection.getpeername()[1]:04X}"
+        for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[1].endswith(port):
+                timers.append(fields[5].partition(":")[0])
+        connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+
+    httpx_poster(request_to(raw_server(speak)), 5)
+    assert timers == ["02"]  # proc(5): the keepalive timer runs

@@ -14,6 +14,7 @@ from redis.retry import Retry
 
 from litellm_qwen_ai.oauth.errors import ConfigurationError, ReadOnlyStoreError, StoreError
 from litellm_qwen_ai.oauth.flight import renew_in_child
+from litellm_qwen_ai.oauth.transport import KEEPALIVE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,12 +25,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Argument: TypeAlias = "bytes | str | int"
-#: A connection that is cut without a word is noticed within half a minute.
-_KEEPALIVE = {
-    getattr(socket, name): value
-    for name, value in (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3))
-    if hasattr(socket, name)
-}
 _LONGEST_REASON = 200  # characters of what a server says
 
 
@@ -143,7 +138,7 @@ class Link:
                 "protocol": 2,
             }
             if "unix_socket_path" not in self.address.options:
-                options.update(socket_keepalive=True, socket_keepalive_options=_KEEPALIVE)
+                options.update(socket_keepalive=True, socket_keepalive_options=KEEPALIVE)
             self._made = self.address.client(is_cluster=self._is_cluster, **options)
         return self._made
 
