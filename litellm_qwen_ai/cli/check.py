@@ -6,13 +6,13 @@ nothing about the token (no such list, server trouble, no network) is passed on 
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.names import SERVICE_NOTICE
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.oauth.network import TransportError
+from litellm_qwen_ai.oauth.protocol import json_object
 from litellm_qwen_ai.oauth.transport import exchange, host_of
 from litellm_qwen_ai.oauth.urls import checked_url
 from litellm_qwen_ai.redaction import redacted
@@ -54,10 +54,9 @@ def _read(host: str, answer: HttpAnswer, token: str) -> Verdict:
     if status == _OK and answer.body.lstrip()[:1] == b"{" and not (code or words):
         return Verdict("accepted", f"{host} takes the token.")
     told = f"HTTP {status}" + (f", {words}" if words else "")
-    spent = "quota" in code
     if status == _UNAUTHORIZED or (status == _FORBIDDEN and code == "invalid_api_key"):
         return Verdict("refused", f"{host} refuses the token ({told}). The login is kept. {SERVICE_NOTICE}")
-    if status in {_FORBIDDEN, _TOO_MANY} and spent:
+    if status in {_FORBIDDEN, _TOO_MANY} and "quota" in code:
         return Verdict(
             "refused", f"The quota of this login is spent ({told}). The login is kept. {SERVICE_NOTICE}"
         )
@@ -68,13 +67,9 @@ def _read(host: str, answer: HttpAnswer, token: str) -> Verdict:
 
 def _words(body: bytes, token: str) -> tuple[str, str]:
     """The error's code and text, without the token that it may repeat."""
-    try:
-        value: Any = json.loads(body)
-    except (ValueError, RecursionError):
-        return "", "a web page" if body.lstrip()[:1] == b"<" else ""
-    error = value.get("error") if isinstance(value, dict) else None
+    error = (json_object(body) or {}).get("error")
     if not isinstance(error, dict):
-        return "", ""
+        return "", "a web page" if body.lstrip()[:1] == b"<" else ""
     code, text = error.get("code"), error.get("message")
     shown = "".join(char for char in str(text or "")[:_LOOKED_AT] if char.isprintable())
     return str(code or ""), redacted(shown, [token])[:_MAX_WORDS].rstrip(".")

@@ -50,7 +50,8 @@ def doctor(*, account: str | None, call: bool, as_json: bool) -> int:
         )
     else:
         warned = sum(one.state == WARN for one in found)
-        click.echo(_summary(failed, warned))
+        counts = [f"{count} {what}" for count, what in ((failed, "failed"), (warned, "to look at")) if count]
+        click.echo(f"{', '.join(counts) or 'All is well'}.")
     return exits.ERROR if failed else exits.DONE
 
 
@@ -81,10 +82,3 @@ def _show(finding: Finding) -> None:
     click.echo(f"{mark}  {label}{wrapped(finding.text, indent=indent)}")
     if finding.fix:
         click.echo(f"{'':{indent}}{wrapped('Fix: ' + finding.fix, indent=indent)}")
-
-
-def _summary(failed: int, warned: int) -> str:
-    if not failed and not warned:
-        return "All is well."
-    parts = [f"{failed} failed"] * bool(failed) + [f"{warned} to look at"] * bool(warned)
-    return f"{', '.join(parts)}."

@@ -90,18 +90,15 @@ def login(  # noqa: PLR0913  # its options
             return report.unchanged()
         if start:
             return _start(report, picture)
-        return _in_one_go(report, picture, browser=may_open_browser() and not no_browser)
-
-
-def _in_one_go(report: Report, picture: Callable[[str], str] | None, *, browser: bool) -> int:
-    device_login(
-        report.store,
-        prompt=_prompt(picture, browser=browser),
-        open_browser=open_browser if browser else None,
-        oauth_base_url=report.settings.oauth_base_url,
-        client_id=report.settings.oauth_client_id,
-    )
-    return report.new_login()
+        browser = may_open_browser() and not no_browser
+        device_login(
+            report.store,
+            prompt=_prompt(picture, browser=browser),
+            open_browser=open_browser if browser else None,
+            oauth_base_url=report.settings.oauth_base_url,
+            client_id=report.settings.oauth_client_id,
+        )
+        return report.new_login()
 
 
 def _prompt(picture: Callable[[str], str] | None, *, browser: bool) -> LoginPrompt:

@@ -34,14 +34,9 @@ def columns() -> int:
 
 
 def wrapped(text: str, stream: TextIO | None = None, *, indent: int = 0) -> str:
-    """One paragraph broken at spaces to the terminal's width; without a terminal, one line.
+    """One paragraph for stdout or `stream`, broken at spaces to its width; without a terminal, one line.
 
-    A long word, such as a URL, stays whole.
-
-    Args:
-        text: The paragraph.
-        stream: Where it goes; stdout by default.
-        indent: Columns to the left of every line; what fills them before the first is the caller's.
+    A long word, such as a URL, stays whole. All lines but the first begin with `indent` spaces.
     """
     if not is_terminal(stream or sys.stdout):
         return text

@@ -52,7 +52,9 @@ def admins_only(server: ModuleType) -> list[Any]:
 
     async def has_key(request: Request) -> None:
         # Before LiteLLM's own check, which without its database package answers a missing key with 500.
-        if not _has_own_check(server) and not any(map(request.headers.get, _key_headers(server))):
+        own = (getattr(server, "general_settings", None) or {}).get("litellm_key_header_name")
+        names = (*_KEY_HEADERS, str(own)) if own else _KEY_HEADERS
+        if not _has_own_check(server) and not any(map(request.headers.get, names)):
             raise refused(401, "Sign in with the key of a proxy admin.")
 
     async def is_admin(
@@ -73,8 +75,3 @@ def admins_only(server: ModuleType) -> list[Any]:
 def _has_own_check(server: ModuleType) -> bool:
     """Whether the proxy's `custom_auth` decides who is who."""
     return getattr(server, "user_custom_auth", None) is not None
-
-
-def _key_headers(server: ModuleType) -> tuple[str, ...]:
-    own = (getattr(server, "general_settings", None) or {}).get("litellm_key_header_name")
-    return (*_KEY_HEADERS, str(own)) if own else _KEY_HEADERS

@@ -244,15 +244,14 @@ def test_a_server_that_cannot_be_reached_is_told(
     [(5, "ok", "agrees"), (-600, "warn", "10 min behind"), (7200, "warn", "2 h ahead of")],
 )
 def test_the_clock_is_compared_with_the_servers(skew: float, state: str, told: str) -> None:
-    found = hosts._clock(skew)
+    (found,) = hosts._clock("Sun, 06 Nov 1994 08:49:37 GMT", 784111777 + skew)
     assert found.state == state
     assert told in found.text
 
 
-def test_the_servers_date_is_read_if_it_is_one() -> None:
-    assert hosts._skew("Sun, 06 Nov 1994 08:49:37 GMT", 784111787) == 10
-    assert hosts._skew("soon", 0) is None
-    assert hosts._skew(None, 0) is None
+@pytest.mark.parametrize("date", ["soon", None])
+def test_a_server_that_says_no_time_says_nothing_of_the_clock(date: str | None) -> None:
+    assert list(hosts._clock(date, 0)) == []
 
 
 @pytest.mark.parametrize(

@@ -40,36 +40,35 @@ def ask(state: LoginState) -> Iterator[Finding]:
     except QwenAuthError as error:
         yield Finding("OAuth server", FAIL, str(error), "Unset QWEN_OAUTH_BASE_URL, or mend it")
     else:
-        found, skew = _reach("OAuth server", oauth)
-        yield found
-        if skew is not None:
-            yield _clock(skew)
+        yield from _reach("OAuth server", oauth)
     if state.base_url is None:
         yield Finding("Chat server", FAIL, str(state.address_problem), f"{state.store.login_command} --force")
         return
     if settings.api_base is None and settings.api_key is None and credentials is None:
         return  # without a login nothing is sent anywhere
-    yield _reach("Chat server", state.base_url)[0]
+    yield next(_reach("Chat server", state.base_url))  # one clock is enough
     if settings.api_key is None and credentials is not None and state.seconds_left > 0:
         verdict = check_token(state.base_url, credentials.access_token, timeout=TIMEOUT)
         how = "litellm-qwen-ai doctor --call tries it" if verdict.result == "unknown" else None
         yield Finding("Token", _STATES[verdict.result], verdict.message, how)
 
 
-def _reach(name: str, base_url: str) -> tuple[Finding, float | None]:
-    """What came of going there, and the seconds by which our clock is ahead, if the server said its time."""
+def _reach(name: str, base_url: str) -> Iterator[Finding]:
+    """What came of going there; then how our clock stands beside the server's, if it said its time."""
     host, begun = host_of(base_url), time.time()
     proxy = network.Network.from_environment().proxy_for(base_url)
     way = f" through the proxy {proxy}" if proxy else " over TLS" if base_url.startswith("https:") else ""
     try:
         answer = exchange("GET", base_url, {"user-agent": USER_AGENT}, timeout=TIMEOUT, most=0)
     except network.TransportError as error:
-        return Finding(name, FAIL, f"{host} cannot be reached{way}: {error.fault}", error.fix), None
-    skew = _skew(answer.headers.get("date"), (begun + time.time()) / 2)
+        yield Finding(name, FAIL, f"{host} cannot be reached{way}: {error.fault}", error.fix)
+        return
     if answer.status >= _SERVER_FAULT:
         text = f"{host} is reached{way}, but answers HTTP {answer.status}"
-        return Finding(name, WARN, text, "Try again later"), skew
-    return Finding(name, OK, f"{host} is reached{way}"), skew
+        yield Finding(name, WARN, text, "Try again later")
+    else:
+        yield Finding(name, OK, f"{host} is reached{way}")
+    yield from _clock(answer.headers.get("date"), (begun + time.time()) / 2)
 
 
 def _oddities() -> Iterator[tuple[str, str]]:
@@ -106,15 +105,13 @@ def _breaks_httpx(entry: str) -> bool:
     return False
 
 
-def _skew(date: str | None, now: float) -> float | None:
+def _clock(date: str | None, now: float) -> Iterator[Finding]:
     try:
-        return now - parsedate_to_datetime(date).timestamp() if date else None
-    except (ValueError, TypeError):
-        return None
-
-
-def _clock(skew: float) -> Finding:
+        skew = now - parsedate_to_datetime(date or "").timestamp()
+    except (ValueError, TypeError):  # it sent no date, or nonsense
+        return
     if abs(skew) < _SKEW_TO_MIND:
-        return Finding("Clock", OK, "agrees with the server's")
-    side = "ahead of" if skew > 0 else "behind"
-    return Finding("Clock", WARN, f"{span(abs(skew))} {side} the server's", "Set this machine's clock (NTP)")
+        yield Finding("Clock", OK, "agrees with the server's")
+        return
+    text = f"{span(abs(skew))} {'ahead of' if skew > 0 else 'behind'} the server's"
+    yield Finding("Clock", WARN, text, "Set this machine's clock (NTP)")
