@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.credentials import Credentials
     from litellm_qwen_ai.oauth.door import Store, StoredCredentials
     from litellm_qwen_ai.oauth.session import Session
-    from litellm_qwen_ai.quota.tally import Failure, Usage
     from litellm_qwen_ai.settings import Settings
 
 MOST_ACCOUNTS = 256  # kept in memory; whoever is used least is made anew when it is asked for
@@ -93,14 +92,12 @@ class Standing(str, Enum):
     UNUSABLE = "unusable"
 
 
-@dataclass(frozen=True, slots=True)
 class LoginState:
-    """An account as it stands: what every command and the proxy's page tell people.
+    """An account as it stands when this is made: what every command and the proxy's page tell people.
+
+    That takes three small reads, and no network but that of the place. `account` None is the default one.
 
     Attributes:
-        account: The account's name; None is the default one.
-        settings: What the environment says.
-        store: Where its login is kept.
         stored: The login, if there is one that can be read.
         problem: Why it cannot be read; or, if it can, why nobody can tell whether another one waits.
         base_url: Where calls go, in the order of every call; None if the login names no address for a token.
@@ -109,19 +106,37 @@ class LoginState:
         failure: The last error of this login that whoever looks after it should know of.
         usage: The requests that were counted here.
         now: When all this was so, in epoch seconds.
+
+    Raises:
+        ConfigurationError: The name or the place cannot be used.
     """
 
-    account: str | None
-    settings: Settings
-    store: Store
-    stored: StoredCredentials | None
-    problem: QwenAuthError | None
-    base_url: str | None
-    address_problem: QwenAuthError | None
-    pending: PendingLogin | None
-    failure: Failure | None
-    usage: Usage
-    now: float
+    def __init__(self, settings: Settings, account: str | None = None, *, clocks: Clocks = CLOCKS) -> None:
+        kept = account_of(settings, account)
+        self.account = account
+        self.settings = settings
+        self.store = kept.store
+        self.stored: StoredCredentials | None = None
+        self.pending: PendingLogin | None = None
+        self.problem: QwenAuthError | None = None
+        try:
+            self.stored = self.store.look()
+            self.pending = pending_login(self.store, clocks=clocks)
+        except QwenAuthError as error:
+            self.problem = error
+        self.base_url = settings.api_base
+        self.address_problem: QwenAuthError | None = None
+        try:
+            if self.base_url is None and settings.api_key is None and self.credentials is not None:
+                self.base_url = self.credentials.api_base
+            self.base_url = self.base_url or DEFAULT_API_BASE
+        except QwenAuthError as error:
+            self.address_problem = error
+        self.failure = kept.meter.last_failure()
+        if self.failure and self.stored and self.failure.at < (self.stored.saved_at or 0.0):
+            self.failure = None  # of the login before this one
+        self.usage = kept.meter.usage()
+        self.now = clocks.now()
 
     @property
     def credentials(self) -> Credentials | None:
@@ -192,47 +207,6 @@ class LoginState:
     def user(self) -> str | None:
         """Who logged in, if the server said so."""
         return _user(self.stored.credentials) if self.stored else None
-
-
-def state_of(settings: Settings, name: str | None = None, *, clocks: Clocks = CLOCKS) -> LoginState:
-    """Look at an account: three small reads, no network but that of the place.
-
-    Raises:
-        ConfigurationError: The name or the place cannot be used.
-    """
-    account = account_of(settings, name)
-    stored: StoredCredentials | None = None
-    pending: PendingLogin | None = None
-    problem: QwenAuthError | None = None
-    address_problem: QwenAuthError | None = None
-    try:
-        stored = account.store.look()
-        pending = pending_login(account.store, clocks=clocks)
-    except QwenAuthError as error:
-        problem = error
-    base_url = settings.api_base
-    try:
-        if base_url is None and settings.api_key is None and stored is not None:
-            base_url = stored.credentials.api_base
-        base_url = base_url or DEFAULT_API_BASE
-    except QwenAuthError as error:
-        address_problem = error
-    failure = account.meter.last_failure()
-    if failure is not None and stored is not None and failure.at < (stored.saved_at or 0.0):
-        failure = None  # of the login before this one
-    return LoginState(
-        account=name,
-        settings=settings,
-        store=account.store,
-        stored=stored,
-        problem=problem,
-        base_url=base_url,
-        address_problem=address_problem,
-        pending=pending,
-        failure=failure,
-        usage=account.meter.usage(),
-        now=clocks.now(),
-    )
 
 
 def shown(text: str | None) -> str | None:

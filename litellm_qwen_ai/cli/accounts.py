@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from litellm_qwen_ai.accounts import Standing, known_accounts, state_of
+from litellm_qwen_ai.accounts import LoginState, Standing, known_accounts
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.options import DEFAULT_ACCOUNT, json_option
 from litellm_qwen_ai.cli.screen import columns, local, wrapped
 from litellm_qwen_ai.oauth.pending import WAITING
 from litellm_qwen_ai.oauth.prompt import is_terminal
 from litellm_qwen_ai.settings import Settings
-
-if TYPE_CHECKING:
-    from litellm_qwen_ai.accounts import LoginState
 
 _NOTHING = "-"
 
@@ -29,7 +26,7 @@ def accounts(*, as_json: bool) -> int:
     Asks no server. Exits with 4 if no account is logged in.
     """
     settings = Settings.from_environment()
-    found = [_as_dict(state_of(settings, name)) for name in known_accounts(settings)]
+    found = [_as_dict(LoginState(settings, name)) for name in known_accounts(settings)]
     if as_json:
         exits.print_json(found)
     else:

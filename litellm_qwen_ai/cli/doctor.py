@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from litellm_qwen_ai._version import __version__
-from litellm_qwen_ai.accounts import state_of
+from litellm_qwen_ai.accounts import LoginState
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.options import account_option
 from litellm_qwen_ai.cli.screen import coloured, columns, wrapped
@@ -61,7 +61,7 @@ def _findings(account: str | None, *, call: bool) -> Iterator[Finding]:
 
     try:
         settings = Settings.from_environment()
-        state = state_of(settings, account)
+        state = LoginState(settings, account)
     except QwenAuthError as error:
         yield Finding("Settings", FAIL, str(error))
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litellm_qwen_ai.accounts import account_of, state_of
+from litellm_qwen_ai.accounts import LoginState, account_of
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.check import Verdict, check_token
 from litellm_qwen_ai.cli.screen import coloured, local, span, wrapped
@@ -15,7 +15,6 @@ from litellm_qwen_ai.cli.status import as_dict, readable
 from litellm_qwen_ai.names import login_command
 
 if TYPE_CHECKING:
-    from litellm_qwen_ai.accounts import LoginState
     from litellm_qwen_ai.settings import Settings
 
 
@@ -36,7 +35,7 @@ class Report:
             StoreError: It cannot be read.
         """
         self.store.look()  # a login that cannot be read is not to be replaced without a word
-        state = state_of(self.settings, self.account)
+        state = LoginState(self.settings, self.account)
         return state.logged_in and state.seconds_left > 0
 
     def unchanged(self) -> int:
@@ -59,7 +58,7 @@ class Report:
         return exits.ERROR if verdict is not None and verdict.result == "refused" else exits.DONE
 
     def _state(self) -> LoginState:
-        return readable(state_of(self.settings, self.account))
+        return readable(LoginState(self.settings, self.account))
 
     def _print(self, state: LoginState, verdict: Verdict | None, *, changed: bool) -> None:
         check = verdict._asdict() if verdict else None

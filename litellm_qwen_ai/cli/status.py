@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litellm_qwen_ai.accounts import shown, state_of
+from litellm_qwen_ai.accounts import LoginState, shown
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.options import account_option, json_option
 from litellm_qwen_ai.cli.screen import local, span, wrapped
@@ -16,7 +16,6 @@ from litellm_qwen_ai.quota.tally import THROTTLED
 from litellm_qwen_ai.settings import Settings
 
 if TYPE_CHECKING:
-    from litellm_qwen_ai.accounts import LoginState
     from litellm_qwen_ai.quota.tally import Usage
 
 _LABELS = 10  # columns
@@ -36,7 +35,7 @@ def status(*, account: str | None, as_json: bool) -> int:
     Asks no server. Exits with 4 if there is neither a login nor a key.
     """
     with exits.errors_as_json(wanted=as_json):
-        state = readable(state_of(Settings.from_environment(), account))
+        state = readable(LoginState(Settings.from_environment(), account))
     if as_json:
         exits.print_json(as_dict(state))
     else:

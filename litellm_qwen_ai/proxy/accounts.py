@@ -6,7 +6,7 @@ import functools
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from litellm_qwen_ai.accounts import Standing, state_of, usable_name
+from litellm_qwen_ai.accounts import LoginState, Standing, usable_name
 from litellm_qwen_ai.names import PROVIDER
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.errors import ConfigurationError
@@ -18,7 +18,6 @@ from litellm_qwen_ai.stores.place import checked_name
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from litellm_qwen_ai.accounts import LoginState
     from litellm_qwen_ai.oauth.pending import PendingLogin
     from litellm_qwen_ai.settings import Settings
 
@@ -60,7 +59,7 @@ def view(settings: Settings, account: str | None, clocks: Clocks = CLOCKS) -> di
     Raises:
         ConfigurationError: The place of the logins cannot be used.
     """
-    state = state_of(settings, account, clocks=clocks)
+    state = LoginState(settings, account, clocks=clocks)
     saved_at = state.stored.saved_at if state.stored else None
     return {
         "account": account,
