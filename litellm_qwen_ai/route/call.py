@@ -261,7 +261,7 @@ class Call:
         request = self._build(bearer)
         self.source.observer.sent()
         try:
-            client, owner = host.sync_http(self.client)
+            client, owner = host.sync_http(self.client, self.model)
             deadline = Deadline(client, self._seconds())
             with telemetry.Timed(self.logging_obj), deadline:
                 # A bearer follows no redirect: 3xx comes back as an error.
@@ -284,7 +284,7 @@ class Call:
         request = self._build(bearer)
         self.source.observer.sent()
         try:
-            client, owner = host.async_http(self.client)
+            client, owner = host.async_http(self.client, self.model)
             deadline = AsyncDeadline(self._seconds())
             with telemetry.Timed(self.logging_obj), deadline:
                 response = await post.asend(client, request, self.timeout)

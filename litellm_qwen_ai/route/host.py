@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import litellm
 
@@ -19,14 +19,13 @@ from litellm_qwen_ai.settings import is_on
 if TYPE_CHECKING:
     import httpx
 
+_Client = TypeVar("_Client")
 _logger = logging.getLogger("litellm_qwen_ai")
 
 _HTTP = "litellm.llms.custom_httpx.http_handler."
 _CONVERT = (
     "litellm.litellm_core_utils.llm_response_utils.convert_dict_to_response.convert_to_model_response_object"
 )
-HTTPHandler = need(_HTTP + "HTTPHandler")
-AsyncHTTPHandler = need(_HTTP + "AsyncHTTPHandler")
 _get_httpx_client = need(_HTTP + "_get_httpx_client")
 get_async_httpx_client = need(_HTTP + "get_async_httpx_client")
 need(_CONVERT)  # chat/response.py imports it at the first call: better said at the start
@@ -90,35 +89,48 @@ def keep_catalogue() -> None:
         register_catalogue(litellm)
 
 
-def sync_http(client: Any) -> tuple[httpx.Client, Any]:
+def sync_http(client: Any, model: str) -> tuple[httpx.Client, Any]:
     """The httpx client to send with, and its owner, which must be kept alive while it is in use.
 
     Args:
-        client: What the caller gave as `client=`; used if it is an HTTP client of the right kind.
+        client: What the caller gave as `client=`, or None for LiteLLM's shared one.
+        model: The model's name, for exceptions.
+
+    Raises:
+        litellm.BadRequestError: The caller's cannot send a synchronous call.
     """
     import httpx  # noqa: PLC0415  # LiteLLM has imported it; kept out of the module's public names
 
-    if isinstance(client, httpx.Client):
-        return client, client
-    owner = client if isinstance(client, HTTPHandler) else _get_httpx_client()
+    if client is not None:
+        return _of_caller(client, httpx.Client, model), client
+    owner = _get_httpx_client()
     return owner.client, owner
 
 
-def async_http(client: Any) -> tuple[httpx.AsyncClient, Any]:
-    """The async twin of `sync_http`: one client per event loop, LiteLLM's shared one by default.
-
-    Args:
-        client: What the caller gave as `client=`.
-    """
+def async_http(client: Any, model: str) -> tuple[httpx.AsyncClient, Any]:
+    """The async twin of `sync_http`: LiteLLM's shared client is one for each event loop."""
     import httpx  # noqa: PLC0415  # as above
 
-    if isinstance(client, httpx.AsyncClient):
-        return client, client
-    if isinstance(client, AsyncHTTPHandler):
-        return client.client, client
+    if client is not None:
+        return _of_caller(client, httpx.AsyncClient, model), client
     # Some versions annotate an enum here; it becomes part of a cache key.
     owner = get_async_httpx_client(llm_provider=PROVIDER)
     if owner.client.is_closed and _create_client is not None:
         # By litellm.close_litellm_async_clients(): later versions open it again themselves, 1.91 does not.
         owner.client = _create_client(owner, timeout=owner.timeout, event_hooks=owner.event_hooks)
     return owner.client, owner
+
+
+def _of_caller(client: Any, kind: type[_Client], model: str) -> _Client:
+    """The httpx client that a caller's `client=` is, or that LiteLLM's handler or an OpenAI client holds."""
+    for held in (client, getattr(client, "client", None), getattr(client, "_client", None)):
+        if isinstance(held, kind):
+            return held
+    from litellm_qwen_ai.chat.errors import bad_request  # noqa: PLC0415  # loaded with the first call
+
+    given = type(client)
+    raise bad_request(
+        f"client= is a {given.__module__}.{given.__qualname__}, which cannot send this call, so that its proxy "
+        f"and certificates would not be used. Give an httpx.{kind.__name__}, or leave client= out.",
+        model=model,
+    )

@@ -22,8 +22,6 @@ _CONVERT = "litellm.litellm_core_utils.llm_response_utils.convert_dict_to_respon
 
 #: Dotted name -> what happens without it.
 NAMES: Final[dict[str, str]] = {
-    _HTTP + "HTTPHandler": _NO_ROUTE,
-    _HTTP + "AsyncHTTPHandler": _NO_ROUTE,
     _HTTP + "_get_httpx_client": _NO_ROUTE,
     _HTTP + "get_async_httpx_client": _NO_ROUTE,
     _HTTP + "get_ssl_configuration": _TRUST,
@@ -63,6 +61,8 @@ OF_OBJECTS: Final[dict[str, str]] = {
     "litellm.CustomStreamWrapper._response_headers": "a stream's headers are not shown",
     "litellm.CustomStreamWrapper._hidden_params": "a stream's headers are not shown",
     "litellm.CustomStreamWrapper._base_hidden_params": "a stream's headers are not in its success event",
+    "litellm's HTTPHandler.client and AsyncHTTPHandler.client": _NO_ROUTE,
+    "openai.OpenAI._client, openai.AsyncOpenAI._client": "an OpenAI client as client= is refused",
     "httpx.Client._transport, _mounts": _DRIPS,
     "httpx.HTTPTransport._pool": _DRIPS,
     "httpcore.ConnectionPool._requests, HTTPConnection._connection, HTTP11Connection._network_stream": _DRIPS,

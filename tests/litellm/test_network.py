@@ -8,13 +8,17 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import litellm
+import openai
 import pytest
+from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler, HTTPHandler
 
 from litellm_qwen_ai.sandbox import Sandbox
 
 pytestmark = pytest.mark.usefixtures("login", "waits")
 
+MODEL = "qwen_ai/coder-model"
 MESSAGES = [{"role": "user", "content": "ping"}]
 
 
@@ -95,3 +99,53 @@ def test_an_answer_that_drips_in_ends_with_the_calls_timeout(
     with pytest.raises(litellm.Timeout):
         ask(api_key="sk-any", api_base=dripper.api_base, timeout=0.5, max_retries=0)
     assert dripper.left.acquire(timeout=30), "the connection is still open after 30 s"
+
+
+def _clients(asynchronous: bool) -> dict[str, Any]:
+    """What callers give as `client=`, each saying `x-mine` with its requests."""
+    headers = {"x-mine": "yes"}
+    if asynchronous:
+        handler = AsyncHTTPHandler()
+        handler.client.headers.update(headers)
+        return {"httpx": httpx.AsyncClient(headers=headers), "LiteLLM's": handler}
+    handler = HTTPHandler()
+    handler.client.headers.update(headers)
+    return {"httpx": httpx.Client(headers=headers), "LiteLLM's": handler}
+
+
+@pytest.mark.parametrize("kind", ["httpx", "LiteLLM's"])
+def test_a_callers_client_sends_the_call(sandbox: Sandbox, kind: str) -> None:
+    clients = _clients(False)
+    assert litellm.completion(MODEL, messages=MESSAGES, client=clients[kind])
+    assert sandbox.requests_to("chat")[0].headers["x-mine"] == "yes"
+    clients["httpx"].close()
+    clients["LiteLLM's"].close()
+
+
+@pytest.mark.usefixtures("own_loop")
+@pytest.mark.parametrize("kind", ["httpx", "LiteLLM's"])
+async def test_so_does_an_async_one(sandbox: Sandbox, kind: str) -> None:
+    clients = _clients(True)
+    assert await litellm.acompletion(MODEL, messages=MESSAGES, client=clients[kind])
+    assert sandbox.requests_to("chat")[0].headers["x-mine"] == "yes"
+    await clients["httpx"].aclose()
+    await clients["LiteLLM's"].close()
+
+
+def test_an_openai_client_is_used_for_its_httpx_client_or_refused(sandbox: Sandbox) -> None:
+    client = openai.OpenAI(api_key="sk-none", default_headers={"x-mine": "yes"})
+    if isinstance(client._client, httpx.Client):  # from openai 3 on it is one of httpx2
+        assert litellm.completion(MODEL, messages=MESSAGES, client=client)
+        assert len(sandbox.requests_to("chat")) == 1
+    else:
+        with pytest.raises(litellm.BadRequestError, match=r"openai.*OpenAI, which cannot send"):
+            litellm.completion(MODEL, messages=MESSAGES, client=client)
+        assert sandbox.requests == []
+
+
+def test_a_client_of_the_wrong_kind_is_refused_and_not_forgotten(
+    ask: Callable[..., Any], sandbox: Sandbox
+) -> None:
+    with pytest.raises(litellm.BadRequestError, match=r"builtins\.object, which cannot send"):
+        ask(client=object())
+    assert sandbox.requests == []
