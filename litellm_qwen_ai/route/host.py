@@ -130,7 +130,7 @@ def _of_caller(client: Any, kind: type[_Client], model: str) -> _Client:
 
     given = type(client)
     raise bad_request(
-        f"client= is a {given.__module__}.{given.__qualname__}, which cannot send this call, so that its proxy "
+        f"client= is a {given.__module__}.{given.__qualname__}, which cannot send this call: its proxy "
         f"and certificates would not be used. Give an httpx.{kind.__name__}, or leave client= out.",
         model=model,
     )
