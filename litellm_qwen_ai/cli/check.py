@@ -42,7 +42,7 @@ def check_token(base_url: str, token: str, *, timeout: float = TIMEOUT) -> Verdi
         return Verdict("unknown", f"The token was not tried: {error}")
     headers = {"authorization": f"Bearer {token}", "user-agent": USER_AGENT, "accept": "application/json"}
     try:
-        answer = exchange("GET", url, headers, timeout=timeout, most=_MAX_BODY)
+        answer = exchange(url, headers, timeout=timeout, most=_MAX_BODY)
     except TransportError as error:
         return Verdict("unknown", f"Whether {host_of(url)} takes the token is not known: {error}.")
     return _read(host_of(url), answer, token)

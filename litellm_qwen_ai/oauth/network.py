@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import httpx
 
 CONNECT = 10.0  # seconds for each of a host's addresses: the next one may answer
-_SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
 _NOT_IN_TIME, _NOT_TRUSTED = "no whole answer in time", "its certificate is not trusted"
 _SLOW = (_NOT_IN_TIME, "Check the network and any firewall")
 _CUT = ("the connection ended early, or what came is no HTTP", "Try again, and check the address")
@@ -127,8 +126,6 @@ class Network:
         import httpx  # noqa: PLC0415  # 200 ms of import that no command needs before it talks to a server
 
         proxy = self.proxy_for(url)
-        if proxy is not None:
-            _check(proxy)
         # Loopback's http needs no certificates: reading them takes 17 ms.
         verify = self._context() if urlsplit(url).scheme == "https" else False
         try:
@@ -141,11 +138,11 @@ class Network:
             )
         except ImportError:
             raise TransportError("the package socksio is missing", "pip install 'httpx[socks]'") from None
-        except (ValueError, OSError, httpx.InvalidURL) as error:
-            fault = type(error).__name__
+        except (ValueError, httpx.InvalidURL):
+            variable = proxy.variable if proxy else "the proxy's variable"
         # Raised outside of `except`: httpx's error holds the proxy's address, and with it a password.
-        what = "the proxy" if proxy is None else proxy.variable
-        raise TransportError(f"{what} cannot be used ({fault})", f"Check {what}")
+        fix = f"Write http://host:port or socks5://host:port into {variable}, or unset it"
+        raise TransportError(f"{variable} names no proxy that can be used", fix)
 
     def explained(self, url: str, error: BaseException, seconds: float) -> TransportError:
         """What httpx's `error` means, without a word of the other side's or of the request."""
@@ -258,18 +255,6 @@ def _names(entry: str, host: str, port: int | None) -> bool:
     name = name.lstrip("*").lstrip(".")
     below = host == name or host.endswith(f".{name}")
     return bool(name) and below and number in {"", str(port or 443)}
-
-
-def _check(proxy: Proxy) -> None:
-    try:
-        parts = urlsplit(proxy.address)
-        usable = parts.scheme in _SCHEMES and bool(parts.hostname)
-        _ = parts.port
-    except ValueError:
-        usable = False
-    if not usable:
-        fix = f"Write http://host:port or socks5://host:port into {proxy.variable}, or unset it"
-        raise TransportError(f"{proxy.variable} names no proxy that can be used", fix)
 
 
 def _detail(error: BaseException) -> str:

@@ -274,11 +274,7 @@ def _ask_for_tokens(login: PendingLogin, post: Poster, now: float) -> TokenAnswe
 
 
 def _under_way(store: LoginStore, now: float) -> tuple[bytes | None, PendingLogin]:
-    """The note of the login that waits, and what it says.
-
-    Raises:
-        LoginError: None waits; the subclass says why.
-    """
+    """The note of the login that waits, and what it says; if none waits, the `LoginError` says why."""
     note = _note_in(store)
     found = _read(note)
     if found is None:

@@ -72,12 +72,9 @@ class Catcher(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OAuthRequest:
-    """A form to post. The form is left out of the repr: it holds secrets.
+    """A form to post. The form is left out of the repr: it holds secrets. Headers have names in lower case.
 
-    Attributes:
-        headers: Names in lower case.
-        form: The fields, to be URL-encoded.
-        catcher: Gets the body of an answer with status 200 as it comes, before anybody reads it.
+    The catcher gets the body of an answer with status 200 as it comes, before anybody reads it.
     """
 
     url: str
@@ -88,12 +85,9 @@ class OAuthRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """An answer as it came; the body is left out of the repr.
+    """An answer as it came, with at most `MAX_BODY` bytes of its body; that is left out of the repr.
 
-    Attributes:
-        headers: Names in lower case.
-        body: At most `MAX_BODY` bytes, as they came.
-        url: What was asked; empty if that is not known.
+    Headers have names in lower case. The URL is what was asked; empty if that is not known.
     """
 
     status: int
@@ -168,15 +162,10 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class Inconclusive:
-    """The answer decides nothing (server trouble, a web page, no network); what we hold stays good.
-
-    Attributes:
-        reason: For a message.
-        retry_after: Seconds the server asked us to wait, if it did.
-    """
+    """The answer decides nothing (server trouble, a web page, no network); what we hold stays good."""
 
     reason: str
-    retry_after: float | None = None
+    retry_after: float | None = None  # seconds that the server asked us to wait, if it did
 
 
 @dataclass(frozen=True, slots=True)

@@ -234,11 +234,7 @@ class Session:
                 self._held = held and Held.of(held.stored, rejected)
 
     def _without_waiting(self, held: Held) -> Credentials | None:
-        """The login, if it can be served now; None if a renewal has to be waited for.
-
-        Raises:
-            QwenAuthError: It can neither be served nor renewed.
-        """
+        """The login, if it can be served now; None if a renewal has to be waited for."""
         now = self._now()
         if now < held.renew_at:
             return held.credentials

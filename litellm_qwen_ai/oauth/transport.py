@@ -37,19 +37,13 @@ def httpx_poster(
 ) -> HttpAnswer:
     """Post with httpx, by the network of this process.
 
-    Args:
-        request: What to post.
-        timeout: Seconds for the whole exchange; see `exchange`.
-        timer: Ends the exchange after `timeout`.
-
     Raises:
-        TransportError: No answer came in time. The message names the server and the fault, never the request.
+        TransportError: No answer came within `timeout` (seconds). The message never shows the request.
         ConfigurationError: The URL is neither https nor loopback.
     """
     checked_url(request.url, "The OAuth server's address")
     ours = request.url.startswith(f"{DEFAULT_OAUTH_BASE_URL}/")
     return exchange(
-        "POST",
         request.url,
         request.headers,
         form=request.form,
@@ -61,7 +55,6 @@ def httpx_poster(
 
 
 def exchange(  # noqa: PLR0913  # what one exchange is made of
-    method: str,
     url: str,
     headers: Mapping[str, str],
     *,
@@ -75,11 +68,10 @@ def exchange(  # noqa: PLR0913  # what one exchange is made of
     """Send one request and read its answer.
 
     Args:
-        method: The HTTP method.
         url: Where to.
         headers: Names in lower case.
         timeout: Seconds for the whole exchange, but for looking names up and for connecting.
-        form: Fields to post, if any.
+        form: Fields to post; None to get.
         most: Bytes of the body that are read; a longer one loses its end.
         timer: Ends the exchange after `timeout`.
         catcher: Gets the body of an answer with status 200 as it comes.
@@ -103,7 +95,7 @@ def exchange(  # noqa: PLR0913  # what one exchange is made of
             way.client(url, timeout) as client,
             deadline,
             client.stream(
-                method,
+                "GET" if form is None else "POST",
                 url,
                 headers={**headers, "accept-encoding": "identity"},  # nothing that unpacks to gigabytes
                 data=None if form is None else dict(form),

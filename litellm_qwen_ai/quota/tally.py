@@ -44,18 +44,12 @@ def _cut(text: object) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The server's last refusal for quota or rate.
-
-    Attributes:
-        until: When the server said that it ends; None if it did not.
-        reason: `throttled` or `quota_spent`.
-        over: A request has been accepted since.
-    """
+    """The server's last refusal for quota or rate."""
 
     at: Moment
-    until: Moment | None
+    until: Moment | None  # when the server said that it ends, if it did
     reason: Annotated[str, AfterValidator(_known)]
-    over: bool = False
+    over: bool = False  # a request has been accepted since
 
     def ends_at(self) -> float:
         """When it ends: as the server said; else a minute later, or at the end of the provider's day."""
@@ -66,16 +60,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The last error of an account that whoever looks after it should know of.
-
-    Attributes:
-        text: What happened and what to do; no secret is in it.
-        login_ended: The server no longer takes the login's refresh token.
-    """
+    """The last error of an account that whoever looks after it should know of; no secret is in it."""
 
     at: Moment
     text: Annotated[str, BeforeValidator(_cut)]
-    login_ended: bool = False
+    login_ended: bool = False  # the server no longer takes the login's refresh token
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def _reach(name: str, base_url: str) -> Iterator[Finding]:
     proxy = network.Network.from_environment().proxy_for(base_url)
     way = f" through the proxy {proxy}" if proxy else " over TLS" if base_url.startswith("https:") else ""
     try:
-        answer = exchange("GET", base_url, {"user-agent": USER_AGENT}, timeout=TIMEOUT, most=0)
+        answer = exchange(base_url, {"user-agent": USER_AGENT}, timeout=TIMEOUT, most=0)
     except network.TransportError as error:
         yield Finding(name, FAIL, f"{host} cannot be reached{way}: {error.fault}", error.fix)
         return

@@ -25,12 +25,7 @@ class AnswerFile:
         self.caught = 0
 
     def catch_in(self, path: Path, fd: int) -> None:
-        """Catch in this file from now on.
-
-        Args:
-            path: The file.
-            fd: It, open for writing.
-        """
+        """Catch in this file, which is open for writing, from now on."""
         self._path, self._fd = path, fd
 
     def expect(self) -> None:

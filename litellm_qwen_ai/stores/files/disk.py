@@ -199,10 +199,7 @@ class Draft:
     """The next content of a file, made ready beside it: mode, owner and space are there before it comes.
 
     A context manager; leaving it without `commit` leaves nothing behind. One writer at a time: under a lock.
-
-    Args:
-        target: The file, there or not, behind any link.
-        reserve: Bytes of space to make sure of.
+    The target is there or not, behind any link; `reserve` are bytes of space to make sure of.
     """
 
     def __init__(self, target: Path, reserve: int = 0) -> None:
@@ -224,9 +221,7 @@ class Draft:
     def commit(self, data: bytes, *, lasting: bool = True) -> os.stat_result:
         """Put the bytes in the file's place, in one step; once. Returns the new file's status.
 
-        Args:
-            data: The content.
-            lasting: It must outlive a power cut, which takes some milliseconds.
+        If `lasting`, it outlives a power cut, which takes some milliseconds.
         """
         _write_all(self._fd, data)
         os.ftruncate(self._fd, len(data))

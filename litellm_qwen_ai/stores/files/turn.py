@@ -42,22 +42,11 @@ class _Home(Protocol):
 class FileTurn(AnswerFile):
     """See `door.Turn`. Made under the store's lock.
 
-    Args:
-        store: Whose login is renewed.
-        known: The login, as it is stored.
-        held: Ends with the turn: the lock, if there is one.
-        fault: Why nothing can be written, if that is known already.
-
-    Raises:
-        StoreError: No space, not a regular file, or any other fault but a missing right to write.
+    What is held, the lock, ends with the turn; `fault` says why nothing can be written, if that is known.
     """
 
     def __init__(
-        self,
-        store: _Home,
-        known: StoredCredentials,
-        held: contextlib.ExitStack,
-        fault: str | None = None,
+        self, store: _Home, known: StoredCredentials, held: contextlib.ExitStack, fault: str | None = None
     ) -> None:
         super().__init__()
         self._store, self._known, self._fault = store, known, fault
