@@ -67,19 +67,16 @@ class TerminalPrompt:
 
     def waiting(self, seconds_left: float) -> None:
         """Redraw the countdown."""
-        if self._live:
-            self._redraw(countdown(seconds_left, self._columns()))
+        self._redraw(countdown(seconds_left, self._columns()))
 
     def trouble(self, reason: str) -> None:
         """Say it once, above the countdown."""
-        if self._live:
-            self._redraw("")
+        self._redraw("")
         self._say(f"{self._wrapped(trouble_text(reason))}\n\n")
 
     def done(self, *, approved: bool) -> None:
         """Clear the countdown; the caller says the rest."""
-        if self._live:
-            self._redraw("")
+        self._redraw("")
         if approved:
             self._say("Approved.\n")
 
@@ -93,8 +90,9 @@ class TerminalPrompt:
         return textwrap.fill(text, self._columns()) if self._live else text
 
     def _redraw(self, line: str) -> None:
-        self._say("\r" + line.ljust(self._width) + ("" if line else "\r"))
-        self._width = len(line)
+        if self._live:
+            self._say("\r" + line.ljust(self._width) + ("" if line else "\r"))
+            self._width = len(line)
 
     def _say(self, text: str) -> None:
         self._stream.write(text)

@@ -225,7 +225,7 @@ class Keeper:
 
     def __init__(self, wait: Callable[[float], object] | None = None) -> None:
         self._given_wait = wait
-        self._registered = False
+        atexit.register(self.close)
         self._after_fork()
         renew_in_child(self)
 
@@ -241,9 +241,6 @@ class Keeper:
             self._busy.add(meter)
             if self._thread is not None:
                 return
-            if not self._registered:
-                self._registered = True
-                atexit.register(self.close)
             self._thread = threading.Thread(target=self._run, name="qwen-ai-meter", daemon=True)
             try:
                 self._thread.start()

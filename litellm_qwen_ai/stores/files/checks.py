@@ -32,12 +32,8 @@ def check(store: FileStore) -> Iterator[Finding]:
         return  # said already
     if leftover:
         # Left to the next renewal, which knows whether it holds newer tokens.
-        yield Finding(
-            "Renewal",
-            WARN,
-            "a renewal was interrupted; the next call tidies up after it",
-            "Nothing, if calls work",
-        )
+        text = "a renewal was interrupted; the next call tidies up after it"
+        yield Finding("Renewal", WARN, text, "Nothing, if calls work")
 
 
 def _folder(folder: Path, store: FileStore) -> Finding:
