@@ -59,15 +59,10 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Models that think unless a call says otherwise.
+    """Models that think unless a call says otherwise."""
 
-    Attributes:
-        names: Matches their whole names, in lower case.
-        streams_only: Whether they think in streams only, so that a whole answer needs thinking turned off.
-    """
-
-    names: re.Pattern[str]
-    streams_only: bool = False
+    names: re.Pattern[str]  # for whole names, in lower case
+    streams_only: bool = False  # so that a whole answer needs thinking turned off
 
 
 #: Source: Model Studio's page "Deep thinking" (https://www.alibabacloud.com/help/en/model-studio/deep-thinking).
@@ -81,11 +76,7 @@ THINK_BY_DEFAULT: tuple[Family, ...] = (
 
 
 def thinks_by_default(model: str) -> Family | None:
-    """The family that a model belongs to, if it thinks unless told not to.
-
-    Args:
-        model: Its name, as Model Studio or (with an owner before it) a hub of open weights spells it.
-    """
+    """The family of a model that thinks unless told not to; a hub's owner may stand before its name."""
     name = model.rpartition("/")[2].lower()
     return next((family for family in THINK_BY_DEFAULT if family.names.fullmatch(name)), None)
 

@@ -15,11 +15,8 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
 
     `retry-after-ms` (milliseconds, as OpenAI's servers send it) goes before `Retry-After` (RFC 9110 section
     10.2.3: seconds, here also a fraction of one, or a date). A date counts from the answer's own `Date`, so
-    that the two clocks need not agree, else from `now`; one that has passed is no wait.
-
-    Args:
-        headers: The answer's; names in lower case, or found in any case.
-        now: Seconds since the epoch, for a date in an answer without `Date`; without it such a date is None.
+    that the two clocks need not agree, else from `now`, seconds since the epoch (without it such a date is
+    None); one that has passed is no wait. The headers' names are in lower case, or found in any case.
     """
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         seconds = _number(headers.get(name)) * unit

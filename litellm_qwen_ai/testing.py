@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_INTERVAL = 0.1  # seconds between polls: no test should wait for Qwen's five
 _OTHERS = ("QWEN_API_KEY", "QWEN_API_BASE", "QWEN_AUTH_FILE", "QWEN_OAUTH_CLIENT_ID")
 
 
@@ -36,7 +35,7 @@ def qwen_sandbox_logged_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     Child processes inherit the environment. Device codes are approved at once, and a login takes a moment.
     """
-    with Sandbox(auto_approve=True, interval=_INTERVAL) as sandbox:
+    with Sandbox(auto_approve=True, interval=0.1) as sandbox:  # no test should wait for Qwen's five seconds
         for name in _OTHERS:
             monkeypatch.delenv(name, raising=False)
         for name, value in sandbox.environment(tmp_path / "qwen_tokens").items():

@@ -49,13 +49,12 @@ class TextChunks:
 def copies_are_whole() -> bool:
     """Whether a copied chunk is what the constructors would have made, and shares nothing that changes."""
     try:
-        whole = all(_copy_is_whole(kind) for kind in KINDS)
+        different: list[Any] = [kind for kind in KINDS if not _copy_is_whole(kind)]
     except Exception as error:  # noqa: BLE001  # whatever a later pydantic or LiteLLM makes of it
-        _logger.debug("text chunks cannot be copied: %r", error)
-        return False
-    if not whole:
-        _logger.debug("text chunks are not copied: a copy differs")
-    return whole
+        different = [error]
+    if different:
+        _logger.debug("text chunks are not copied: %r", different)
+    return not different
 
 
 def _copy_is_whole(kind: Kind) -> bool:

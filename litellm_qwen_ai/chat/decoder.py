@@ -82,21 +82,15 @@ class StreamDecoder:
 
     An error never hides the chunks before it: `feed` and `close` return those, and `failure` is set.
 
-    Args:
-        context: With the answer's headers; chunks carry its model, as LiteLLM's own providers' do.
-        stream_id: For the chunks, if the server sends none; random by default.
-        created: The same in Unix seconds; now by default.
-
-    Attributes:
-        failure: The litellm exception that ended the stream, or None.
-        finished: True once `[DONE]` was read: what follows is ignored.
+    Chunks carry the context's model, as LiteLLM's own providers' do, and where the server names no id and no
+    time, the given ones: a random one and now, in Unix seconds, by default.
     """
 
     def __init__(
         self, context: AnswerContext, *, stream_id: str | None = None, created: int | None = None
     ) -> None:
-        self.failure: Exception | None = None
-        self.finished = False
+        self.failure: Exception | None = None  # what ended the stream
+        self.finished = False  # `[DONE]` was read: what follows is ignored
         self._context = context
         self._id = stream_id or f"chatcmpl-{uuid4()}"
         self._created = created if created is not None else int(time.time())

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 #: Seconds a spent account rests where the server names no time: long enough to matter to a Router with
 #: several accounts, short enough that a new day's quota, or a payment, is noticed within the hour.
 SPENT_SECONDS = 3600
-_SPENT = frozenset({Reason.QUOTA_SPENT, Reason.PAYMENT_REQUIRED})
 _SSL_OBJECT = re.compile(r" ssl:(<[^>]*>|\w+)")  # aiohttp shows the object, which says nothing
 _TIMEOUTS = (httpx.TimeoutException, TimeoutError, asyncio.TimeoutError, litellm.exceptions.Timeout)
 # The body was decoded, and a cookie is nobody's business but the server's.
@@ -86,20 +85,15 @@ def error_from_transport(error: BaseException, context: AnswerContext) -> Except
     name = type(error).__name__
     if isinstance(error, _TIMEOUTS):
         limit = f" (timeout {context.timeout:g} s)" if context.timeout is not None else ""
-        phase = {"ConnectTimeout": "connecting to", "PoolTimeout": "waiting for a free connection to"}
-        message = (
-            f"Timed out {phase.get(name, 'waiting for')} Qwen{limit}{_where(context)}. "
-            "Raise `timeout=` or try again."
-        )
-        reason = Reason.TIMED_OUT
-    else:
-        detail = presentable(_SSL_OBJECT.sub("", str(error)), context.secrets, 300).rstrip(".")
-        message = (
-            f"Cannot reach Qwen or lost the connection{_where(context)}: {name}{detail and ': ' + detail}. "
-            "Check that the address is right and that this machine, or the proxy it uses, reaches it."
-        )
-        reason = Reason.CONNECTION_LOST
-    return _lost(reason, message, context)
+        phases = {"ConnectTimeout": "connecting to", "PoolTimeout": "waiting for a free connection to"}
+        said = f"Timed out {phases.get(name, 'waiting for')} Qwen{limit}{_where(context)}."
+        return _lost(Reason.TIMED_OUT, f"{said} Raise `timeout=` or try again.", context)
+    detail = presentable(_SSL_OBJECT.sub("", str(error)), context.secrets, 300).rstrip(".")
+    message = (
+        f"Cannot reach Qwen or lost the connection{_where(context)}: {name}{detail and ': ' + detail}. "
+        "Check that the address is right and that this machine, or the proxy it uses, reaches it."
+    )
+    return _lost(Reason.CONNECTION_LOST, message, context)
 
 
 def _where(context: AnswerContext) -> str:
@@ -122,7 +116,7 @@ def _lost(reason: Reason, message: str, context: AnswerContext) -> Exception:
 
 def _build(reason: Reason, message: str, refusal: Refusal, context: AnswerContext) -> Exception:
     kept = _kept_headers(context.headers)
-    if reason in _SPENT:
+    if reason in {Reason.QUOTA_SPENT, Reason.PAYMENT_REQUIRED}:
         kept.setdefault("retry-after", str(SPENT_SECONDS))
     answer = httpx.Response(
         (refusal.status if reason is Reason.TIMED_OUT else None) or reason.status,

@@ -32,7 +32,6 @@ _EFFORT_BUDGETS: dict[str, int | None] = {
     "xhigh": None,
     "max": None,
 }
-_OPENAI_SEARCH_FIELDS = {"search_context_size", "user_location"}
 
 # Handled by name below, or LiteLLM's and OpenAI's own: none of these reaches the wire as it is.
 _NOT_FOR_THE_WIRE = {
@@ -126,7 +125,9 @@ def _add_search(body: Payload, options: Any, model: str) -> None:
         )
     body.setdefault("enable_search", True)
     # Qwen's own names pass; user_location has no counterpart at Qwen.
-    found = {name: value for name, value in options.items() if name not in _OPENAI_SEARCH_FIELDS}
+    found = {
+        name: value for name, value in options.items() if name not in {"search_context_size", "user_location"}
+    }
     if options.get("search_context_size") == "high":  # low and medium are the server's default strategy
         found.setdefault("search_strategy", "max")
     if found:

@@ -56,21 +56,13 @@ class Reason(str, Enum):
 
 @dataclass(frozen=True)
 class Refusal:
-    """A refusal, normalised at the edge: what may be shown is one line, capped and redacted.
+    """A refusal, normalised at the edge: what may be shown is one line, capped and redacted."""
 
-    Attributes:
-        status: HTTP status, or None when the answer was a 200 that turned out to be an error.
-        message: The server's own words.
-        code: The server's error code (or type); empty if there was none.
-        request_id: The server's; empty if there was none.
-        raw: The server's words before the cap, lower-cased, for recognising them; never shown.
-    """
-
-    status: int | None
-    message: str
-    code: str = ""
+    status: int | None  # None: the answer was a 200 that turned out to be an error
+    message: str  # the server's own words
+    code: str = ""  # the server's, or its type of error
     request_id: str = ""
-    raw: str = field(default="", repr=False)
+    raw: str = field(default="", repr=False)  # the words before the cap, lower-cased, never shown
 
 
 def read_refusal(status: int | None, body: bytes, context: AnswerContext) -> Refusal:
@@ -106,20 +98,21 @@ def refusal_from_object(
     text = words if isinstance(words, str) else _compact(words)
     code = _first_scalar(inner.get("code"), inner.get("type"))
     request_id = _first_scalar(value.get("request_id"), value.get("requestId"), inner.get("request_id"))
-    return Refusal(
-        status=status if status is not None else _status_in(inner),
-        message=presentable(text, context.secrets) or "no message was given",
+    refusal = _worded(status if status is not None else _status_in(inner), text, context)
+    return replace(
+        refusal,
         code=presentable(code, context.secrets, _CODE_LIMIT),
         request_id=presentable(request_id, context.secrets, _CODE_LIMIT),
-        raw=text[:4000].lower(),
     )
 
 
 def refusal_from_text(text: str, context: AnswerContext, status: int | None = None) -> Refusal:
     """Read the error text of a chunk with `finish_reason` `error_finish`: plain words or JSON."""
     value = _json_object(text.encode("utf-8", "replace"))
-    if value is not None:
-        return refusal_from_object(value, context, status)
+    return _worded(status, text, context) if value is None else refusal_from_object(value, context, status)
+
+
+def _worded(status: int | None, text: str, context: AnswerContext) -> Refusal:
     message = presentable(text, context.secrets) or "no message was given"
     return Refusal(status, message, raw=text[:4000].lower())
 

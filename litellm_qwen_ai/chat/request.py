@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from litellm_qwen_ai.chat.errors import bad_request
 from litellm_qwen_ai.chat.messages import has_image, prepare_messages
 from litellm_qwen_ai.chat.params import body_parameters
-from litellm_qwen_ai.chat.wire import chat_headers, chat_url, is_alibabas, masked
+from litellm_qwen_ai.chat.wire import chat_headers, chat_url, is_alibabas
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,23 +21,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """What to send.
-
-    Attributes:
-        url: The full URL of the chat endpoint.
-        headers: All headers, the bearer among them; kept out of the repr.
-        body: The JSON body, UTF-8.
-        payload: The body as an object, for logging. It shares the caller's message objects: read it only.
-    """
+    """What to send. The repr shows no secret."""
 
     url: str
     headers: dict[str, str] = field(repr=False)
     body: bytes = field(repr=False)
-    payload: dict[str, Any] = field(repr=False)
-
-    def masked_headers(self) -> dict[str, str]:
-        """The headers for a log: secrets replaced by stars."""
-        return masked(self.headers)
+    payload: dict[str, Any] = field(repr=False)  # for logging; it shares the caller's messages: read it only
 
 
 def build_request(  # noqa: PLR0913  # one call's worth of keywords
@@ -55,17 +44,10 @@ def build_request(  # noqa: PLR0913  # one call's worth of keywords
 ) -> ChatRequest:
     """Build the request for one chat call; nothing given is changed.
 
-    Args:
-        model: Model name as the server knows it; a leading `qwen_ai/` is taken off.
-        messages: OpenAI messages (dicts or LiteLLM's objects).
-        optional_params: What LiteLLM hands a provider, extra_body and all.
-        base_url: See `wire.chat_url` for what may be missing from it.
-        token: The bearer: an access token, or an API key.
-        with_login: Whether `token` is a login's: the portal's rules then apply.
-        origin: Where the base URL comes from, in words for a message.
-        extra_headers: The caller's headers; they win over those in `optional_params` and over ours.
-        stream: Whether the answer is to be streamed.
-        drop_params: LiteLLM's switch: give way instead of raising where parameters contradict each other.
+    The `token` is an API key or a login's access token, for which the portal's rules apply. `origin` says in
+    words where the base URL comes from. `extra_headers` are the caller's: they win over those in
+    `optional_params` and over ours. `drop_params` is LiteLLM's switch: give way instead of raising where
+    parameters contradict each other.
 
     Raises:
         litellm.BadRequestError: Something in the call cannot be sent; the message says what and where.
@@ -92,12 +74,9 @@ def build_request(  # noqa: PLR0913  # one call's worth of keywords
     for found in (given, extra_headers):
         if found is not None and not isinstance(found, Mapping):
             raise bad_request(f"extra_headers must be an object, not a {type(found).__name__}.", model=name)
+    extra_headers = {**(given or {}), **(extra_headers or {})}
     headers = chat_headers(
-        token=token,
-        with_login=with_login,
-        stream=stream,
-        extra_headers={**(given or {}), **(extra_headers or {})},
-        model=name,
+        token=token, with_login=with_login, stream=stream, extra_headers=extra_headers, model=name
     )
     return ChatRequest(url, headers, _encode(payload, name), payload)
 

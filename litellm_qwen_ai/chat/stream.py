@@ -47,11 +47,6 @@ class _Stream(Generic[Opener]):
     """What both streams share: the chunks that are ready, and how the answer ended.
 
     The opener sends the request and maps its own errors. The clock is monotonic, in seconds.
-
-    Attributes:
-        headers: Response headers; empty before `connect`.
-        hidden: What is shown beside the stream; each chunk carries it as `_hidden_params`.
-        on_failure: Told of the error that ends the stream early.
     """
 
     qwen_ai_stream = True  # how route/patches.py knows a stream of ours among LiteLLM's others
@@ -63,9 +58,9 @@ class _Stream(Generic[Opener]):
         clock: Callable[[], float] = time.monotonic,
         drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
-        self.headers: Mapping[str, str] = httpx.Headers()
-        self.hidden: Mapping[str, Any] = {}
-        self.on_failure: Callable[[Exception], None] | None = None
+        self.headers: Mapping[str, str] = httpx.Headers()  # the answer's, once it is there
+        self.hidden: Mapping[str, Any] = {}  # shown beside the stream: each chunk's `_hidden_params`
+        self.on_failure: Callable[[Exception], None] | None = None  # told of what ends the stream early
         self._opener: Opener | None = opener
         self._clock = clock
         self._drain_seconds = drain_seconds
@@ -244,7 +239,7 @@ class AsyncChatStream(_Stream[Callable[[], Awaitable[tuple[httpx.Response, Answe
         try:
             if self._decoder.finished:
                 # All that may come is the end of the body: worth a moment, for the connection's sake.
-                data = await asyncio.wait_for(_next_or_none(self._body), self._drain_seconds)
+                data = await asyncio.wait_for(anext(self._body, None), self._drain_seconds)
             else:
                 data = await anext(self._body, None)
             self._take(data)
@@ -255,7 +250,3 @@ class AsyncChatStream(_Stream[Callable[[], Awaitable[tuple[httpx.Response, Answe
             raise
         if self._over and self._response is not None:
             await self._response.aclose()
-
-
-async def _next_or_none(body: AsyncIterator[bytes]) -> bytes | None:
-    return await anext(body, None)

@@ -39,13 +39,6 @@ class Secret(str):
         return f"'{STARS}'"
 
 
-def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """Replace bearer tokens, keys, JWTs and each of `secrets`, or pieces of one, by stars."""
-    return _SECRETS.sub(
-        lambda found: f"{found['scheme'] or found['key'] or ''}{STARS}", redacted(text, secrets)
-    )
-
-
 def one_line(text: str, limit: int = MESSAGE_LIMIT) -> str:
     """Fold white space and control characters into single spaces and cut at `limit` characters."""
     # Twice the limit before folding: a huge text is not walked whole.
@@ -55,8 +48,10 @@ def one_line(text: str, limit: int = MESSAGE_LIMIT) -> str:
 
 
 def presentable(text: str, secrets: Iterable[str] = (), limit: int = MESSAGE_LIMIT) -> str:
-    """Redact, then fold and cut, so that no secret survives as a half that the cut left over."""
-    return one_line(redact(text[:65536], secrets), limit)
+    """Without bearers, keys, JWTs and `secrets`; then folded and cut, so no half of a secret survives."""
+    stars = redacted(text[:65536], secrets)
+    stars = _SECRETS.sub(lambda found: f"{found['scheme'] or found['key'] or ''}{STARS}", stars)
+    return one_line(stars, limit)
 
 
 def looks_like_html(body: bytes) -> bool:

@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 
 _NEEDED = ("fastapi", "uvicorn", "apscheduler")  # what only LiteLLM's proxy extra brings
 _DEADLINE = 180.0  # seconds to become ready: LiteLLM's start takes 10, and 40 on a busy machine
-_GRACE = 10.0  # seconds to end by itself
 _READINESS = "/health/readiness"  # LiteLLM's own, open to all
-_PAUSE = 0.25  # seconds between two looks
-_TAIL = 1500  # characters of the log to show
 _FOREIGN = ("LITELLM_", "DATABASE_URL", "REDIS_", "OPENAI_", "CONFIG_FILE_PATH")
 
 
@@ -71,7 +68,7 @@ def running_proxy(config: Path, *, key: str, say: Callable[[str], None]) -> Iter
                 )
             if failure := _failure(process, url + _READINESS):
                 log.seek(0)
-                tail = log.read().decode("utf-8", "replace")[-_TAIL:]
+                tail = log.read().decode("utf-8", "replace")[-1500:]
                 raise ProxyFailedError(f"the proxy {failure}. The end of its log:\n{tail}")
             yield url
         finally:
@@ -128,14 +125,14 @@ def _failure(process: subprocess.Popen[bytes], url: str) -> str | None:
                 pass  # not listening yet
             if time.monotonic() > until:
                 return f"did not answer at {url} within {_DEADLINE:g} s"
-            time.sleep(_PAUSE)
+            time.sleep(0.25)
     return f"ended with status {process.returncode}"
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(_GRACE)
+        process.wait(10)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

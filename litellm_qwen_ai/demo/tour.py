@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.protocol import DeviceCode
 
 _MODEL = "qwen_ai/coder-model"
-_POLL_INTERVAL = 0.5  # seconds; Qwen's own five would only make the reader wait
-_TERMINATED = 128 + 15  # the exit status that a shell shows for SIGTERM
 _WEATHER = {
     "type": "function",
     "function": {
@@ -76,10 +74,7 @@ class Tour:
     def log_in(self) -> None:
         """Log in over HTTP; the demo itself plays the person at the approval page."""
         credentials = device_login(
-            self.store,
-            prompt=_Person(),
-            open_browser=None,
-            oauth_base_url=self.sandbox.oauth_base_url,
+            self.store, prompt=_Person(), open_browser=None, oauth_base_url=self.sandbox.oauth_base_url
         )
         _say(f"The login is in {self.store.describe()} ({self.store.guard()}).")
         _say(f"Chat goes to {credentials.api_base}")
@@ -124,7 +119,7 @@ class Tour:
             {"type": "text", "text": question},
             {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{_PICTURE}"}},
         ]
-        answer = _complete(messages=[{"role": "user", "content": content}]).choices[0].message.content
+        answer = _complete(messages=[_user(content)]).choices[0].message.content
         _say(_expect(answer, "PNG image of 24 x 16 pixels"))
 
     def renew(self) -> None:
@@ -167,9 +162,9 @@ def main() -> int:
     started = time.monotonic()
     with ExitStack() as stack:
         token_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="qwen-demo-"))) / "tokens"
-        sandbox = stack.enter_context(Sandbox(interval=_POLL_INTERVAL))
+        sandbox = stack.enter_context(Sandbox(interval=0.5))  # Qwen's own five seconds are long to wait
         stack.enter_context(_environment(sandbox.environment(token_dir)))
-        stack.enter_context(ended_by_sigterm(SystemExit(_TERMINATED)))
+        stack.enter_context(ended_by_sigterm(SystemExit(128 + 15)))  # as a shell shows it
         click.echo(f"A sandbox, a Qwen on this machine, runs at {sandbox.url}.")
         try:
             skipped = _take(Tour(sandbox, token_dir))
@@ -244,7 +239,7 @@ def _printed(chunks: Iterable[Any]) -> list[str]:
     return pieces
 
 
-def _user(content: str) -> Any:
+def _user(content: str | list[Any]) -> Any:
     return {"role": "user", "content": content}
 
 

@@ -17,7 +17,7 @@ from litellm_qwen_ai.chat.errors import bad_request
 from litellm_qwen_ai.chat.request import ChatRequest, build_request
 from litellm_qwen_ai.chat.response import parse_response
 from litellm_qwen_ai.chat.stream import AsyncChatStream, ChatStream
-from litellm_qwen_ai.chat.wire import host_of
+from litellm_qwen_ai.chat.wire import host_of, masked
 from litellm_qwen_ai.names import PROVIDER
 from litellm_qwen_ai.route import host, patches, post, telemetry, trust
 from litellm_qwen_ai.route.bearer import BearerSource
@@ -252,7 +252,7 @@ class Call:
                 additional_args={
                     "complete_input_dict": request.payload,
                     "api_base": telemetry.address(request.url),
-                    "headers": request.masked_headers(),
+                    "headers": masked(request.headers),
                 },
             )
         return request

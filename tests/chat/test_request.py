@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from litellm_qwen_ai.chat.request import ChatRequest, build_request
+from litellm_qwen_ai.chat.wire import masked
 
 PICTURE = {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x/y.png"}}]}
 
@@ -84,7 +85,7 @@ def test_the_same_call_gives_the_same_bytes_and_changes_nothing() -> None:
 
 def test_no_secret_is_in_its_repr_or_masked_headers() -> None:
     request = build(extra_headers={"X-Api-Key": "SECRET-2"})
-    assert "SECRET" not in repr(request) + str(request.masked_headers()) + str(request.payload)
+    assert "SECRET" not in repr(request) + str(masked(request.headers)) + str(request.payload)
     assert request.headers["Authorization"] == "Bearer t0ken-SECRET"
 
 
