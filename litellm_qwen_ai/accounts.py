@@ -84,11 +84,11 @@ def usable_name(settings: Settings, name: str) -> str | None:
 
 
 class Standing(str, Enum):
-    """How an account stands; the value is what people read."""
+    """How an account stands: the value is the commands' word for it, the name in lower case the page's."""
 
-    LOGGED_IN = "logged in"
+    SIGNED_IN = "logged in"
+    SIGNED_OUT = "not logged in"
     ENDED = "expired"
-    NOT_LOGGED_IN = "not logged in"
     UNUSABLE = "unusable"
 
 
@@ -174,8 +174,8 @@ class LoginState:
         if self.unreadable or self.address_problem is not None:
             return Standing.UNUSABLE
         if self.stored is None:
-            return Standing.NOT_LOGGED_IN
-        return Standing.LOGGED_IN if self.logged_in else Standing.ENDED
+            return Standing.SIGNED_OUT
+        return Standing.SIGNED_IN if self.logged_in else Standing.ENDED
 
     @property
     def trouble(self) -> str | None:

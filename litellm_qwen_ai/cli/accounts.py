@@ -32,7 +32,7 @@ def accounts(*, as_json: bool) -> int:
     else:
         _show(found)
     return (
-        exits.DONE if any(one["state"] == Standing.LOGGED_IN.value for one in found) else exits.NOT_LOGGED_IN
+        exits.DONE if any(one["state"] == Standing.SIGNED_IN.value for one in found) else exits.NOT_LOGGED_IN
     )
 
 

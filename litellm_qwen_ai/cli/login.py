@@ -125,7 +125,7 @@ def _start(report: Report, picture: Callable[[str], str] | None) -> int:
     click.echo(
         f"{INVITATION}\n\n    {pending.link}\n\n{COMPARE}\n\n    {pending.user_code}\n\n"
         f"The code is valid for {span(pending.expires_at - time.time())}. {PHISHING}\n"
-        f"Then run: {report.command} --complete"
+        f"Then run: {report.store.login_command} --complete"
     )
     return exits.DONE
 
@@ -168,5 +168,5 @@ def _as_json(pending: PendingLogin, report: Report) -> dict[str, Any]:
         "seconds_left": max(0, int(pending.expires_at - now)),
         "next_poll_in": max(0, round(pending.next_poll_at - now)),
         "message": trouble_text(pending.message) if pending.message else None,
-        "next_command": f"{report.command} --complete --json",
+        "next_command": f"{report.store.login_command} --complete --json",
     }

@@ -12,7 +12,6 @@ from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.check import Verdict, check_token
 from litellm_qwen_ai.cli.screen import coloured, local, span, wrapped
 from litellm_qwen_ai.cli.status import as_dict, readable
-from litellm_qwen_ai.names import login_command
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.settings import Settings
@@ -26,7 +25,6 @@ class Report:
         self.account = account
         self.as_json = as_json
         self.store = account_of(settings, account).store
-        self.command = login_command(account)
 
     def is_logged_in(self) -> bool:
         """Whether the stored token is alive. Whether an expired one could be renewed only the server knows.
@@ -44,7 +42,7 @@ class Report:
         if self.as_json:
             self._print(state, None, changed=False)
         else:
-            _say(f"Already logged in, {_until(state)}. For another login: {self.command} --force")
+            _say(f"Already logged in, {_until(state)}. For another login: {self.store.login_command} --force")
         return exits.DONE
 
     def new_login(self, verb: str = "Logged in") -> int:

@@ -11,7 +11,6 @@ from litellm_qwen_ai.accounts import LoginState, shown
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.options import account_option, json_option
 from litellm_qwen_ai.cli.screen import local, span, wrapped
-from litellm_qwen_ai.names import login_command
 from litellm_qwen_ai.quota.tally import THROTTLED
 from litellm_qwen_ai.settings import Settings
 
@@ -112,9 +111,7 @@ def _counted(usage: Usage) -> list[tuple[str, str]]:
 def _token(state: LoginState) -> str:
     when = local(state.expires_at or "")
     if state.seconds_left <= 0:
-        return f"expired {when}" + (
-            "" if state.can_renew else f"; log in again: {login_command(state.account)}"
-        )
+        return f"expired {when}" + ("" if state.can_renew else f"; log in again: {state.store.login_command}")
     if state.can_renew:
         ending = ""
     elif state.ended:
@@ -132,4 +129,4 @@ def _uses(state: LoginState) -> str:
         return (
             f"uses this login, at {state.base_url}" if state.base_url else "cannot use this login, see above"
         )
-    return f"{'the login has ended' if state.ended else 'not logged in'}; run: {login_command(state.account)}"
+    return f"{'the login has ended' if state.ended else 'not logged in'}; run: {state.store.login_command}"

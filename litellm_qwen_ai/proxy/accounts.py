@@ -6,7 +6,7 @@ import functools
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from litellm_qwen_ai.accounts import LoginState, Standing, usable_name
+from litellm_qwen_ai.accounts import LoginState, usable_name
 from litellm_qwen_ai.names import PROVIDER
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.errors import ConfigurationError
@@ -21,12 +21,6 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.pending import PendingLogin
     from litellm_qwen_ai.settings import Settings
 
-_STATES = {
-    Standing.LOGGED_IN: "signed_in",
-    Standing.NOT_LOGGED_IN: "signed_out",
-    Standing.ENDED: "ended",
-    Standing.UNUSABLE: "unusable",
-}
 LONGEST_NAME = 64  # characters
 
 
@@ -64,7 +58,7 @@ def view(settings: Settings, account: str | None, clocks: Clocks = CLOCKS) -> di
     return {
         "account": account,
         "file": state.store.describe(),
-        "state": _STATES[state.standing],
+        "state": state.standing.name.lower(),
         "expires_at": state.expires_at,
         "seconds_left": round(state.seconds_left) if state.stored else None,
         "can_renew": state.can_renew,

@@ -1,12 +1,7 @@
 """Who may ask for what: the headers of every answer, and the two checks before any data.
 
-*Why the page itself needs no key.* A browser sends no `Authorization` header for an address that is typed in,
-so something has to ask for the key. What is served without one is the same for everybody, is in the published
-wheel, and says nothing about this proxy but that the plugin is there.
-
-*Why no other site can use an admin's browser.* A key counts only in a request header that the page's script
-sets; LiteLLM takes none from a cookie, so there is nothing that a browser would add by itself. A browser that
-says that a request comes from another site (`Sec-Fetch-Site`) is refused all the same.
+docs/operators.md says why the page itself needs no key, and why no other site can use an admin's browser. One
+that says that a request comes from another site (`Sec-Fetch-Site`) is refused all the same.
 """
 
 from __future__ import annotations

@@ -29,13 +29,6 @@ function stored(value) {
   }
 }
 
-class Refused extends Error {
-  constructor(status, text) {
-    super(text);
-    this.status = status;
-  }
-}
-
 async function ask(path, body) {
   // Relative to the page's own address, so that a proxy below a path works too.
   const base = location.pathname.replace(/\/$/, "");
@@ -49,10 +42,11 @@ async function ask(path, body) {
   const value = await answer.json().catch(() => ({}));
   if (answer.ok) return value;
   const said = typeof value.detail === "string" ? value.detail : value.error && value.error.message;
-  throw new Refused(answer.status, said || `The proxy answered with status ${answer.status}.`);
+  const refused = new Error(said || `The proxy answered with status ${answer.status}.`);
+  throw Object.assign(refused, { status: answer.status }); // without a status nobody answered
 }
 
-const shut = (error) => error instanceof Refused && [401, 403].includes(error.status);
+const shut = (error) => [401, 403].includes(error.status);
 
 function show(element, text) {
   element.hidden = !text;
@@ -64,8 +58,8 @@ function say(text) {
 }
 
 function trouble(error) {
-  const text = error instanceof Refused ? error.message : "The proxy cannot be reached. Trying again…";
-  show($("trouble"), error ? text : "");
+  const unreached = "The proxy cannot be reached. Trying again…";
+  show($("trouble"), !error ? "" : error.status ? error.message : unreached);
 }
 
 // What is wrong with what stands in a field.
@@ -134,8 +128,7 @@ async function enter(event) {
     next();
   } catch (error) {
     // LiteLLM without a database answers a wrong key with 400.
-    const known = error instanceof Refused;
-    outside(error.status === 403 ? error.message : known ? "This key is not accepted." : "The proxy cannot be reached.");
+    outside(error.status === 403 ? error.message : error.status ? "This key is not accepted." : "The proxy cannot be reached.");
   }
 }
 
@@ -309,7 +302,7 @@ async function add(event) {
     next();
   } catch (error) {
     if (shut(error)) outside(error.message);
-    else fault("name", error instanceof Refused ? error.message : "The proxy cannot be reached.");
+    else fault("name", error.status ? error.message : "The proxy cannot be reached.");
   }
 }
 
@@ -330,7 +323,7 @@ async function look() {
   } catch (error) {
     if (shut(error)) return outside(error.message);
     if (error.status === 400 && !cards.size) return outside("This key is not accepted any more.");
-    if (!document.hidden || error instanceof Refused) trouble(error);
+    if (!document.hidden || error.status) trouble(error);
   }
   if (key) next();
 }
