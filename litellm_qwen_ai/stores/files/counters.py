@@ -29,11 +29,7 @@ class FileCounters:
 
     def read(self) -> Tally:
         """What all processes have counted; read again if the file has changed."""
-        with disk.store_errors("look at", self._path, writing=False):
-            try:
-                version = disk.identity(self._path.stat())
-            except FileNotFoundError:
-                return Tally()
+        version = disk.version_of(self._path)
         if version != self._known[0]:
             self._known = version, self._load()
         return self._known[1].copy()

@@ -69,6 +69,15 @@ def identity(status: os.stat_result) -> tuple[int, ...]:
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
+def version_of(path: Path) -> tuple[int, ...] | None:
+    """The `identity` of a file; None when there is none."""
+    with store_errors("look at", path, writing=False):
+        try:
+            return identity(path.stat())
+        except FileNotFoundError:
+            return None
+
+
 def target_of(path: Path) -> Path:
     """The file behind symbolic links, there or not: it is the one to replace, so that a link stays a link."""
     return Path(os.path.realpath(path))

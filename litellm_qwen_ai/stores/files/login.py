@@ -97,7 +97,7 @@ class FileStore:
             CorruptCredentialsError: The file holds no credentials.
             StoreError: It cannot be read, or must not be trusted because other users can write it.
         """
-        if known is not None and self._identity() == known.version:
+        if known is not None and disk.version_of(self.path) == known.version:
             return known
         stored = self._load()
         if stored is None or known is None or not self._is_behind(stored, known):
@@ -214,13 +214,6 @@ class FileStore:
         if old.refresh_token == new.refresh_token:  # a server that keeps the refresh token
             return known.unsaved and old.expiry_date < new.expiry_date
         return old.refresh_token is not None and disk.mark(old.refresh_token) in self._spent
-
-    def _identity(self) -> object | None:
-        with disk.store_errors("look at", self.path, writing=False):
-            try:
-                return disk.identity(self.path.stat())
-            except FileNotFoundError:
-                return None
 
     def _load(self) -> StoredCredentials | None:
         found = disk.read(self.path)
