@@ -15,10 +15,11 @@ nothing, and leaves every other delta as it is.
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import uuid4
 
-from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
+from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices, Usage
 
 from litellm_qwen_ai.chat.chunks import Kind, Place, TextChunks
 from litellm_qwen_ai.chat.errors import cut_stream, error_from_refusal, malformed_answer
@@ -26,11 +27,9 @@ from litellm_qwen_ai.chat.refusal import is_error_object, read_refusal, refusal_
 from litellm_qwen_ai.chat.sse import EventTooLongError, SSEParser, SSEvent
 from litellm_qwen_ai.chat.text import html_summary, json_value, looks_like_html
 from litellm_qwen_ai.chat.toolcalls import ToolCallAssembler
-from litellm_qwen_ai.chat.usage import read_usage
+from litellm_qwen_ai.chat.usage import usage_fields
 
 if TYPE_CHECKING:
-    from litellm.types.utils import Usage
-
     from litellm_qwen_ai.chat.context import AnswerContext
     from litellm_qwen_ai.chat.refusal import Refusal
 
@@ -44,16 +43,14 @@ MAX_CHOICES = 128
 """Choices followed at once; Qwen's `n` ends at 4. A server that sends more is broken or hostile."""
 
 
+@dataclass(slots=True)
 class _Choice:
     """What must be remembered of one choice."""
 
-    __slots__ = ("finish_reason", "role_sent", "thinks", "tools")
-
-    def __init__(self, id_prefix: str) -> None:
-        self.role_sent = False
-        self.thinks = False  # between the tags
-        self.finish_reason: str | None = None
-        self.tools = ToolCallAssembler(id_prefix)
+    tools: ToolCallAssembler
+    role_sent: bool = False
+    thinks: bool = False  # between the tags
+    finish_reason: str | None = None
 
     def final_reason(self) -> str:
         reason = self.finish_reason or "stop"
@@ -70,11 +67,7 @@ class _Choice:
 
 
 class _StreamFailedError(Exception):
-    """Carries the litellm exception out of the event handlers."""
-
-    def __init__(self, error: Exception) -> None:
-        super().__init__()
-        self.error = error
+    """Carries the litellm exception, its one argument, out of the event handlers."""
 
 
 class StreamDecoder:
@@ -97,7 +90,7 @@ class StreamDecoder:
         self._fingerprint: str | None = None
         self._sse = SSEParser()
         self._choices: dict[int, _Choice] = {}
-        self._usage: Usage | None = None
+        self._usage: dict[str, Any] | None = None
         self._identified = self._at_end = False
         self._texts = TextChunks(self._chunk)
         self._made: list[ModelResponseStream] = []
@@ -133,7 +126,7 @@ class StreamDecoder:
         except EventTooLongError:
             self.failure = malformed_answer("an event without end", self._context)
         except _StreamFailedError as failed:
-            self.failure = failed.error
+            self.failure = failed.args[0]
         self._end_run()
         made, self._made = self._made, []
         return made
@@ -173,7 +166,7 @@ class StreamDecoder:
             self._identify(value)
         usage = value.get("usage")
         if usage is not None:
-            self._usage = read_usage(usage) or self._usage
+            self._usage = usage_fields(usage) or self._usage
         choices = value.get("choices")
         if not choices:
             return
@@ -256,7 +249,7 @@ class StreamDecoder:
         if choice is None:
             if len(self._choices) >= MAX_CHOICES:
                 self._fail("more choices than anyone asked for")
-            choice = self._choices[index] = _Choice(f"call_{self._id}_{index}_")
+            choice = self._choices[index] = _Choice(ToolCallAssembler(f"call_{self._id}_{index}_"))
         reason = value.get("finish_reason")
         if reason == "error_finish":
             # Its content is the error's text, never the model's.
@@ -337,7 +330,7 @@ class StreamDecoder:
             # LiteLLM's wrapper looks at a chunk's first choice and would end the stream at a finish there.
             self._made.append(self._chunk([StreamingChoices(index=first, delta=Delta()), *others]))
         if self._usage is not None:
-            self._made.append(self._chunk([], {"usage": self._usage}))
+            self._made.append(self._chunk([], {"usage": Usage(**self._usage)}))
         self._made.append(self._chunk([self._finish_choice(first)]))
 
     def _finish_choice(self, index: int) -> StreamingChoices:

@@ -11,12 +11,6 @@ _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
 _DETAILS = ("prompt_tokens_details", "completion_tokens_details")
 
 
-def read_usage(value: object) -> Usage | None:
-    """Build LiteLLM's Usage from the server's object; None if there is none."""
-    fields = usage_fields(value)
-    return None if fields is None else Usage(**fields)
-
-
 def usage_fields(value: object) -> dict[str, Any] | None:
     """The fields of LiteLLM's Usage from the server's object; None if there is none.
 
