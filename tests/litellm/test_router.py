@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -170,3 +171,47 @@ def test_routers_own_settings_do_not_reach_the_server(
     router.completion("qwen", messages=MESSAGES, metadata={"trace": "t"})
     assert set(sandbox.requests_to("chat")[0].json) == {"model", "messages"}
     assert accounts.asked() == ["alice"]
+
+
+async def _counted(router: Any, group: str) -> dict[str, Any]:
+    """What Router has noted of a group's one deployment, as soon as it has."""
+    while (found := router.cache.get_cache(f"{group}_map")) is None:
+        await asyncio.sleep(0.01)  # Router tells nobody
+    counted: dict[str, Any] = found[group]
+    return counted
+
+
+@pytest.mark.usefixtures("own_loop", "login")
+async def test_routers_counters_are_those_of_litellms_own_route_in_kind(
+    sandbox: Sandbox, make_router: Any
+) -> None:
+    ways = {
+        "qwen_ai": {"model": "qwen_ai/coder-model"},
+        "openai": {"model": "openai/coder-model", "api_key": "sk-sandbox", "api_base": sandbox.api_base},
+    }
+    groups = [(way, stream) for way in ways for stream in (False, True)]
+    deployments = [
+        {
+            "model_name": f"{way} {stream}",
+            "litellm_params": ways[way],
+            "model_info": {"id": f"{way} {stream}"},
+        }
+        for way, stream in groups
+    ]
+    router = make_router(*deployments, routing_strategy="latency-based-routing")
+    counted = {}
+    for way, stream in groups:
+        asked = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
+        answer = await router.acompletion(f"{way} {stream}", messages=MESSAGES, **asked)
+        if stream:
+            assert [chunk async for chunk in answer]
+        counted[way, stream] = await asyncio.wait_for(_counted(router, f"{way} {stream}"), 30)
+    for stream in (False, True):
+        ours, theirs = counted["qwen_ai", stream], counted["openai", stream]
+        assert {name for name in ours if name[:2] != "20"} == {name for name in theirs if name[:2] != "20"}
+        assert any(name.startswith("time_to_first_token") for name in ours) is stream
+        assert 0 < ours["latency"][0] < 60
+        (minute,) = (value for name, value in ours.items() if name.startswith("20"))
+        (their_minute,) = (value for name, value in theirs.items() if name.startswith("20"))
+        assert minute["rpm"] == their_minute["rpm"] == 1
+        assert minute["tpm"] >= their_minute["tpm"] > 0  # a login adds a system message
