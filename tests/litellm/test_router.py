@@ -175,8 +175,8 @@ def test_routers_own_settings_do_not_reach_the_server(
 
 async def _counted(router: Any, group: str) -> dict[str, Any]:
     """What Router has noted of a group's one deployment, as soon as it has."""
-    while (found := router.cache.get_cache(f"{group}_map")) is None:
-        await asyncio.sleep(0.01)  # Router tells nobody
+    while (found := router.cache.get_cache(f"{group}_map")) is None:  # noqa: ASYNC110  # Router tells nobody
+        await asyncio.sleep(0.01)
     counted: dict[str, Any] = found[group]
     return counted
 
