@@ -52,7 +52,7 @@ _SHOWN = 200  # characters of an error text
 _LOOKED_AT = 4096  # characters of it that are searched for a secret: more than are shown, lest half of one is
 _PACKED = (b"\x1f", b"\x78")  # how gzip (RFC 1952) and zlib (RFC 1950) begin, and no JSON object
 _MAX_TEXT = 2048  # characters of a value that is shown and sent
-_MAX_RETRY_AFTER = 3600.0  # seconds
+MAX_RETRY_AFTER = 3600.0  # seconds
 _HTTP_OK = 200
 _REFUSALS = frozenset({400, 401})
 _TOO_MANY = 429
@@ -289,7 +289,7 @@ def read_refresh_answer(
 
 def _inconclusive(reason: str, answer: HttpAnswer) -> Inconclusive:
     wait = retry_after(answer.headers)
-    return Inconclusive(reason, None if wait is None else min(wait, _MAX_RETRY_AFTER))
+    return Inconclusive(reason, None if wait is None else min(wait, MAX_RETRY_AFTER))
 
 
 def _request(url: str, form: Mapping[str, str]) -> OAuthRequest:

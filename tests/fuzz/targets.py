@@ -17,7 +17,7 @@ from litellm_qwen_ai.chat.context import AnswerContext
 from litellm_qwen_ai.chat.decoder import StreamDecoder
 from litellm_qwen_ai.chat.errors import error_from_response, is_token_rejection
 from litellm_qwen_ai.chat.response import parse_response
-from litellm_qwen_ai.oauth import protocol, values
+from litellm_qwen_ai.oauth import protocol
 from litellm_qwen_ai.oauth.credentials import TOKEN, Credentials
 from litellm_qwen_ai.oauth.errors import ConfigurationError, CorruptCredentialsError, LoginError
 
@@ -81,7 +81,7 @@ def oauth(data: bytes) -> None:
     else:
         assert SECRET not in repr(outcome)
     if isinstance(outcome, protocol.Inconclusive) and outcome.retry_after is not None:
-        assert 0 <= outcome.retry_after <= values.MAX_RETRY_AFTER
+        assert 0 <= outcome.retry_after <= protocol.MAX_RETRY_AFTER
 
 
 def errors(data: bytes) -> None:
