@@ -17,7 +17,7 @@ CALLS: Final[tuple[tuple[str, str, str], ...]] = (
         "run `litellm-qwen-ai login` as the same user, with the same `QWEN_TOKEN_DIR`",
     ),
     (
-        "to log in again; the old file is kept",
+        "to log in again; the old one is kept",
         "AuthenticationError",
         "the refresh token is no longer accepted: log in again",
     ),

@@ -100,7 +100,7 @@ def not_logged_in(where: str, command: str) -> NotLoggedInError:
 def ended(where: str, command: str, reason: str) -> LoginExpiredError:
     """The error of a login that can be renewed no more; `reason` is a sentence."""
     return LoginExpiredError(
-        f"The login in {where} has ended: {reason} Run `{command}` to log in again; the old file is kept."
+        f"The login in {where} has ended: {reason} Run `{command}` to log in again; the old one is kept."
     )
 
 

@@ -70,7 +70,7 @@ class Bench:
 
 CAUSES: dict[str, Callable[[Bench], None]] = {
     "Not logged in to Qwen": Bench.no_login,
-    "to log in again; the old file is kept": Bench.dead_login,
+    "to log in again; the old one is kept": Bench.dead_login,
     "invalid access token or token expired": lambda bench: bench.refused("token_expired"),
     "The Qwen access token could not be renewed": Bench.no_renewal,
     "not a credentials file": Bench.damaged,
