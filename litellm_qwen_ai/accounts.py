@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from litellm_qwen_ai.names import DEFAULT_API_BASE
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.errors import QwenAuthError
-from litellm_qwen_ai.oauth.held import Held
+from litellm_qwen_ai.oauth.memory import Held
 from litellm_qwen_ai.oauth.pending import PendingLogin, pending_login
 from litellm_qwen_ai.quota.meter import KEEPER, Meter
 from litellm_qwen_ai.quota.tally import iso

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litellm_qwen_ai.cli import exits, takeover
+from litellm_qwen_ai.cli import exits, import_login
 from litellm_qwen_ai.cli.options import account_option
 from litellm_qwen_ai.cli.outcome import Report
 from litellm_qwen_ai.cli.qr import drawn, require_segno
@@ -83,7 +83,7 @@ def login(  # noqa: PLR0913  # its options
     picture = drawn if qr else None
     with exits.errors_as_json(wanted=as_json):
         if source is not None:
-            return takeover.take_over(source, report, force=force)
+            return import_login.take_over(source, report, force=force)
         if complete:
             return _complete(report, wait=wait)
         if not force and report.is_logged_in():

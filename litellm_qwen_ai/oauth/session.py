@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from litellm_qwen_ai.names import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.door import StoredCredentials, Taken
-from litellm_qwen_ai.oauth.ending import ends_after
 from litellm_qwen_ai.oauth.errors import (
     LockTimeoutError,
     LoginExpiredError,
@@ -35,10 +34,11 @@ from litellm_qwen_ai.oauth.errors import (
     still_rejected,
 )
 from litellm_qwen_ai.oauth.flight import SingleFlight, renew_in_child
-from litellm_qwen_ai.oauth.held import Held
+from litellm_qwen_ai.oauth.memory import Held
 from litellm_qwen_ai.oauth.protocol import Inconclusive, Refused, Rotated, refresh_request
 from litellm_qwen_ai.oauth.refresh import refresh
 from litellm_qwen_ai.oauth.rotation import merged
+from litellm_qwen_ai.oauth.signals import ends_after
 from litellm_qwen_ai.oauth.transport import httpx_poster
 from litellm_qwen_ai.oauth.urls import checked_url
 

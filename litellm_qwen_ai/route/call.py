@@ -22,8 +22,8 @@ from litellm_qwen_ai.names import PROVIDER
 from litellm_qwen_ai.route import host, patches, post, telemetry, trust
 from litellm_qwen_ai.route.bearer import BearerSource
 from litellm_qwen_ai.route.deadline import AsyncDeadline, Deadline
-from litellm_qwen_ai.route.flow import FAILURES, arun, call_flow, count_late, run
 from litellm_qwen_ai.route.private_names import look_up
+from litellm_qwen_ai.route.retries import FAILURES, arun, call_flow, count_late, run
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from litellm import ModelResponse
 
     from litellm_qwen_ai.route.bearer import Bearer
-    from litellm_qwen_ai.route.flow import Flow, Outcome
+    from litellm_qwen_ai.route.retries import Flow, Outcome
 
 #: As LiteLLM's OpenAI-like providers do; Router passes 0 and retries itself.
 DEFAULT_MAX_RETRIES = 2

@@ -15,7 +15,7 @@ from drills.frame import Result, drill
 
 from litellm_qwen_ai.oauth import FileStore, Session
 from litellm_qwen_ai.oauth.clocks import Clocks
-from litellm_qwen_ai.oauth.held import ADVISORY
+from litellm_qwen_ai.oauth.memory import ADVISORY
 from litellm_qwen_ai.sandbox import Sandbox
 
 GROUP = "Clocks"

@@ -40,7 +40,7 @@ import openai
 from drills.frame import machine
 
 import litellm_qwen_ai  # noqa: F401  # registers the route
-from litellm_qwen_ai.oauth.held import ADVISORY_SHARE
+from litellm_qwen_ai.oauth.memory import ADVISORY_SHARE
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "600"))
 STREAMS = int(os.environ.get("SOAK_STREAMS", "1000"))

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from litellm_qwen_ai.oauth import ending
-from litellm_qwen_ai.oauth.ending import ends_after
+from litellm_qwen_ai.oauth import signals
+from litellm_qwen_ai.oauth.signals import ends_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

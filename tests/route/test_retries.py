@@ -12,8 +12,8 @@ import pytest
 
 from litellm_qwen_ai.chat.context import AnswerContext
 from litellm_qwen_ai.route.bearer import Bearer
-from litellm_qwen_ai.route.flow import LONGEST_WAIT, Attempt, Outcome, arun, call_flow, run
 from litellm_qwen_ai.route.observer import Nobody, Observer
+from litellm_qwen_ai.route.retries import LONGEST_WAIT, Attempt, Outcome, arun, call_flow, run
 
 NOW = 1_800_000_000.0
 TOKEN_REFUSED = {"error": {"code": "invalid_api_key", "message": "invalid access token or token expired"}}
