@@ -95,7 +95,7 @@ def test_the_signal_waits_for_the_refresh_and_then_does_its_work(monkeypatch: py
     raised: list[tuple[int, Any]] = []
     waited: list[Any] = []
     monkeypatch.setattr(signal, "raise_signal", lambda number: raised.append((number, handlers()[0])))
-    monkeypatch.setattr(ending, "wait", lambda futures, seconds: waited.append((futures, seconds)))
+    monkeypatch.setattr(signals, "wait", lambda futures, seconds: waited.append((futures, seconds)))
     with ends_after(flight):
         os.kill(os.getpid(), signal.SIGTERM)
     assert waited == [([flight], 8.0)]
