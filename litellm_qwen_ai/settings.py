@@ -23,7 +23,7 @@ import contextlib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from litellm_qwen_ai.names import (
     DEFAULT_AUTH_FILE,
@@ -34,9 +34,10 @@ from litellm_qwen_ai.names import (
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-
+#: Names and values.
+Pairs: TypeAlias = tuple[tuple[str, str], ...]
 #: What says where a user's folders are: with it, equal settings mean equal folders.
 _HOMES = ("HOME", "USERPROFILE", "XDG_CONFIG_HOME")
 _OFF = frozenset({"0", "false", "no", "off"})
@@ -59,7 +60,7 @@ class Settings:
     store_key: str | None = field(default=None, repr=False)
     store_prefix: str = DEFAULT_STORE_PREFIX
     salt_key: str | None = field(default=None, repr=False)
-    litellm_redis: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    litellm_redis: Pairs = field(default=(), repr=False)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -84,7 +85,17 @@ class Settings:
             store_key=key,
             store_prefix=value("QWEN_STORE_PREFIX") or DEFAULT_STORE_PREFIX,
             salt_key=value("LITELLM_SALT_KEY") if store and not key else None,
-            litellm_redis=_litellm_redis(source) if store == "litellm" else (),
+            litellm_redis=_redis_of_host(_litellm_redis(source)) if store == "litellm" else (),
+        )
+
+    @property
+    def store_note(self) -> str | None:
+        """What a command cannot see of the store; None if there is nothing more."""
+        if self.store != "litellm":
+            return None
+        return (
+            "QWEN_STORE=litellm means here what the REDIS_ variables say; a proxy also uses its config "
+            "(cache_params, router_settings), which commands cannot see"
         )
 
     @property
@@ -112,10 +123,23 @@ class Settings:
         return folder
 
 
-def _litellm_redis(source: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def _litellm_redis(source: Mapping[str, str]) -> Pairs:
     """What LiteLLM's own variables say of its Redis, by their names without `REDIS_`, in lower case."""
     named = (item for item in source.items() if item[0].startswith("REDIS_") and item[1])
     return tuple(sorted((name.removeprefix("REDIS_").lower(), text) for name, text in named))
+
+
+_redis_of_host: Callable[[Pairs], Pairs] = tuple  # a program that uses LiteLLM has but the variables
+
+
+def use_redis_of(host: Callable[[Pairs], Pairs]) -> None:
+    """Let another function say which Redis `QWEN_STORE=litellm` means.
+
+    Args:
+        host: Gets what the variables say; asked whenever the environment is read, so it has to be quick.
+    """
+    global _redis_of_host  # noqa: PLW0603  # one process has one host
+    _redis_of_host = host
 
 
 def is_on(name: str, environ: Mapping[str, str] | None = None) -> bool:

@@ -46,7 +46,7 @@ def logout(*, account: str | None, yes: bool) -> int:
         return exits.DONE
     removed = store.delete() if there else None
     if removed is None:  # perhaps somebody else was faster
-        click.echo(f"Not logged in: there is no {store.describe()}.", err=True)
+        click.echo(f"Not logged in: there is no login in {store.describe()}.", err=True)
         return exits.NOT_LOGGED_IN
     click.echo(f"Removed {removed}.")
     click.echo(

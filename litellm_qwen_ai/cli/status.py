@@ -80,7 +80,10 @@ def as_dict(state: LoginState) -> dict[str, Any]:
 
 def _lines(state: LoginState) -> list[tuple[str, str]]:
     lines = [("Account", state.account)] if state.account else []
-    lines.append(("File", f"{state.store.describe()} ({state.store.guard() or 'not there'})"))
+    place = "Store" if state.settings.store else "File"
+    lines.append((place, f"{state.store.describe()} ({state.store.guard() or 'not there'})"))
+    if state.settings.store_note:
+        lines.append(("", state.settings.store_note))
     if state.credentials is not None:
         named = (("User", state.user), ("Scope", shown(state.credentials.scope)))
         lines += [(label, text) for label, text in named if text]

@@ -94,7 +94,7 @@ class LockTimeoutError(StoreError):
 
 def not_logged_in(where: str, command: str) -> NotLoggedInError:
     """The error of a place that holds no login; `command` logs in."""
-    return NotLoggedInError(f"Not logged in to Qwen: there is no {where}. Run `{command}`.")
+    return NotLoggedInError(f"Not logged in to Qwen: there is no login in {where}. Run `{command}`.")
 
 
 def ended(where: str, command: str, reason: str) -> LoginExpiredError:

@@ -14,7 +14,8 @@ from litellm_qwen_ai.oauth.network import use
 from litellm_qwen_ai.route import patches
 from litellm_qwen_ai.route.network import as_litellm_has_it
 from litellm_qwen_ai.route.private_names import PROXY_SERVER, look_up, need
-from litellm_qwen_ai.settings import is_on
+from litellm_qwen_ai.route.store import redis_as_litellm_has_it
+from litellm_qwen_ai.settings import is_on, use_redis_of
 
 if TYPE_CHECKING:
     import httpx
@@ -56,6 +57,7 @@ def install(module: Any, handler: Any) -> None:
         set_up()
     register_catalogue(module)
     use(as_litellm_has_it)
+    use_redis_of(redis_as_litellm_has_it)
     if is_on("QWEN_HOST_ADAPTATIONS"):
         patches.apply_adaptations()
     else:

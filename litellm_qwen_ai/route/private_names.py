@@ -26,6 +26,7 @@ NAMES: Final[dict[str, str]] = {
     _HTTP + "get_async_httpx_client": _NO_ROUTE,
     _HTTP + "get_ssl_configuration": _TRUST,
     "litellm.ssl_certificate": _TRUST,
+    "litellm._redis._get_redis_client_logic": "QWEN_STORE=litellm means the REDIS_ variables, not a proxy's config",
     _HTTP + "AsyncHTTPHandler.create_client": "no async call after close_litellm_async_clients() in 1.91",
     _CONVERT + "convert_to_model_response_object": _NO_ROUTE,
     "litellm.utils.custom_llm_setup": "get_llm_provider() knows the route only after the first call",
@@ -79,7 +80,7 @@ HEALTH_FUNCTIONS: Final = (
     "_update_litellm_params_for_health_check",
 )
 #: What the page of proxy/ needs of it; without one of them there is no page. `master_key`, `llm_router`,
-#: `user_custom_auth` and `general_settings` are read where they are there.
+#: `user_custom_auth`, `general_settings` and `proxy_config.config` are read where they are there.
 PROXY_NAMES: Final = ("app", "user_api_key_auth")
 
 _GONE = object()

@@ -106,3 +106,33 @@ def test_what_is_wrong_with_the_store_is_said_with_exit_code_1(  # noqa: PLR0913
     assert outcome.code == 1
     assert says in outcome.out + outcome.err
     assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize("command", ["status", "doctor"])
+def test_which_redis_of_litellm_is_meant_is_said(
+    on: Any, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("REDIS_HOST", "127.0.0.1")
+    monkeypatch.setenv("REDIS_PORT", str(shared_valkey().port))
+    monkeypatch.setenv("QWEN_STORE", "litellm")
+    said = " ".join(on("a", command).out.split())
+    assert f"redis://127.0.0.1:{shared_valkey().port}/0" in said
+    assert "which commands cannot see" in said
+
+
+@pytest.mark.parametrize("command", ["status", "doctor"])
+def test_a_redis_that_only_a_proxys_config_names_has_to_be_named_for_commands(
+    on: Any, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("QWEN_STORE", "litellm")
+    outcome = on("a", command)
+    assert outcome.code == 1
+    assert "which commands cannot see: they need the variables" in " ".join(
+        (outcome.out + outcome.err).split()
+    )
+
+
+def test_status_calls_a_store_a_store(on: Any) -> None:
+    said = on("a", "status").out
+    assert said.startswith("Store       redis://127.0.0.1:")
+    assert "File" not in said

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from litellm_qwen_ai.sandbox import Sandbox
-from tests.proxy.conftest import running_proxy
+from tests.proxy.conftest import CONFIG, running_proxy
 from tests.valkey import KEY, Valkey
 
 if TYPE_CHECKING:
@@ -25,12 +25,16 @@ CALL = {"model": "coder-model", "messages": [{"role": "user", "content": "ping"}
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Proxy]]:
     folder = tmp_path_factory.mktemp("fleet")
     valkey = Valkey(folder / "valkey")
-    store = {"QWEN_STORE": "litellm", "REDIS_URL": valkey.url, "QWEN_STORE_KEY": KEY}
+    store = {"QWEN_STORE": "litellm", "QWEN_STORE_KEY": KEY}
+    named = folder / "config.yaml"  # for one; the other is told by a variable
+    router = f"router_settings:\n  redis_host: 127.0.0.1\n  redis_port: {valkey.port}\n"
+    named.write_text(CONFIG.read_text().replace("router_settings:\n", router))
+    by_variable = {**store, "REDIS_URL": valkey.url}
     try:
         with (
             Sandbox(interval=0, reuse_detection=True) as sandbox,
-            running_proxy(folder / "one", upstream=sandbox, more={**store, "HOME": str(folder)}) as one,
-            running_proxy(folder / "two", upstream=sandbox, more=store) as two,
+            running_proxy(folder / "one", upstream=sandbox, config=named, more=store) as one,
+            running_proxy(folder / "two", upstream=sandbox, more={**by_variable, "HOME": str(folder)}) as two,
         ):
             yield [one, two]
     finally:

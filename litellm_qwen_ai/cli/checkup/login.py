@@ -30,6 +30,8 @@ def look_at(state: LoginState) -> Iterator[Finding]:
     for finding in place_of(state.settings).check(state.account):
         interrupted |= finding.name == "Renewal"
         yield finding
+    if state.settings.store_note:
+        yield Finding("Which store", OK, state.settings.store_note)
     if state.unreadable:
         yield Finding("Login", FAIL, str(state.problem))
         return
@@ -44,7 +46,7 @@ def _login(state: LoginState) -> Finding:
     if state.stored is None:
         if state.uses == "key":
             return Finding("Login", OK, "none, and none is needed with QWEN_API_KEY")
-        return Finding("Login", FAIL, f"none: there is no {state.store.describe()}", command)
+        return Finding("Login", FAIL, f"none in {state.store.describe()}", command)
     if state.ended and state.failure:
         return Finding("Login", FAIL, state.failure.text, f"{command} --force")
     saved_at = state.stored.saved_at

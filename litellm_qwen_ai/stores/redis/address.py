@@ -107,7 +107,9 @@ def address_of(text: str, litellm: Mapping[str, str]) -> Address:
         raise ConfigurationError(
             f"{named} is no address of a store: {_FORMS} is expected, with special characters of a password "
             "percent-encoded (@ is %40, / is %2F). `litellm` means what REDIS_URL says, or REDIS_HOST and "
-            "REDIS_PORT, REDIS_CLUSTER_NODES, or REDIS_SENTINEL_NODES with REDIS_SERVICE_NAME."
+            "REDIS_PORT, REDIS_CLUSTER_NODES, or REDIS_SENTINEL_NODES with REDIS_SERVICE_NAME; a proxy also "
+            "uses its config (cache_params, router_settings), which commands cannot see: "
+            "they need the variables."
         )
     return found
 

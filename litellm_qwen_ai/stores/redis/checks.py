@@ -21,7 +21,7 @@ _APART = 60  # seconds between two clocks
 _NOBODY = "_doctor"  # no account can be named so
 _COMMANDS = (
     "eval evalsha time info get set del exists expire hget hset hdel hmget hgetall hexists hincrby publish "
-    "subscribe unsubscribe sadd srem smembers ping select client|setinfo cluster"
+    "subscribe unsubscribe sadd srem smembers ping select cluster"
 )
 
 
