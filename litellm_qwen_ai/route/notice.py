@@ -13,6 +13,7 @@ import logging
 import multiprocessing
 import os
 import tempfile
+import threading
 from pathlib import Path
 
 from litellm_qwen_ai.oauth.errors import (
@@ -30,12 +31,23 @@ _logger = logging.getLogger("litellm_qwen_ai")
 def say_if_not_logged_in() -> None:
     """Log a warning if there is neither a login nor a key: once, from one of a proxy's workers.
 
-    Reads one small file and sends nothing.
+    Reads one small file, or asks the store in a thread: LiteLLM reads its config on the proxy's event loop,
+    and a store that cannot be reached takes seconds to say no. Sends nothing to the OAuth server.
     """
+    settings = Settings.from_environment()
+    if settings.api_key is not None:
+        return
+    if settings.store is None:
+        _say_what_is_wrong(settings)
+    else:
+        threading.Thread(
+            target=_say_what_is_wrong, args=(settings,), name="qwen-store-notice", daemon=True
+        ).start()
+
+
+def _say_what_is_wrong(settings: Settings) -> None:
     try:
-        settings = Settings.from_environment()
-        if settings.api_key is None:
-            _check(settings)
+        _check(settings)
     except NotLoggedInError as error:
         _say("%s Until then calls to qwen_ai/ are answered with 401. No restart is needed after it.", error)
     except QwenAuthError as error:

@@ -26,7 +26,7 @@ NAMES: Final[dict[str, str]] = {
     _HTTP + "get_async_httpx_client": _NO_ROUTE,
     _HTTP + "get_ssl_configuration": _TRUST,
     "litellm.ssl_certificate": _TRUST,
-    "litellm._redis._get_redis_client_logic": "QWEN_STORE=litellm means the REDIS_ variables, not a proxy's config",
+    "litellm._redis._get_redis_client_logic": "QWEN_STORE=litellm means the variables only",
     _HTTP + "AsyncHTTPHandler.create_client": "no async call after close_litellm_async_clients() in 1.91",
     _CONVERT + "convert_to_model_response_object": _NO_ROUTE,
     "litellm.utils.custom_llm_setup": "get_llm_provider() knows the route only after the first call",

@@ -6,9 +6,11 @@ import errno
 import logging
 import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ import pytest
 
 from litellm_qwen_ai.route import notice
 from litellm_qwen_ai.sandbox import Sandbox
+from tests.valkey import KEY
 
 COMMAND = "litellm-qwen-ai login"
 say = notice.say_if_not_logged_in.__wrapped__  # without the memory of what was said
@@ -103,6 +106,25 @@ def test_a_file_that_cannot_be_used_is_said_too(caplog: pytest.LogCaptureFixture
     say()
     assert "oauth_creds.json" in caplog.text
     assert "Not logged in" not in caplog.text
+
+
+def test_a_store_that_does_not_answer_is_told_without_holding_the_proxy(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as deaf:  # takes connections and never says a word
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen()
+        monkeypatch.setenv("QWEN_STORE", f"redis://127.0.0.1:{deaf.getsockname()[1]}")
+        monkeypatch.setenv("QWEN_STORE_KEY", KEY)
+        say()
+        asking = [one for one in threading.enumerate() if one.name == "qwen-store-notice"]
+        assert caplog.records == []  # whoever waits for the answer is that thread
+        deaf.close()  # the store is gone for good: the thread need not wait any longer
+        for thread in asking:
+            thread.join(30)
+    assert len(asking) == 1
+    (record,) = caplog.records
+    assert "cannot be used just now" in record.getMessage()
 
 
 def test_a_program_that_is_no_proxy_is_told_nothing() -> None:
