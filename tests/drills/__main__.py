@@ -22,6 +22,7 @@ MODULES = (
     "networks",
     "refusals",
     "fleet",
+    "pod_lock",
     "chatgpt",
 )
 PAGE = Path(__file__).parents[2] / "docs" / "drills.md"
