@@ -79,6 +79,7 @@ class OAuthServer:
         self.expires_in: Any = int(HOURS_6)
         self.refreshes = 0
         self.reused = 0
+        self.ends_on_reuse = False  # a spent refresh token ends the login (RFC 9700 section 4.14.2)
         self.secrets: set[str] = set()
         self._valid: str | None = None
         self._spent: set[str] = set()
@@ -113,6 +114,9 @@ class OAuthServer:
         self.secrets |= {body["access_token"], body["refresh_token"]}
         return body
 
+    def accepts_refresh(self, token: str) -> bool:
+        return token == self._valid
+
     def refresh_forms(self) -> list[dict[str, str]]:
         return [one.form for one in self.requests if one.form.get("grant_type") == "refresh_token"]
 
@@ -143,6 +147,8 @@ class OAuthServer:
     def _refresh(self, token: str) -> Scripted:
         if token != self._valid:
             self.reused += token in self._spent
+            if self.ends_on_reuse and token in self._spent:
+                self._valid = None
             return _json(
                 400,
                 {"error": "invalid_request", "error_description": "Invalid refresh token or client_id"},

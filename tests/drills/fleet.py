@@ -21,8 +21,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import httpx
 from drills.frame import Result, drill
 from drills.wire import Wire
 
@@ -33,6 +35,7 @@ from litellm_qwen_ai.settings import Settings
 from litellm_qwen_ai.stores.redis.limits import LIMITS, Limits
 from litellm_qwen_ai.stores.redis.login import RedisStore
 from litellm_qwen_ai.stores.redis.place import RedisPlace
+from tests.logins import OAuthServer
 from tests.valkey import KEY, Sentinel, Valkey
 
 GROUP = "Fleet"
@@ -88,7 +91,41 @@ class Process:
     def close(self) -> None:
         self.signal(signal.SIGCONT)
         self.signal(signal.SIGKILL)
+        self._lines.close()
         self._socket.close()
+
+
+class Independent:
+    """A server that shares no code with the sandbox, where a drill needs no more than tokens and counts."""
+
+    def __init__(self) -> None:
+        self._server = OAuthServer()
+        self._server.ends_on_reuse = True
+        self.oauth_base_url = self._server.url
+
+    def __enter__(self) -> Independent:  # noqa: PYI034  # nothing is made of it
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.close()
+
+    def issue_tokens(self, *, lifetime: float) -> dict[str, Any]:
+        return self._server.tokens(expires_in=lifetime)
+
+    def accepts_refresh(self, token: str) -> bool:
+        return self._server.accepts_refresh(token)
+
+    def refresh(self, token: str) -> int:
+        form = {"grant_type": "refresh_token", "refresh_token": token}
+        return httpx.post(self.oauth_base_url, data=form).status_code
+
+    def expire_access_tokens(self) -> None:
+        """It serves no chat: who was refused is told so by the drill."""
+
+    @property
+    def counts(self) -> SimpleNamespace:
+        asked = len(self._server.refresh_forms())
+        return SimpleNamespace(refresh_requests=asked, refreshes=self._server.refreshes)
 
 
 @dataclass
@@ -97,7 +134,7 @@ class Fleet:
 
     folder: Path
     valkey: Valkey
-    sandbox: Sandbox
+    sandbox: Any  # a `Sandbox`, or what a drill needs of one
     nursery: str
     limits: Limits = SHORT
     lock_timeout: float = 1.0
@@ -159,8 +196,14 @@ class Fleet:
         return Result(len(served), len(failed) + (not sound), note=said)
 
 
+def strict_sandbox() -> Sandbox:
+    return Sandbox(reuse_detection=True, keep_requests=1000)
+
+
 @contextlib.contextmanager
-def fleet(folder: Path, *options: str, **changes: Any) -> Iterator[Fleet]:
+def fleet(
+    folder: Path, *options: str, server: Callable[[], Any] = strict_sandbox, **changes: Any
+) -> Iterator[Fleet]:
     with contextlib.ExitStack() as ends:
         short = ends.enter_context(tempfile.TemporaryDirectory(prefix="fleet-"))  # a socket's path is short
         nursery = f"{short}/nursery"
@@ -172,7 +215,7 @@ def fleet(folder: Path, *options: str, **changes: Any) -> Iterator[Fleet]:
         program.stdout.close()
         valkey = Valkey(folder / "valkey", *options)
         ends.callback(valkey.stop)
-        sandbox = ends.enter_context(Sandbox(reuse_detection=True, keep_requests=1000))
+        sandbox = ends.enter_context(server())
         made = Fleet(folder, valkey, sandbox, nursery, **changes)
         ends.callback(lambda: [place.close() for place in made.places])
         ends.callback(lambda: [process.close() for process in made.processes])
@@ -204,8 +247,15 @@ def in_the_end(members: list[Process], rejected: str | None = None) -> list[tupl
 # --- everybody at once ---
 
 
-def all_at_once(folder: Path, processes: int, threads: int, *, rejected: bool) -> Result:
-    with fleet(folder, limits=LIMITS, lock_timeout=30.0) as made:
+def all_at_once(
+    folder: Path,
+    processes: int,
+    threads: int,
+    *,
+    rejected: bool,
+    server: Callable[[], Any] = strict_sandbox,
+) -> Result:
+    with fleet(folder, server=server, limits=LIMITS, lock_timeout=30.0) as made:
         login = made.log_in(3600.0 if rejected else -5.0)
         members = [made.process(host) for host in "abc" for _ in range(processes)]
         for member in members:
@@ -245,6 +295,15 @@ def expired(folder: Path) -> Result:
 @drill(GROUP, "3 hosts x 10 x 20, looks valid, server answers 401")
 def rejected(folder: Path) -> Result:
     return all_at_once(folder, 10, 20, rejected=True)
+
+
+@drill(GROUP, "3 hosts x 3 x 20, expired, then looks valid and is refused: a server that is not the sandbox")
+def independent(folder: Path) -> Result:
+    return each(
+        ("expired", "refused"),
+        lambda how: all_at_once(folder / how, 3, 20, rejected=how == "refused", server=Independent),
+        at_once=1,
+    )
 
 
 # --- the holder stops, or dies ---

@@ -19,6 +19,22 @@ def test_a_fleet_with_a_refused_token_renews_once(tmp_path: Path) -> None:
     assert fleet.all_at_once(tmp_path, 2, 4, rejected=True).failures == 0
 
 
+@pytest.mark.parametrize("rejected", [False, True])
+def test_a_server_that_is_not_the_sandbox_counts_the_same(tmp_path: Path, rejected: bool) -> None:
+    result = fleet.all_at_once(tmp_path, 2, 4, rejected=rejected, server=fleet.Independent)
+    assert result.failures == 0
+    assert result.note.startswith("1 refresh,")
+
+
+def test_that_server_ends_a_login_whose_spent_token_comes_again(tmp_path: Path) -> None:
+    with fleet.fleet(tmp_path, server=fleet.Independent) as made:
+        spent = made.log_in().refresh_token
+        made.process().get()
+        assert made.is_alive()
+        assert made.sandbox.refresh(spent) == 400
+        assert not made.is_alive()
+
+
 @pytest.mark.parametrize("point", ["after the take", "after the send"])
 def test_a_holder_that_stops_and_goes_on_costs_nothing(tmp_path: Path, point: str) -> None:
     result = fleet.stopped(tmp_path, point, 1.5)
