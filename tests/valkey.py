@@ -26,6 +26,7 @@ from litellm_qwen_ai.stores.redis.login import RedisStore
 from litellm_qwen_ai.stores.redis.place import RedisPlace
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # 32 bytes that seal nothing but tests
+REDIS = "/usr/bin/redis-server"  # Debian's
 SECONDS_TO_START = 20.0
 
 
@@ -44,10 +45,10 @@ def server_binary() -> str:
 class Valkey:
     """One server process; it is ended by its id."""
 
-    def __init__(self, folder: Path, *options: str, port: int = 0) -> None:
+    def __init__(self, folder: Path, *options: str, port: int = 0, program: str = "") -> None:
         self.folder, self.port = folder, port or free_port()
         folder.mkdir(parents=True, exist_ok=True)
-        self._command = [server_binary(), "--port", str(self.port), "--dir", str(folder)]
+        self._command = [program or server_binary(), "--port", str(self.port), "--dir", str(folder)]
         self._command += ["--bind", "127.0.0.1", "--save", "", *options]
         self.start()
 
@@ -90,10 +91,10 @@ class Valkey:
 
 
 @functools.cache
-def shared_valkey() -> Valkey:
+def shared_valkey(program: str = "") -> Valkey:
     """For tests that touch nothing but the keys of their own prefix: one in each process that runs tests."""
     folder = tempfile.TemporaryDirectory(prefix="valkey-")
-    running = Valkey(Path(folder.name))
+    running = Valkey(Path(folder.name), program=program)
     atexit.register(folder.cleanup)
     atexit.register(running.stop)
     return running
