@@ -87,7 +87,7 @@ def register_catalogue(module: Any) -> None:
 
 def keep_catalogue() -> None:
     """Tell LiteLLM the catalogue again if its price list was replaced, as proxies do up to 1.96."""
-    if CATALOGUE[0].route not in litellm.model_cost:
+    if not all(model.route in litellm.model_cost for model in CATALOGUE):
         register_catalogue(litellm)
 
 

@@ -83,8 +83,14 @@ def test_the_cost_of_an_answer_is_found_without_a_word(capsys: pytest.CaptureFix
     assert "Provider List" not in capsys.readouterr().out
 
 
-def test_the_catalogue_is_back_at_the_next_call_after_the_price_list_was_replaced() -> None:
-    litellm.model_cost = {name: entry for name, entry in litellm.model_cost.items() if "qwen_ai" not in name}
+@pytest.mark.parametrize("kept", [(), (MODEL,)])
+def test_the_catalogue_is_back_at_the_next_call_after_the_price_list_was_replaced(
+    kept: tuple[str, ...],
+) -> None:
+    litellm.model_cost = {
+        name: entry for name, entry in litellm.model_cost.items() if "qwen_ai" not in name or name in kept
+    }
     litellm.completion(MODEL, messages=MESSAGES)
+    assert litellm.get_model_info("qwen_ai/vision-model")["max_input_tokens"] == 131_072
     assert litellm.get_model_info(MODEL)["max_input_tokens"] == 1_000_000
     assert litellm.cost_per_token(MODEL, prompt_tokens=1000, completion_tokens=1000) == (0, 0)
