@@ -165,7 +165,7 @@ FAULTS = [
         "no refresh token", "LoginExpiredError", lambda p: p.rewrite(refresh_token="absent"), "log in again"
     ),
     Fault("no expiry", RENEWED, lambda p: p.rewrite(expiry_date="absent")),
-    Fault("expiry NaN", CORRUPT, lambda p: p.rewrite(expiry_date=float("nan")), "too large, or is none"),
+    Fault("expiry NaN", CORRUPT, lambda p: p.rewrite(expiry_date=float("nan")), "is no finite number"),
     Fault("file is a directory", STORE, _folder_instead, NOT_OURS),
     Fault("file is a FIFO", STORE, _fifo, NOT_OURS),
     Fault("file is a socket", STORE, _socket, "Cannot read"),
