@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 #: What says where a user's folders are: with it, equal settings mean equal folders.
 _HOMES = ("HOME", "USERPROFILE", "XDG_CONFIG_HOME")
+#: The value of `QWEN_STORE` that stands for the Redis of LiteLLM.
+LITELLM = "litellm"
 _OFF = frozenset({"0", "false", "no", "off"})
 
 
@@ -85,13 +87,13 @@ class Settings:
             store_key=key,
             store_prefix=value("QWEN_STORE_PREFIX") or DEFAULT_STORE_PREFIX,
             salt_key=value("LITELLM_SALT_KEY") if store and not key else None,
-            litellm_redis=_redis_of_host(_litellm_redis(source)) if store == "litellm" else (),
+            litellm_redis=_redis_of_host(_litellm_redis(source)) if store == LITELLM else (),
         )
 
     @property
     def store_note(self) -> str | None:
         """What a command cannot see of the store; None if there is nothing more."""
-        if self.store != "litellm":
+        if self.store != LITELLM:
             return None
         return (
             "QWEN_STORE=litellm means here what the REDIS_ variables say; a proxy also uses its config "

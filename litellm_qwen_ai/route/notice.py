@@ -22,7 +22,8 @@ from litellm_qwen_ai.oauth.errors import (
     QwenAuthError,
     ReadOnlyStoreError,
 )
-from litellm_qwen_ai.settings import Settings
+from litellm_qwen_ai.route.store import wait_for_config
+from litellm_qwen_ai.settings import LITELLM, Settings
 
 _logger = logging.getLogger("litellm_qwen_ai")
 
@@ -41,8 +42,15 @@ def say_if_not_logged_in() -> None:
         _say_what_is_wrong(settings)
     else:
         threading.Thread(
-            target=_say_what_is_wrong, args=(settings,), name="qwen-store-notice", daemon=True
+            target=_say_of_store, args=(settings,), name="qwen-store-notice", daemon=True
         ).start()
+
+
+def _say_of_store(settings: Settings) -> None:
+    if settings.store == LITELLM:  # a startup hook may be ahead of the config, which names the Redis
+        wait_for_config()
+        settings = Settings.from_environment()
+    _say_what_is_wrong(settings)
 
 
 def _say_what_is_wrong(settings: Settings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from litellm_qwen_ai.route.private_names import PROXY_SERVER, look_up
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 #: LiteLLM's names for what its `REDIS_` variables call otherwise.
 _VARIABLES = {"startup_nodes": "cluster_nodes"}
+_PATIENCE, _STEP = 30.0, 0.1  # seconds
 _last: tuple[Any, Pairs, Pairs] = (None, (), ())  # a config, what the variables said, what came of both
 
 
@@ -27,7 +29,7 @@ def redis_as_litellm_has_it(variables: Pairs) -> Pairs:
         variables: Names without `REDIS_`, in lower case, with their values.
     """
     global _last  # noqa: PLW0603  # a process runs one proxy; asked at each call, so it is remembered
-    config = getattr(getattr(sys.modules.get(PROXY_SERVER), "proxy_config", None), "config", None)
+    config = _config()
     if not config:
         return variables
     known, said, found = _last
@@ -35,6 +37,17 @@ def redis_as_litellm_has_it(variables: Pairs) -> Pairs:
         found = _resolved(_named_in(config), variables)
         _last = config, variables, found
     return found
+
+
+def wait_for_config() -> None:
+    """Wait, in a thread that may, until the proxy has read its config; not for long, as it may have none."""
+    until = time.monotonic() + _PATIENCE
+    while not _config() and time.monotonic() < until:
+        time.sleep(_STEP)
+
+
+def _config() -> Any:
+    return getattr(getattr(sys.modules.get(PROXY_SERVER), "proxy_config", None), "config", None)
 
 
 def _named_in(config: Mapping[str, Any]) -> dict[str, Any]:

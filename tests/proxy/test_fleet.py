@@ -57,6 +57,8 @@ def until(holds: Callable[[], bool]) -> None:
 
 def test_two_proxies_share_a_login_from_its_start_to_its_renewal(fleet: list[Proxy]) -> None:
     one, two = fleet
+    told = "Not logged in to Qwen: there is no login in redis://127.0.0.1:"
+    until(lambda: told in one.log and told in two.log)  # a thread asks the store that each was told of
     sandbox = one.sandbox
     assert [proxy.ask("/v1/chat/completions", CALL).status_code for proxy in fleet] == [401, 401]
 

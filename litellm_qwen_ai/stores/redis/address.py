@@ -14,11 +14,11 @@ from redis.connection import parse_url
 
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.oauth.urls import is_loopback
+from litellm_qwen_ai.settings import LITELLM
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-LITELLM = "litellm"
 _PORT, _SENTINEL_PORT = 6379, 26379
 _FORMS = (
     "redis://[user:password@]host[:6379][/0], rediss:// for TLS, unix:///path, "
