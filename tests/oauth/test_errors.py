@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import pickle
 
 import pytest
@@ -46,3 +47,29 @@ def test_a_store_error_never_means_not_logged_in() -> None:
 def test_an_error_survives_pickling_with_its_retry_after() -> None:
     copy = pickle.loads(pickle.dumps(errors.RefreshError("later", retry_after=7.5)))  # noqa: S301  # our own
     assert (str(copy), copy.retry_after) == ("later", 7.5)
+
+
+@pytest.mark.parametrize(
+    "name", [*sorted(errors.QwenAuthError.__subclasses__(), key=str)], ids=lambda kind: kind.__name__
+)
+def test_an_error_pickled_by_an_earlier_version_is_read(name: type[Exception]) -> None:
+    pickled = f"clitellm_qwen_ai.oauth.errors\n{name.__name__}\n(Vwhat happened\ntR.".encode()
+    assert str(pickle.loads(pickled)) == "what happened"  # noqa: S301  # our own
+
+
+def test_the_paths_that_programs_import_from_stay() -> None:
+    for path, names in {
+        "litellm_qwen_ai": ("handler", "register", "FileStore", "Session", "device_login", "QwenAI"),
+        "litellm_qwen_ai.oauth": (
+            "FileStore",
+            "Store",
+            "StoredCredentials",
+            "start_login",
+            "DEFAULT_CLIENT_ID",
+        ),
+        "litellm_qwen_ai.proxy": ("startup",),
+        "litellm_qwen_ai.testing": ("qwen_sandbox", "qwen_sandbox_logged_out"),
+        "litellm_qwen_ai.sandbox": ("Sandbox", "Answer"),
+    }.items():
+        module = importlib.import_module(path)
+        assert [name for name in names if not hasattr(module, name)] == [], path
