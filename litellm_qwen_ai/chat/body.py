@@ -118,7 +118,7 @@ class _Body:
         streamed: bool,
     ) -> None:
         self._response = response
-        self._context = context.answered(response.headers)
+        self._context = context
         self._answer = response.status_code == _OK
         self._most = MAX_ANSWER_BYTES if self._answer else MAX_ERROR_BYTES
         self._seconds = MAX_SECONDS if context.timeout is None else context.timeout
@@ -130,7 +130,7 @@ class _Body:
         self.full = encoding not in _PLAIN and (streamed or encoding not in ACCEPTED_ENCODINGS.split(", "))
         if self.full and self._answer:
             what = f"a body with Content-Encoding {one_line(encoding, 40)!r}, which was not asked for"
-            raise malformed_answer(what, self._context)
+            raise self._malformed(what)
 
     def take(self, piece: bytes) -> bool:
         """Keep a piece; True when no more is wanted."""
@@ -138,11 +138,14 @@ class _Body:
         self._size += len(piece)
         if self._size > self._most:
             if self._answer:
-                raise malformed_answer(f"a body of more than {self._most >> 20} MiB", self._context)
+                raise self._malformed(f"a body of more than {self._most >> 20} MiB")
             self.full = True
         elif self._clock() > self._until:
             raise httpx.ReadTimeout(f"the body was not complete after {self._seconds:g} s")
         return self.full
+
+    def _malformed(self, what: str) -> Exception:
+        return malformed_answer(what, self._context.answered(self._response.headers))
 
     def keep(self) -> None:
         """Put what was read where httpx's own `read` puts it."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -133,19 +133,21 @@ class BearerSource:
             raise self._failed(account, error) from error
 
     def _of_key(self) -> Bearer:
-        return self._bearer(self._key or "", None, with_login=False)
+        base, origin = self._address(None)
+        return Bearer(Secret(self._key or ""), base, with_login=False, origin=origin)
 
     def _of_login(self, account: Account, credentials: Credentials) -> Bearer:
-        made = self._bearer(credentials.access_token, credentials.api_base, with_login=True)
-        return replace(made, renewed=account.session.has_renewed(credentials))
+        base, origin = self._address(credentials.api_base)
+        renewed = account.session.has_renewed(credentials)
+        token = Secret(credentials.access_token)
+        return Bearer(token, base, with_login=True, origin=origin, renewed=renewed)
 
-    def _bearer(self, token: str, own_base: str | None, *, with_login: bool) -> Bearer:
+    def _address(self, own_base: str | None) -> tuple[str, str]:
+        """Where the call goes, and what says so."""
         if self._base is not None:
             _warn_of_plain_http(self._base)
-            return Bearer(Secret(token), self._base, with_login, self._origin)
-        if own_base:
-            return Bearer(Secret(token), own_base, with_login, "the login's resource_url")
-        return Bearer(Secret(token), DEFAULT_API_BASE, with_login, "the default")
+            return self._base, self._origin
+        return (own_base, "the login's resource_url") if own_base else (DEFAULT_API_BASE, "the default")
 
     @functools.cached_property
     def _of_account(self) -> Account:

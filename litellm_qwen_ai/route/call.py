@@ -7,6 +7,7 @@ hold. Loaded at the first call, not with `import litellm`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import litellm
@@ -26,7 +27,7 @@ from litellm_qwen_ai.route.private_names import look_up
 from litellm_qwen_ai.route.retries import FAILURES, arun, call_flow, count_late, run
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     import httpx
     from litellm import ModelResponse
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 #: As LiteLLM's OpenAI-like providers do; Router passes 0 and retries itself.
 DEFAULT_MAX_RETRIES = 2
 _OK = 200
+_NONE: Mapping[str, str] = MappingProxyType({})
 #: Where a response holds on to its client: LiteLLM's cache closes one that nobody holds, even mid-stream.
 _OWNER = "litellm_qwen_ai.client"
 
@@ -140,7 +142,7 @@ class Call:
 
         def opener() -> tuple[httpx.Response, AnswerContext]:
             response, bearer = self._run()
-            hidden.update(telemetry.hidden(response, self.source.observer.headers()))
+            hidden.update(telemetry.of_stream(response, self.source.observer.headers()))
             return response, self._context(bearer)
 
         stream = ChatStream(opener)
@@ -159,7 +161,7 @@ class Call:
                 if self.in_router and not patches.streams_are_eager():
                     _raise_for_fallback(error, self.model)
                 raise
-            hidden.update(telemetry.hidden(response, self.source.observer.headers()))
+            hidden.update(telemetry.of_stream(response, self.source.observer.headers()))
             return response, self._context(bearer)
 
         stream = AsyncChatStream(opener)
@@ -182,16 +184,15 @@ class Call:
             model_response.model = f"{PROVIDER}/{self.model}"  # before the server's name, as for dashscope/
             made = parse_response(
                 response.content,
-                self._context(bearer).answered(response.headers),
+                self._context(bearer, response.headers),
                 model_response,
             )
         except Exception as error:
             self._count_late(error)
             raise
-        more = telemetry.hidden(response, self.source.observer.headers())
-        if bearer.with_login and not self._is_priced():
-            more["response_cost"] = 0.0  # saves the calculation
-        telemetry.show(made, more)
+        free = bearer.with_login and not self._is_priced()
+        ours = self.source.observer.headers()
+        telemetry.show_answer(made, response, ours, cost=0.0 if free else None)  # 0 saves the calculation
         return made
 
     def _is_priced(self) -> bool:
@@ -200,7 +201,7 @@ class Call:
             return True
         return telemetry.is_listed(self.model) and not patches.nobody_listens(self.logging_obj)
 
-    def _context(self, bearer: Bearer | None = None) -> AnswerContext:
+    def _context(self, bearer: Bearer | None = None, headers: Mapping[str, str] = _NONE) -> AnswerContext:
         """What the answer to this call is read with; what it says of the bearer needs one."""
         timeout = self.timeout if isinstance(self.timeout, (int, float)) else None
         if bearer is None:
@@ -209,7 +210,8 @@ class Call:
             self.model,
             bearer.with_login,
             (bearer.token,),
-            timeout=timeout,
+            headers,
+            timeout,
             host=host_of(bearer.base_url, model=self.model),
             origin=bearer.origin,
             merge=self.source.settings.coalesce and _asks_for_one(self.optional_params),

@@ -7,6 +7,7 @@ headers, the address, and the price. LiteLLM keeps them in its logging object an
 
 from __future__ import annotations
 
+import functools
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ def note_headers(logging_obj: Any, headers: httpx.Headers) -> None:
     """
     details = getattr(logging_obj, "model_call_details", None)
     if details is not None:
-        details["response_headers"] = dict(headers)
+        details["response_headers"] = headers
 
 
 def address(url: str) -> str:
@@ -61,11 +62,11 @@ def address(url: str) -> str:
     return url.partition(_PATH)[0]
 
 
-def hidden(response: httpx.Response, ours: Mapping[str, str]) -> dict[str, Any]:
-    """What is shown beside an answer or a stream.
+def of_stream(response: httpx.Response, ours: Mapping[str, str]) -> dict[str, Any]:
+    """What is shown beside a stream; LiteLLM works the same out for a whole answer.
 
     Args:
-        response: The answer, its body read or not.
+        response: The open response.
         ours: Headers of our own that are shown with the server's.
     """
     shown = {} if _process_headers is None else _process_headers(response.headers)
@@ -77,9 +78,23 @@ def show(made: Any, more: Mapping[str, Any]) -> None:
 
     Args:
         made: A `ModelResponse` or LiteLLM's stream wrapper.
-        more: What `hidden` returned.
+        more: Names and values.
     """
     made._hidden_params = _Hidden({**made._hidden_params, **more})  # noqa: SLF001  # LiteLLM has no public way
+
+
+def show_answer(made: Any, response: httpx.Response, ours: Mapping[str, str], *, cost: float | None) -> None:
+    """Show what is shown beside a whole answer.
+
+    Args:
+        made: The `ModelResponse`.
+        response: What it was read from.
+        ours: Headers of our own that are shown with the server's.
+        cost: What it costs, in USD; None leaves that to LiteLLM.
+    """
+    shown = made._hidden_params.get("additional_headers") or {}  # noqa: SLF001  # as above
+    more = {"api_base": address(str(response.request.url)), "additional_headers": {**shown, **ours}}
+    show(made, more if cost is None else {**more, "response_cost": cost})
 
 
 class _Hidden(dict[str, Any]):
@@ -114,7 +129,9 @@ def is_listed(model: str) -> bool:
 
 
 def _has_price(info: dict[str, Any], *, unset: tuple[Any, ...]) -> bool:
-    return any(
-        ("cost" in name or "pricing" in name or name == "base_model") and value not in unset
-        for name, value in info.items()
-    )
+    return any(info[name] not in unset for name in _of_prices(tuple(info)))
+
+
+@functools.lru_cache(maxsize=64)  # saves a call 10 us
+def _of_prices(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if "cost" in name or "pricing" in name or name == "base_model")
