@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 import litellm
 import litellm.main
+import litellm.utils
 
 from litellm_qwen_ai.names import PROVIDER
 from litellm_qwen_ai.route.private_names import (
@@ -67,7 +68,7 @@ def remove_adaptations() -> None:
     """Put LiteLLM back as it was before `apply_adaptations`; idempotent."""
     global _spares_logs  # noqa: PLW0603  # on or off in the whole process
     _spares_logs = False
-    ours = [(litellm.main, _DISPATCH), *((_LOGGING, name) for name in _HANDLERS), *_health_functions()]
+    ours = [(litellm.main, _DISPATCH), *_LOGGERS, *_health_functions()]
     for place, name in ours:
         original = getattr(getattr(place, name, None), "_qwen_ai_original", None)
         if original is not None:
@@ -211,46 +212,44 @@ def _adapt_parameters() -> bool:
 _LOG_CHUNK = "run_success_logging_and_cache_storage"
 _LISTENERS_OF_THE_CALL = ("dynamic_success_callbacks", "dynamic_async_success_callbacks")
 _LOGGING = look_up("litellm.litellm_core_utils.litellm_logging.Logging")
-_HANDLERS = ("success_handler", "async_success_handler")
+#: Where LiteLLM logs a synchronous answer, and where it hands an async one to its worker: both do so later
+#: than they return the answer, and whoever is there by then wants to know.
+_LOGGERS = ((_LOGGING, "success_handler"), (litellm.utils, "_client_async_logging_helper"))
 _LOGGING_NEEDS = (
     "litellm.success_callback",
     "litellm._async_success_callback",
     "litellm.max_budget",
     "litellm.CustomStreamWrapper.run_success_logging_and_cache_storage",
-    *(f"litellm.litellm_core_utils.litellm_logging.Logging.{name}" for name in _HANDLERS),
+    "litellm.litellm_core_utils.litellm_logging.Logging.success_handler",
+    "litellm.utils._client_async_logging_helper",
 )
 _litellm_logger = logging.getLogger("LiteLLM")
-
-
 _spares_logs = False
 
 
 def _adapt_logging() -> bool:
     global _spares_logs  # noqa: PLW0603  # on or off in the whole process
     if not _spares_logs and all(map(has, _LOGGING_NEEDS)):
-        _LOGGING.success_handler = _at_need(_LOGGING.success_handler)
-        _LOGGING.async_success_handler = _aat_need(_LOGGING.async_success_handler)
+        for place, name in _LOGGERS:
+            setattr(place, name, _at_need(getattr(place, name)))
         _spares_logs = True
     return _spares_logs
 
 
 def _at_need(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A logger, plain or async, that does nothing where it would be for nobody."""
+
     @functools.wraps(original)
-    def handler(logging_obj: Any, *args: Any, **more: Any) -> Any:
+    def plain(logging_obj: Any, *args: Any, **more: Any) -> Any:
         return None if _for_nobody(logging_obj) else original(logging_obj, *args, **more)
 
-    handler._qwen_ai_original = original  # type: ignore[attr-defined]  # noqa: SLF001  # how we know our own
-    return handler
-
-
-def _aat_need(original: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(original)
-    async def handler(logging_obj: Any, *args: Any, **more: Any) -> Any:
-        # Only now: it runs after `acompletion()` has returned, and who is there by then wants to know.
+    async def awaited(logging_obj: Any, *args: Any, **more: Any) -> Any:
         return None if _for_nobody(logging_obj) else await original(logging_obj, *args, **more)
 
-    handler._qwen_ai_original = original  # type: ignore[attr-defined]  # noqa: SLF001  # as above
-    return handler
+    made: Any = awaited if inspect.iscoroutinefunction(original) else plain
+    made._qwen_ai_original = original  # noqa: SLF001  # how we know our own wrapper
+    return made  # type: ignore[no-any-return]  # one of the two
 
 
 def _for_nobody(logging_obj: Any) -> bool:

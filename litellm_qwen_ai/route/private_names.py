@@ -47,7 +47,7 @@ NAMES: Final[dict[str, str]] = {
     "litellm.CustomStreamWrapper.run_success_logging_and_cache_storage": _LOGS,
     "litellm.litellm_core_utils.litellm_logging.Logging": _LOGS,
     "litellm.litellm_core_utils.litellm_logging.Logging.success_handler": _LOGS,
-    "litellm.litellm_core_utils.litellm_logging.Logging.async_success_handler": _LOGS,
+    "litellm.utils._client_async_logging_helper": _LOGS,
     "litellm.CustomStreamWrapper.chunk_creator": "LiteLLM makes a chunk beside each of ours: slower",
     "httpx.Client._transport_for_url": _SLOWER_POST,
     "httpx.AsyncClient._transport_for_url": _SLOWER_POST,

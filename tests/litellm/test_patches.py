@@ -178,7 +178,7 @@ def test_an_adaptation_that_does_not_apply_says_so_at_debug_level(
     try:
         monkeypatch.setattr(litellm.main, "_complete_custom_providers", lambda ctx, more: None)
         monkeypatch.delattr(patches.ProviderConfigManager, "_PROVIDER_CONFIG_MAP")
-        monkeypatch.delattr(Logging, "async_success_handler")
+        monkeypatch.delattr(Logging, "success_handler")
         with caplog.at_level(logging.DEBUG, "litellm_qwen_ai"):
             patches.apply_adaptations()
         assert not any(patches.active_adaptations().values())
