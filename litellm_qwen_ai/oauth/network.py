@@ -10,9 +10,10 @@ import contextlib
 import ipaddress
 import logging
 import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from litellm_qwen_ai.oauth.urls import is_loopback
 
@@ -39,6 +40,8 @@ _FAULTS = {
     "ProtocolError": _CUT,
     "ReadError": _CUT,
 }
+_PATH = re.compile(r"[/?#].*", re.DOTALL)
+_NAME = re.compile(r"(\*?\.?[\w.-]+|\*)(:\d+)?")  # what an entry of NO_PROXY may be, but for addresses
 _log = logging.getLogger(__name__)
 _warned: set[str] = set()
 
@@ -64,7 +67,16 @@ class Proxy:
 
     def __str__(self) -> str:
         """For messages: without the password that it may hold."""
-        return f"{urlsplit(self.address).netloc.rpartition('@')[2]} of {self.variable}"
+        host = _PATH.sub("", self._after_scheme().rpartition("@")[2])
+        return f"{host.encode('ascii', 'backslashreplace').decode()} of {self.variable}"
+
+    def secrets(self) -> list[str]:
+        """The name and password that it may hold, as they are written, and the password as it is meant."""
+        user = self._after_scheme().rpartition("@")[0]
+        return [user, unquote(user.partition(":")[2])] if user else []
+
+    def _after_scheme(self) -> str:
+        return self.address.partition("://")[2]  # urlsplit() refuses some of what people write
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +156,29 @@ class Network:
         fix = f"Write http://host:port or socks5://host:port into {variable}, or unset it"
         raise TransportError(f"{variable} names no proxy that can be used", fix)
 
-    def explained(self, url: str, error: BaseException, seconds: float) -> TransportError:
-        """What httpx's `error` means, without a word of the other side's or of the request."""
+    def faults_of_no_proxy(self) -> Iterator[tuple[str, str]]:
+        """What is wrong with entries of `NO_PROXY`, and what to do about it (no sentences)."""
+        for entry in self.direct:
+            if _breaks_httpx(entry):
+                fix = "Write an address without its /number" if _network(entry) else "Take it out"
+                yield f"NO_PROXY holds {entry!r}, with which LiteLLM can make no synchronous client", fix
+            elif not _network(entry) and not _NAME.fullmatch(entry.rpartition("://")[2]):
+                yield f"NO_PROXY holds {entry!r}, which names no host and is passed over", "Take it out"
+
+    def explained(self, error: BaseException, proxy: Proxy | None, seconds: float = 0.0) -> TransportError:
+        """What httpx's `error` means, without a word of the other side's or of the request.
+
+        Args:
+            error: What came.
+            proxy: The one on the way.
+            seconds: How long was waited.
+        """
         causes = _causes(error)
         kinds = {kind.__name__ for one in causes for kind in type(one).__mro__}
         fault, fix = next((told for name, told in _FAULTS.items() if name in kinds), _UNKNOWN)
         detail = next(filter(None, map(_detail, causes)), type(error).__name__)
         if fault is _NOT_IN_TIME:
             detail = f"{seconds:g} s"
-        proxy = self.proxy_for(url)
         if fault is _NOT_TRUSTED:
             fix = self._trust_fix()
         elif proxy is not None:
@@ -250,11 +276,34 @@ def _names(entry: str, host: str, port: int | None) -> bool:
     if entry == "*":
         return True
     with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host) in ipaddress.ip_network(entry.strip("[]"), strict=False)
+        return ipaddress.ip_address(host) in (_network(entry.strip("[]")) or ())
     name, _, number = entry.partition(":")
     name = name.lstrip("*").lstrip(".")
     below = host == name or host.endswith(f".{name}")
     return bool(name) and below and number in {"", str(port or 443)}
+
+
+def _network(entry: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """The network, or the one address, that an entry of `NO_PROXY` is."""
+    with contextlib.suppress(ValueError):
+        return ipaddress.ip_network(entry, strict=False)
+    return None
+
+
+def _breaks_httpx(entry: str) -> bool:
+    """Whether no httpx client can be made, in LiteLLM as anywhere, with this in `NO_PROXY`."""
+    import httpx  # noqa: PLC0415  # as above
+
+    found = _network(entry)
+    if found is not None:
+        pattern = f"all://[{entry}]" if ":" in entry else "all://1.2.3.4"
+    else:
+        pattern = entry if "://" in entry else f"all://*{entry}"
+    try:
+        httpx.URL(pattern)
+    except httpx.InvalidURL:
+        return True
+    return False
 
 
 def _detail(error: BaseException) -> str:

@@ -112,7 +112,7 @@ def exchange(  # noqa: PLR0913  # what one exchange is made of
     except TransportError as error:
         failure = error
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-        failure = way.explained(url, TimeoutError() if deadline.over else error, timeout)
+        failure = way.explained(TimeoutError() if deadline.over else error, proxy, timeout)
     # A body that is whole counts, also if the connection did not end as it should.
     if failure is not None and (head is None or json_object(bytes(body)) is None):
         # Raised outside of `except`: httpx's error holds the request, and with it the tokens.

@@ -262,6 +262,9 @@ def test_a_server_that_says_no_time_says_nothing_of_the_clock(date: str | None) 
         ("SSL_VERIFY", "False", "warn", "certificates are not checked: SSL_VERIFY is False"),
         ("NO_PROXY", "localhost, ::1/128", "warn", "NO_PROXY holds '::1/128'"),
         ("NO_PROXY", "[::1]", "warn", "NO_PROXY holds '[::1]'"),
+        ("NO_PROXY", "10.0.0.0/8,[", "warn", "NO_PROXY holds '[', which names no host"),
+        ("NO_PROXY", "http://[::", "warn", "NO_PROXY holds 'http://[::', with which"),
+        ("NO_PROXY", "*.[x", "warn", "NO_PROXY holds '*.[x', which names no host"),
         ("HTTPS_PROXY", "socks5://127.0.0.1:9", "warn", "asynchronous ones speak no SOCKS"),
     ],
 )
@@ -290,6 +293,8 @@ def test_hosts_and_networks_without_a_proxy_are_nothing_odd(
         ("SSL_CERT_FILE", __file__, "SSL_CERT_FILE="),
         ("HTTPS_PROXY", "http://proxy:port", "HTTPS_PROXY names no proxy that can be used"),
         ("ALL_PROXY", "socks://127.0.0.1:9", "ALL_PROXY names no proxy that can be used"),
+        ("HTTPS_PROXY", "http://[bad]:80", "HTTPS_PROXY names no proxy that can be used"),
+        ("HTTPS_PROXY", "http://user:pw@[::1", "HTTPS_PROXY names no proxy that can be used"),
         (
             "ALL_PROXY",
             "socks5://127.0.0.1:9",

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import ipaddress
 import os
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
-
-import httpx
 
 from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.cli.check import check_token
@@ -86,23 +82,7 @@ def _oddities() -> Iterator[tuple[str, str]]:
     if not speaks_socks and any(proxy.address.startswith("socks") for _, proxy in way.proxies):
         told = "a SOCKS proxy serves logins and synchronous calls; LiteLLM's asynchronous ones speak no SOCKS"
         yield told, "Set DISABLE_AIOHTTP_TRANSPORT=True"
-    for entry in filter(_breaks_httpx, way.direct):
-        told = f"NO_PROXY holds {entry!r}, which logins pass over, and with which LiteLLM can make no client"
-        yield told, "Write an address without its /number" if "/" in entry else "Take it out"
-
-
-def _breaks_httpx(entry: str) -> bool:
-    """Whether no httpx client can be made, in LiteLLM as anywhere, with this in `NO_PROXY`."""
-    pattern = f"all://*{entry}"
-    with contextlib.suppress(ValueError):
-        pattern = (
-            f"all://[{entry}]" if ":" in str(ipaddress.ip_network(entry, strict=False)) else "all://1.2.3.4"
-        )
-    try:
-        httpx.URL(pattern)
-    except httpx.InvalidURL:
-        return True
-    return False
+    yield from way.faults_of_no_proxy()
 
 
 def _clock(date: str | None, now: float) -> Iterator[Finding]:

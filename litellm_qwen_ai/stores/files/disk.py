@@ -31,7 +31,8 @@ _NO_SPACE = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 NO_LOCKS = (
     "Files there cannot be locked, so two programs could renew the login at once, and one would lose it. "
-    "Keep it on a disk whose locks work"
+    "Set QWEN_TOKEN_DIR to a folder on a disk whose locks work; several machines share a login by QWEN_STORE "
+    "(docs/fleet.md)."
 )
 _OTHERS_WRITE = 0o022
 _OTHERS_READ = 0o044
@@ -49,11 +50,11 @@ def store_errors(verb: str, path: Path, *, writing: bool = True) -> Iterator[Non
         yield
     except OSError as error:
         reason = error.strerror or type(error).__name__
+        if error.errno in _NO_LOCKS:
+            raise StoreError(f"Cannot {verb} {path}: {reason}. {NO_LOCKS}") from error
         missing_right = error.errno in _READ_ONLY
         if error.errno in _NO_SPACE:
             advice = "Make room there"
-        elif error.errno in _NO_LOCKS:
-            advice = NO_LOCKS
         elif missing_right:
             advice = "Give this user the right to read and write the file and its folder"
         else:

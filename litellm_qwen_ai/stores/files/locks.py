@@ -85,4 +85,4 @@ def _check_that_it_excludes(path: Path) -> None:
             _checked.add(path)
             return
         second.release()
-    raise StoreError(f"{path} is locked by two at once. {disk.NO_LOCKS}, or set QWEN_TOKEN_DIR to one.")
+    raise StoreError(f"{path} is locked by two at once. {disk.NO_LOCKS}")

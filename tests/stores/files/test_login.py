@@ -585,7 +585,10 @@ def test_a_lock_that_keeps_nobody_out_is_found_before_anything_is_sent(
     monkeypatch.setattr(locks, "_checked", set())
     monkeypatch.setattr("fcntl.flock", lambda _fd, _how: None)
     for attempt in (lambda: store.turn(known), store.ping, lambda: store.put_back(known)):
-        with pytest.raises(StoreError, match=r"locked by two at once\..*cannot be locked.*QWEN_TOKEN_DIR"):
+        with pytest.raises(
+            StoreError,
+            match=r"locked by two at once\..*cannot be locked.*QWEN_TOKEN_DIR.*QWEN_STORE \(docs",
+        ):
             attempt()
 
 
@@ -598,7 +601,7 @@ def test_a_place_without_locks_says_so(store: FileStore, monkeypatch: pytest.Mon
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr("fcntl.flock", flock)
-    with pytest.raises(StoreError, match=r"cannot be locked.*QWEN_TOKEN_DIR"):
+    with pytest.raises(StoreError, match=r"cannot be locked.*QWEN_TOKEN_DIR.*QWEN_STORE \(docs"):
         store.ping()
 
 
