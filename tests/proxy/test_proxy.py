@@ -73,3 +73,15 @@ def test_no_token_is_in_the_log(client: openai.OpenAI, logged_in: Proxy) -> None
     }
     assert tokens
     assert not [token for token in tokens if token in logged_in.log]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["call", "stream"])
+def test_an_answer_has_the_headers_that_litellm_gives_its_own_providers(
+    logged_in: Proxy, stream: bool
+) -> None:
+    call = {"model": "coder-model", "messages": [{"role": "user", "content": "ping"}], "stream": stream}
+    headers = logged_in.ask("/v1/chat/completions", call).headers
+    assert headers["x-litellm-model-api-base"] == logged_in.sandbox.api_base
+    assert float(headers["x-litellm-overhead-duration-ms"]) >= 0
+    assert float(headers["x-litellm-response-cost-original"]) == 0
+    assert "llm_provider-content-type" in headers
