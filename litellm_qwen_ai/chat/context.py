@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class AnswerContext:
     timeout: float | None = None  # the limit in force, in seconds, if it is known
     host: str = ""  # the server's, with its port; empty if it is not known
     origin: str = ""  # where its address comes from, in words: an argument, a variable, the login
+    #: Of a failure: a sentence on the way to the server and what to do, and the secrets that are on that way.
+    way: Callable[[BaseException], tuple[str, Iterable[str]]] | None = field(default=None, repr=False)
     merge: bool = False  # whether text deltas of a stream that are read together become one chunk
     think_tags: bool = False  # whether a stream's reasoning comes in its content, in `<think>` tags
 

@@ -83,15 +83,18 @@ def error_from_transport(error: BaseException, context: AnswerContext) -> Except
     A litellm.Timeout that LiteLLM's client raised is made anew: it names no model.
     """
     name = type(error).__name__
+    way, secrets = context.way(error) if context.way else ("", ())
     if isinstance(error, _TIMEOUTS):
         limit = f" (timeout {context.timeout:g} s)" if context.timeout is not None else ""
         phases = {"ConnectTimeout": "connecting to", "PoolTimeout": "waiting for a free connection to"}
         said = f"Timed out {phases.get(name, 'waiting for')} Qwen{limit}{_where(context)}."
-        return _lost(Reason.TIMED_OUT, f"{said} Raise `timeout=` or try again.", context)
-    detail = presentable(_SSL_OBJECT.sub("", str(error)), context.secrets, 300).rstrip(".")
+        return _lost(Reason.TIMED_OUT, f"{said} Raise `timeout=` or try again. {way}".rstrip(), context)
+    detail = presentable(_SSL_OBJECT.sub("", str(error)), (*context.secrets, *secrets), 300).rstrip(".")
+    if secrets and not isinstance(error, httpx.TransportError):
+        detail = ""  # no client could be made: a fault of the proxy's address, which may show any piece of it
     message = (
         f"Cannot reach Qwen or lost the connection{_where(context)}: {name}{detail and ': ' + detail}. "
-        "Check that the address is right and that this machine, or the proxy it uses, reaches it."
+        f"{way or 'Check that the address is right and that this machine, or the proxy it uses, reaches it.'}"
     )
     return _lost(Reason.CONNECTION_LOST, message, context)
 

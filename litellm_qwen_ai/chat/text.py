@@ -22,6 +22,7 @@ _SECRETS = re.compile(
         |api[_-]?key|password|secret)
         ["']?\s*[:=]\s*["']?)(?P<value>[^\s"',;&<>]{4,})
     | \bsk-[A-Za-z0-9_\-*.]{8,}
+    | (?<=://)[^\s/?\#"'<>]*(?=@)
     | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+
     """,
     re.IGNORECASE | re.VERBOSE,
@@ -48,7 +49,10 @@ def one_line(text: str, limit: int = MESSAGE_LIMIT) -> str:
 
 
 def presentable(text: str, secrets: Iterable[str] = (), limit: int = MESSAGE_LIMIT) -> str:
-    """Without bearers, keys, JWTs and `secrets`; then folded and cut, so no half of a secret survives."""
+    """Without bearers, keys, JWTs, an address's name and password, and `secrets`.
+
+    Then folded and cut, so no half of a secret survives.
+    """
     stars = redacted(text[:65536], secrets)
     stars = _SECRETS.sub(lambda found: f"{found['scheme'] or found['key'] or ''}{STARS}", stars)
     return one_line(stars, limit)

@@ -6,6 +6,7 @@ hold. Loaded at the first call, not with `import litellm`.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -23,6 +24,7 @@ from litellm_qwen_ai.names import PROVIDER
 from litellm_qwen_ai.route import host, patches, post, telemetry, trust
 from litellm_qwen_ai.route.bearer import BearerSource
 from litellm_qwen_ai.route.deadline import AsyncDeadline, Deadline
+from litellm_qwen_ai.route.network import way_of_chat
 from litellm_qwen_ai.route.private_names import look_up
 from litellm_qwen_ai.route.retries import FAILURES, arun, call_flow, count_late, run
 
@@ -214,6 +216,7 @@ class Call:
             timeout,
             host=host_of(bearer.base_url, model=self.model),
             origin=bearer.origin,
+            way=functools.partial(way_of_chat, bearer.base_url) if self.client is None else None,
             merge=self.source.settings.coalesce and asks_for_one(self.optional_params),
             think_tags=self.think_tags,
         )

@@ -41,7 +41,8 @@ _OK = 200
 _SERVER_ERROR = 500
 
 #: What a transport raises: it is handed to the flow, which decides what becomes of it.
-FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError)
+#: The last two come of making a client: a proxy of an unknown kind, or a package that it needs.
+FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError)
 
 
 @dataclass(frozen=True, slots=True)

@@ -362,6 +362,12 @@ def test_a_failed_send_names_the_host_and_what_named_it() -> None:
     assert "host" not in str(error_from_transport(_connect_error(), context()))
 
 
+def test_a_name_and_password_in_an_address_are_not_shown() -> None:
+    error = httpx.ConnectError("[no way] http://u:hunter2secret@host:port, see https://x.test/@me")
+    text = str(error_from_transport(error, context()))
+    assert "http://***@host:port, see https://x.test/@me" in text
+
+
 def test_what_aiohttp_shows_of_its_own_objects_is_left_out() -> None:
     said = "Cannot connect to host x:443 ssl:<ssl.SSLContext object at 0x7fab> [Name or service not known]"
     text = str(error_from_transport(httpx.ConnectError(said), context()))

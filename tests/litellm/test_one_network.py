@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -70,6 +71,28 @@ def test_ssl_verify_false_is_honoured_by_both_and_warned_of(
     assert warned.startswith("litellm.ssl_verify")
 
 
+def completes(stream: bool) -> None:
+    list(litellm.completion(**ASKED, stream=stream))
+
+
+def acompletes(stream: bool) -> None:
+    async def run() -> None:
+        answer = await litellm.acompletion(**ASKED, stream=stream)
+        async for _ in answer:
+            pass
+
+    asyncio.run(run())
+
+
+ASKED: dict[str, Any] = {
+    "model": "qwen_ai/coder-model",
+    "messages": [{"role": "user", "content": "ping"}],
+    "api_key": "k",
+    "api_base": f"https://{HOST}/v1",
+    "max_retries": 0,
+}
+
+
 @pytest.mark.usefixtures("office")
 def test_a_broken_file_of_certificates_is_named(
     ask: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -96,3 +119,57 @@ def test_chat_goes_through_the_proxy_that_the_renewal_went_through(
         monkeypatch.setenv("ALL_PROXY", proxy)
         assert ask("ping").choices[0].message.content
     assert len(asked) == 2
+
+
+NO_WAY = [
+    (
+        {"HTTPS_PROXY": "http://me:hunter2@127.0.0.1:9"},
+        "through the proxy 127.0.0.1:9 of HTTPS_PROXY. Check HTTPS",
+    ),
+    ({"HTTPS_PROXY": "http://me:hunter2@host:port"}, "HTTPS_PROXY names no proxy that can be used"),
+    ({"HTTPS_PROXY": "http://me:hun/ter2@[::1"}, "HTTPS_PROXY names no proxy that can be used"),
+    ({"HTTPS_PROXY": "http://[bad]:80"}, "HTTPS_PROXY names no proxy that can be used"),
+    ({"ALL_PROXY": "ftp://me:hunter2@127.0.0.1:9"}, "ALL_PROXY"),
+]
+NO_SYNC_CLIENT = [
+    ({"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "::1/128"}, "NO_PROXY holds '::1/128'"),
+    ({"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": "[,http://[::"}, "NO_PROXY holds 'http://[::'"),
+    ({"HTTP_PROXY": "http://proxy:port"}, "HTTP_PROXY names no proxy that can be used"),
+    ({"SSL_CERTIFICATE": "/nowhere"}, "SSL_CERTIFICATE=/nowhere cannot be used (No such file"),
+]
+NO_CLIENT = [
+    ({"SSL_SECURITY_LEVEL": "nonsense"}, "SSL_SECURITY_LEVEL names cannot be used"),
+    ({"SSL_CERT_FILE": __file__}, "SSL_CERT_FILE or SSL_SECURITY_LEVEL names cannot be used"),
+]
+
+
+@pytest.mark.filterwarnings("ignore:.*cert=:DeprecationWarning")  # LiteLLM's sync client is made so
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("call", "variables", "told"),
+    [(call, *row) for call in (completes, acompletes) for row in NO_WAY + NO_CLIENT]
+    + [(completes, *row) for row in NO_SYNC_CLIENT],
+)
+def test_an_error_of_chat_names_the_variable_and_no_password(
+    call: Any, variables: dict[str, str], told: str, stream: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(litellm.APIConnectionError) as failed:
+        call(stream)
+    text = str(failed.value)
+    assert told in text
+    assert "hun" not in text
+    assert "Traceback" not in text
+
+
+def test_an_untrusted_certificate_is_told_with_the_file_to_put_its_authority_into(
+    office: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with http_proxy(office, []) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        for call in (completes, acompletes):
+            with pytest.raises(litellm.APIConnectionError, match="put its certificate into the file that"):
+                call(False)
