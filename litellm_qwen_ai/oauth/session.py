@@ -10,6 +10,7 @@ A token that is alive never waits: not for a renewal, and not for a place that t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import copy
 import logging
 import math
@@ -452,5 +453,9 @@ class Session:
 
 async def _worth_waiting_for(run: Future[Any], patience: float | None) -> None:
     waiting = asyncio.wrap_future(run)
+    if patience is None:
+        with contextlib.suppress(Exception):  # read from the run itself
+            await waiting
+        return
     waiting.add_done_callback(lambda done: done.cancelled() or done.exception())  # read from the run itself
     await asyncio.wait([waiting], timeout=patience)
