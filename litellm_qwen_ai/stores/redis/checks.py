@@ -31,7 +31,10 @@ def check(shared: Shared, store: RedisStore) -> Iterator[Finding]:
     try:
         answer = shared.link.run(scripts.LOOK, store.keys)
     except QwenAuthError as error:
-        yield Finding("Store", FAIL, str(error), "Make it reachable, or mend QWEN_STORE")
+        if _lacks_a_right(error):
+            yield Finding("Rights", FAIL, str(error), _all_rights(shared))
+        else:
+            yield Finding("Store", FAIL, str(error), "Make it reachable, or mend QWEN_STORE")
         return
     took = time.perf_counter() - began
     slow = took > _SLOW
@@ -73,13 +76,25 @@ def _rights(shared: Shared) -> Finding:
             shared.link.send("DEL", key)
         shared.link.listen(shared.channel, lambda told: told.get_message(timeout=shared.limits.answer))
     except QwenAuthError as error:
-        allowed = " ".join(f"+{command}" for command in _COMMANDS.split())
-        line = (
-            f"ACL SETUSER <user> on ><password> ~{{{shared.prefix}:* ~{shared.names_key} "
-            f"resetchannels &{shared.channel} {allowed}"
+        if _lacks_a_right(error):
+            return Finding("Rights", FAIL, str(error), _all_rights(shared))
+        return Finding(
+            "Writes", FAIL, str(error), "Mend that at the store: nothing can be renewed until then"
         )
-        return Finding("Rights", FAIL, str(error), f"At the store: {line}")
     return Finding("Rights", OK, "all that is needed")
+
+
+def _lacks_a_right(error: QwenAuthError) -> bool:
+    said = str(error)
+    return "refuses us" in said and "username-password" not in said
+
+
+def _all_rights(shared: Shared) -> str:
+    allowed = " ".join(f"+{command}" for command in _COMMANDS.split())
+    return (
+        f"At the store: ACL SETUSER <user> on ><password> ~{{{shared.prefix}:* ~{shared.names_key} "
+        f"resetchannels &{shared.channel} {allowed}"
+    )
 
 
 def _server(shared: Shared) -> Iterator[Finding]:

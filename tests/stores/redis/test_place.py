@@ -200,8 +200,9 @@ def test_doctor_names_what_is_wrong_with_a_store(new_machine: Callable[..., Mach
 def test_the_rights_that_doctor_names_are_enough(new_machine: Callable[..., Machine], own: Valkey) -> None:
     own.client.execute_command("ACL", "SETUSER", "few", "on", ">secret-pass", "+ping")
     machine = new_machine(url=f"redis://few:secret-pass@127.0.0.1:{own.port}/0")
-    state, text = findings(machine)["Store"]
+    state, text = findings(machine)["Rights"]
     assert state == "fail"
+    assert "ACL SETUSER <user> on ><password> " in text
     own.client.execute_command("ACL", "SETUSER", "few", "~*", "&*", "+evalsha", "+eval", "+time", "+hmget")
     state, text = findings(machine)["Rights"]
     assert state == "fail"
@@ -215,6 +216,19 @@ def test_the_rights_that_doctor_names_are_enough(new_machine: Callable[..., Mach
     machine.place().counters("alice").add(_counted(1), NOW)
     assert machine.place().accounts() == ["alice"]
     assert store.delete()
+
+
+def test_a_full_store_is_no_lack_of_rights(new_machine: Callable[..., Machine], own: Valkey) -> None:
+    machine = new_machine(own)
+    machine.store().save(LOGIN)
+    own.client.config_set("maxmemory", "1")
+    try:
+        found = findings(machine)
+    finally:
+        own.client.config_set("maxmemory", "0")
+    assert found["Writes"][0] == "fail"
+    assert "Rights" not in found
+    assert "ACL" not in found["Writes"][1]
 
 
 def test_a_store_that_forbids_info_works_without_the_rule_of_losses(
