@@ -85,8 +85,9 @@ def _rights(shared: Shared) -> Finding:
 
 
 def _lacks_a_right(error: QwenAuthError) -> bool:
+    """Whether a user's rights are at fault, in the words of Redis and Valkey."""
     said = str(error)
-    return "refuses us" in said and "username-password" not in said
+    return any(words in said for words in ("permission", "can't run this command", "can't access"))
 
 
 def _all_rights(shared: Shared) -> str:
