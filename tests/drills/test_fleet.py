@@ -10,18 +10,21 @@ from drills import fleet
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the members of a fleet are forked")
 
+#: Store commands a process: who waits on a busy machine looks more often. `make drills` has the bar.
+BUSY = 20.0
+
 
 def test_a_fleet_with_an_expired_token_renews_once(tmp_path: Path) -> None:
-    assert fleet.all_at_once(tmp_path, 2, 4, rejected=False).failures == 0
+    assert fleet.all_at_once(tmp_path, 2, 4, rejected=False, most=BUSY).failures == 0
 
 
 def test_a_fleet_with_a_refused_token_renews_once(tmp_path: Path) -> None:
-    assert fleet.all_at_once(tmp_path, 2, 4, rejected=True).failures == 0
+    assert fleet.all_at_once(tmp_path, 2, 4, rejected=True, most=BUSY).failures == 0
 
 
 @pytest.mark.parametrize("rejected", [False, True])
 def test_a_server_that_is_not_the_sandbox_counts_the_same(tmp_path: Path, rejected: bool) -> None:
-    result = fleet.all_at_once(tmp_path, 2, 4, rejected=rejected, server=fleet.Independent)
+    result = fleet.all_at_once(tmp_path, 2, 4, rejected=rejected, server=fleet.Independent, most=BUSY)
     assert result.failures == 0
     assert result.note.startswith("1 refresh,")
 
