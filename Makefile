@@ -10,7 +10,7 @@ TESTS ?= tests
 
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 
-.PHONY: help bench bench-quick bench-why demo test lint types unit wheel wheel-proxy docs pictures test-all test-oldest test-newest test-clients drills fuzz soak format clean
+.PHONY: help bench bench-quick bench-why demo test lint types unit wheel wheel-proxy sbom check-release docs pictures test-all test-oldest test-newest test-clients drills fuzz soak format clean
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,17 @@ wheel-proxy: wheel ## the demo, with its proxy, from the built wheel
 	.venv-wheel-proxy/bin/python -m pip install --quiet --upgrade "$$(ls dist/*.whl)[proxy]"
 	.venv-wheel-proxy/bin/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
 	cd dist && ../.venv-wheel-proxy/bin/litellm-qwen-ai demo
+
+sbom: wheel ## what the wheel brings along, as a CycloneDX list: build/sbom.cdx.json
+	mkdir -p build
+	$(BIN)/cyclonedx-py environment --output-reproducible --output-file build/sbom.cdx.json .venv-wheel/bin/python
+
+check-release: ## whether TAG=v1.2.3 is the version, and dated in the changelog
+	@version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' litellm_qwen_ai/_version.py); \
+	test "$(TAG)" = "v$$version" || \
+	  { echo "The tag is '$(TAG)', the version in litellm_qwen_ai/_version.py is $$version: they must agree." >&2; exit 1; }; \
+	grep -qE "^## \[$$version\] - [0-9]{4}-[0-9]{2}-[0-9]{2}$$" CHANGELOG.md || \
+	  { echo "CHANGELOG.md has no dated section for $$version." >&2; exit 1; }
 
 docs: $(READY) ## make the generated parts of README.md anew
 	$(BIN)/python docs/generate.py
