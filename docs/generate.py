@@ -24,6 +24,7 @@ from litellm_qwen_ai import settings
 from litellm_qwen_ai.cli import app, exits
 from litellm_qwen_ai.models import CATALOGUE
 from litellm_qwen_ai.oauth import errors
+from litellm_qwen_ai.plans import AS_OF, PLANS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,20 @@ def models() -> str:
         rows.append(
             f"| `{model.route}` | {model.max_input_tokens:,} | {model.max_output_tokens:,} "
             f"| {', '.join(takes)} | {model.description} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def plans() -> str:
+    """The table of the plans that keys are issued for."""
+    rows = [
+        f"| `--plan` | Plan | Base URL | Keys | Its terms allow ({AS_OF}) |",
+        "|---|---|---|---|---|",
+    ]
+    for plan in PLANS:
+        keys = ", ".join(f"`{begin}`" for begin in plan.keys)
+        rows.append(
+            f"| `{plan.name}` | {plan.title} | `{plan.base_url}` | {keys} | [{plan.allows}]({plan.source}) |"
         )
     return "\n".join(rows) + "\n"
 
@@ -119,6 +134,7 @@ def speed() -> str:
 #: What makes each part; of the page that it is for.
 PARTS: dict[str, Callable[[Path], str]] = {
     "models": lambda _page: models(),
+    "plans": lambda _page: plans(),
     "config": lambda _page: config(),
     "help": lambda _page: help_text(),
     "commands": lambda _page: commands(),

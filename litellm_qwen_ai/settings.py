@@ -32,6 +32,7 @@ from litellm_qwen_ai.names import (
     DEFAULT_STORE_PREFIX,
 )
 from litellm_qwen_ai.oauth.errors import ConfigurationError
+from litellm_qwen_ai.plans import completed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,7 +79,7 @@ class Settings:
             auth_file=value("QWEN_AUTH_FILE") or DEFAULT_AUTH_FILE,
             oauth_base_url=(value("QWEN_OAUTH_BASE_URL") or DEFAULT_OAUTH_BASE_URL).rstrip("/"),
             oauth_client_id=value("QWEN_OAUTH_CLIENT_ID") or DEFAULT_CLIENT_ID,
-            api_base=value("QWEN_API_BASE"),
+            api_base=completed(value("QWEN_API_BASE") or "") or None,
             api_key=value("QWEN_API_KEY"),
             coalesce=is_on("QWEN_COALESCE", source),
             host_adaptations=is_on("QWEN_HOST_ADAPTATIONS", source),

@@ -22,7 +22,7 @@ FLOORS = (
     ("stores",),
     ("settings", "quota"),
     ("chat", "oauth"),
-    ("models", "redaction", "retry_after"),
+    ("models", "plans", "redaction", "retry_after"),
     ("names", "_version"),
 )
 #: Beside the house: what users may import, and the server that tests and the demo run on.

@@ -8,14 +8,15 @@ import click
 
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.models import CATALOGUE, Model
+from litellm_qwen_ai.plans import AS_OF, PLANS
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def models(*, as_json: bool) -> int:
-    """List the models that are known.
+    """List the models that are known, and the plans of keys.
 
-    Any other name passes through to the server.
+    Any other model passes through to the server. A key works at its own plan's address only.
     """
     if as_json:
         exits.print_json([{"model": model.route, **asdict(model)} for model in CATALOGUE])
@@ -24,6 +25,10 @@ def models(*, as_json: bool) -> int:
     names, most_in, most_out = (max(len(row[column]) for row in rows) for column in range(3))
     for row in rows:
         click.echo(f"{row[0]:<{names}}  {row[1]:>{most_in}}  {row[2]:>{most_out}}  {row[3]}")
+    click.echo(f"\nPlans that keys are issued for ({AS_OF}):")
+    for plan in PLANS:
+        click.echo(f"\n{plan.name}: {plan.title}; keys {' '.join(plan.keys)}\n  {plan.base_url}")
+        click.echo(f"  Its terms: {plan.allows}")
     return exits.DONE
 
 

@@ -7,6 +7,7 @@ import ipaddress
 from urllib.parse import urlsplit
 
 from litellm_qwen_ai.oauth.errors import ConfigurationError
+from litellm_qwen_ai.plans import completed
 
 _UNICAST = ipaddress.ip_network("2000::/3")  # all that IPv6 gives out to the public (RFC 4291 section 2.4)
 #: No public addresses, though some versions of Python say so (IANA's special-purpose registries).
@@ -46,7 +47,7 @@ def api_base_of(resource_url: str) -> str:
         ConfigurationError: No token may be sent there.
     """
     absolute = resource_url if "://" in resource_url else f"https://{resource_url}"
-    url = checked_url(absolute, "the login's resource_url")
+    url = completed(checked_url(absolute, "the login's resource_url"))
     host = urlsplit(url).hostname or ""
     if _is_private(host):
         raise ConfigurationError(

@@ -26,6 +26,7 @@ from litellm_qwen_ai.oauth.errors import (
     StoreError,
 )
 from litellm_qwen_ai.oauth.urls import is_loopback
+from litellm_qwen_ai.plans import completed
 from litellm_qwen_ai.route.observer import Nobody
 from litellm_qwen_ai.settings import Settings
 
@@ -82,7 +83,7 @@ class BearerSource:
             raise as_litellm_error(error, model) from error
         self._key = api_key or self._settings.api_key
         self._base, self._origin = (
-            (api_base, "api_base") if api_base else (self._settings.api_base, "QWEN_API_BASE")
+            (completed(api_base), "api_base") if api_base else (self._settings.api_base, "QWEN_API_BASE")
         )
         self._account = account
 

@@ -10,6 +10,7 @@ import pytest
 
 from litellm_qwen_ai._version import __version__
 from litellm_qwen_ai.models import CATALOGUE
+from litellm_qwen_ai.plans import PLANS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -128,8 +129,13 @@ def test_models_are_listed_within_80_columns(run: Any) -> None:
     done = run("models")
     assert (done.code, done.err) == (0, "")
     rows = done.out.splitlines()
-    assert [row.split()[0] for row in rows] == ["MODEL", *(model.route for model in CATALOGUE)]
+    table = rows[: rows.index("")]
+    assert [row.split()[0] for row in table] == ["MODEL", *(model.route for model in CATALOGUE)]
     assert max(len(row) for row in rows) <= 80
+    for plan in PLANS:
+        at = rows.index(f"{plan.name}: {plan.title}; keys {' '.join(plan.keys)}")
+        assert plan.base_url in rows[at + 1]
+        assert plan.allows in rows[at + 2]
 
 
 def test_models_as_json(run: Any) -> None:
