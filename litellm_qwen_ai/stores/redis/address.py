@@ -2,31 +2,94 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import ssl
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import redis
 from redis.cluster import ClusterNode
-from redis.connection import parse_url
 
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.oauth.urls import is_loopback
 from litellm_qwen_ai.settings import LITELLM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-_PORT, _SENTINEL_PORT = 6379, 26379
-_FORMS = (
-    "redis://[user:password@]host[:6379][/0], rediss:// for TLS, unix:///path, "
-    "redis+sentinel://[user:password@]host:26379,host:26379/service[/0], or the word litellm"
-)
-#: What LiteLLM reads from `REDIS_...` and a connection takes, by redis-py's names.
-_CONNECTION = ("username", "password", "ssl_ca_certs", "ssl_certfile", "ssl_keyfile", "ssl_cert_reqs")
+_PORT, _SENTINEL_PORT, _LAST_PORT = 6379, 26379, 65535
 _YES = frozenset({"true", "1", "yes"})
+_NO_ADDRESS = (
+    "QWEN_STORE is no address of a store. Expected is redis://[user:password@]host[:6379][/0], rediss:// for "
+    "TLS, unix:///path, redis+sentinel://[user:password@]host:26379,host:26379/service[/0], or the word "
+    "litellm; special characters of a password are percent-encoded (@ is %40, / is %2F, ? is %3F, # is %23)."
+)
+_NO_REDIS = (
+    "QWEN_STORE=litellm finds no Redis: it means what REDIS_URL says, or REDIS_HOST and REDIS_PORT, "
+    "REDIS_CLUSTER_NODES, or REDIS_SENTINEL_NODES with REDIS_SERVICE_NAME. A proxy also uses its config "
+    "(cache_params, router_settings), which commands cannot see: they need the variables."
+)
+
+
+class _FaultError(ValueError):
+    """What is wrong with an option; no secret is in the text."""
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise _FaultError("is no number")
+    return int(text)
+
+
+def _file(path: str) -> str:
+    try:
+        with Path(path).open("rb"):
+            return path
+    except OSError as error:
+        raise _FaultError(f"names a file that cannot be read ({error.strerror})") from None
+
+
+def _authorities(path: str) -> str:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(_file(path))
+    except OSError:
+        raise _FaultError("names a file without certificates in PEM") from None
+    return path
+
+
+def _demand(text: str) -> str:
+    if text.lower() not in {"none", "optional", "required"}:
+        raise _FaultError("is neither none, optional nor required")
+    return text.lower()
+
+
+#: The options that an address or LiteLLM may name, and how each is read.
+_OPTIONS: dict[str, Callable[[str], Any]] = {
+    **dict.fromkeys(("username", "password", "sentinel_username", "sentinel_password", "ssl_password"), str),
+    **dict.fromkeys(("ssl_certfile", "ssl_keyfile"), _file),
+    "db": _number,
+    "ssl_ca_certs": _authorities,
+    "ssl_cert_reqs": _demand,
+    "ssl_check_hostname": lambda text: text.lower() in _YES,
+}
+#: Options of redis-py about what is ours to decide: how often to try, how long to wait, how answers are read.
+_OURS = frozenset(
+    {
+        *("decode_responses", "encoding", "encoding_errors", "legacy_responses", "protocol", "client_name"),
+        *(
+            "retry",
+            "retry_on_error",
+            "retry_on_timeout",
+            "health_check_interval",
+            "max_connections",
+            "timeout",
+        ),
+        *("socket_timeout", "socket_connect_timeout", "socket_keepalive", "socket_read_size"),
+        "single_connection_client",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -35,17 +98,15 @@ class Address:
 
     Attributes:
         shown: For messages: hosts, port and database only.
-        options: For redis-py's connections.
+        options: For redis-py's connections; `sentinel_...` are for those to sentinels.
         nodes: Sentinels, or nodes of a cluster; none for a single server.
         service: What the sentinels call the server; None: the nodes are a cluster's.
-        sentinel_options: For the connections to sentinels.
     """
 
     shown: str
     options: dict[str, Any] = field(repr=False)
     nodes: tuple[tuple[str, int], ...] = ()
     service: str | None = None
-    sentinel_options: dict[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def is_private(self) -> bool:
@@ -55,9 +116,9 @@ class Address:
 
     def without_secrets(self, text: str) -> str:
         """A text without the passwords of this address."""
-        for options in (self.options, self.sentinel_options):
-            if password := options.get("password"):
-                text = text.replace(password, "***")
+        for name, value in self.options.items():
+            if name.endswith("password") and value:
+                text = text.replace(value, "***")
         return text
 
     def client(self, *, is_cluster: bool, **options: Any) -> Any:
@@ -70,13 +131,15 @@ class Address:
         Raises:
             redis.RedisError: A cluster cannot be reached; all others are reached later.
         """
-        made: dict[str, Any] = {**self.options, **options}
+        made, asking = {**options}, {**options}
+        for name, value in self.options.items():
+            if name.startswith(("sentinel_", "ssl")):
+                asking[name.removeprefix("sentinel_")] = value
+            if not name.startswith("sentinel_"):
+                made[name] = value
         library: Any = redis  # not all of it is typed
         if self.service is not None:
-            known = library.Sentinel(
-                list(self.nodes), sentinel_kwargs={**options, **self.sentinel_options}, **made
-            )
-            return known.master_for(self.service)
+            return library.Sentinel(list(self.nodes), sentinel_kwargs=asking, **made).master_for(self.service)
         if not self.nodes and not is_cluster:
             return library.Redis(**made)
         node: Any = ClusterNode
@@ -94,74 +157,75 @@ def address_of(text: str, litellm: Mapping[str, str]) -> Address:
         litellm: What LiteLLM's own variables say, by their names without `REDIS_`, in lower case.
 
     Raises:
-        ConfigurationError: It is no address.
+        ConfigurationError: It is no address, or an option in it cannot be used.
     """
-    found, named = None, "QWEN_STORE"
-    with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):  # they may hold the password
-        if text == LITELLM:
-            named = "What REDIS_URL, REDIS_HOST and the like say"
-            found = _of_litellm(litellm)
-        else:
-            found = _of_url(text)
-    if found is None:
-        raise ConfigurationError(
-            f"{named} is no address of a store: {_FORMS} is expected, with special characters of a password "
-            "percent-encoded (@ is %40, / is %2F). `litellm` means what REDIS_URL says, or REDIS_HOST and "
-            "REDIS_PORT, REDIS_CLUSTER_NODES, or REDIS_SENTINEL_NODES with REDIS_SERVICE_NAME; a proxy also "
-            "uses its config (cache_params, router_settings), which commands cannot see: "
-            "they need the variables."
-        )
-    return found
+    try:
+        return _of_litellm(litellm) if text == LITELLM else _of_url(text)
+    except _FaultError as found:
+        fault = f"QWEN_STORE{'=litellm' if text == LITELLM else ''} cannot be used: {found}."
+    except (ValueError, TypeError, KeyError, AttributeError):
+        fault = _NO_REDIS if text == LITELLM else _NO_ADDRESS
+    raise ConfigurationError(fault)  # outside of `except`: what was caught may hold the password
 
 
-def _of_url(text: str) -> Address | None:
+def _of_url(text: str) -> Address:
     parts = urlsplit(text)
     scheme, _, kind = parts.scheme.partition("+")
-    if (scheme, kind) == ("unix", ""):
-        options = parse_url(text)  # type: ignore[no-untyped-call]  # redis-py's
-        path = options.pop("path")
-        return Address(f"unix://{path}", _plain({**options, "unix_socket_path": path}))
-    if scheme not in {"redis", "rediss"} or kind not in {"", "sentinel"} or parts.fragment:
-        return None
-    user, at, hosts = parts.netloc.rpartition("@")
-    service, _, database = parts.path.strip("/").rpartition("/") if not kind else _service(parts.path)
-    nodes = tuple(_node(host, _SENTINEL_PORT if kind else _PORT) for host in hosts.split(","))
-    if (
-        (database and not database.isdecimal())
-        or (len(nodes) > 1 and not kind)
-        or bool(service) != bool(kind)
-    ):
-        return None
-    single = urlunsplit(("redis", f"{user}{at}host", f"/{database}", parts.query, ""))
-    options = _plain(parse_url(single))  # type: ignore[no-untyped-call]  # redis-py's
-    if scheme == "rediss":
-        options["ssl"] = True
-    if not kind:
-        return _single(nodes[0], options)
-    asked = {
-        name: options.pop(f"sentinel_{name}")
-        for name in ("username", "password")
-        if f"sentinel_{name}" in options
-    }
-    return _sentinels(nodes, service, options, asked)
+    login, _, hosts = parts.netloc.rpartition("@")
+    # A raw / ? or # in a password ends the part of the address that it stands in, and its @ comes after that.
+    rest = parts.query + (parts.path if parts.netloc else "")
+    if scheme not in {"redis", "rediss", "unix"} or "@" in rest or parts.fragment:
+        raise ValueError("no address, or a password that is not percent-encoded")
+    user, _, password = login.partition(":")
+    named = {"username": unquote(user), "password": unquote(password)}
+    told = {name: value for name, value in named.items() if value}
+    told.update(parse_qsl(parts.query, keep_blank_values=True))
+    if scheme == "unix":
+        if kind or hosts or not parts.path:
+            raise ValueError("no path")
+        path = unquote(parts.path)
+        return Address(f"unix://{path}", {**_options(told), "unix_socket_path": path})
+    service, _, database = parts.path.strip("/").partition("/") if kind else ("", "", parts.path.strip("/"))
+    nodes = [_node(host, _SENTINEL_PORT if kind else _PORT) for host in hosts.split(",")]
+    if kind not in {"", "sentinel"} or bool(service) != bool(kind) or (len(nodes) > 1 and not kind):
+        raise ValueError("no address")
+    if database:
+        told.setdefault("db", str(int(database)))
+    options = _options(told, tls=scheme == "rediss")
+    return _sentinels(nodes, service, options) if kind else _single(nodes[0], options)
 
 
-def _service(path: str) -> tuple[str, str, str]:
-    return path.strip("/").partition("/")
+def _options(told: Mapping[str, str], *, tls: bool = False) -> dict[str, Any]:
+    """The options of a connection, each of them checked.
 
-
-def _plain(options: dict[str, Any]) -> dict[str, Any]:
-    """Without redis-py's classes, and without the host that stood for another."""
-    return {
-        name: value for name, value in options.items() if name not in {"connection_class", "host", "port"}
-    }
+    Raises:
+        _FaultError: One cannot be used.
+    """
+    found: dict[str, Any] = {"ssl": True} if tls else {}
+    for name, text in told.items():
+        if name in _OURS:
+            continue
+        if name not in _OPTIONS:  # a raw & in a password would make a name of what follows
+            named = "of its options" if any("password" in one for one in told) else repr(name)
+            raise _FaultError(f"it knows no option {named}; docs/fleet.md names those that it takes")
+        if name.startswith("ssl_") and not tls:
+            raise _FaultError(f"its option {name} needs TLS, which is rediss://")
+        try:
+            found[name] = _OPTIONS[name](text)
+        except _FaultError as fault:
+            raise _FaultError(f"its option {name} {fault}") from None
+    return found
 
 
 def _node(text: str, port: int) -> tuple[str, int]:
     parts = urlsplit(f"//{text}")
-    if not parts.hostname:
-        raise ValueError("no host")
-    return unquote(parts.hostname), parts.port or port
+    return _checked(unquote(parts.hostname or ""), parts.port or port)
+
+
+def _checked(host: str, port: Any) -> tuple[str, int]:
+    if not host or not 0 < int(port) <= _LAST_PORT:
+        raise ValueError("no host, or no port")
+    return host, int(port)
 
 
 def _hosts(nodes: Iterable[tuple[str, int]]) -> str:
@@ -174,29 +238,22 @@ def _single(node: tuple[str, int], options: dict[str, Any]) -> Address:
     return Address(shown, {**options, "host": node[0], "port": node[1]})
 
 
-def _sentinels(
-    nodes: tuple[tuple[str, int], ...], service: str, options: dict[str, Any], asked: dict[str, Any]
-) -> Address:
-    scheme = "redis"
-    if "ssl" in options:
-        scheme, asked = "rediss", {**asked, "ssl": True}
+def _sentinels(nodes: Iterable[tuple[str, int]], service: str, options: dict[str, Any]) -> Address:
+    scheme = "rediss" if "ssl" in options else "redis"
     shown = f"{scheme}+sentinel://{_hosts(nodes)}/{service}/{options.get('db', 0)}"
-    return Address(shown, options, nodes, service, asked)
+    return Address(shown, options, tuple(nodes), service)
 
 
-def _of_litellm(told: Mapping[str, str]) -> Address | None:
+def _of_litellm(told: Mapping[str, str]) -> Address:
     """The Redis that LiteLLM's environment names, in LiteLLM's order: cluster, sentinels, address, host."""
-    options: dict[str, Any] = {name: told[name] for name in _CONNECTION if name in told}
-    if told.get("ssl", "").lower() in _YES:
-        options["ssl"] = True
+    tls = told.get("ssl", "").lower() in _YES
+    named = {name: told[name] for name in _OPTIONS if name in told and (tls or not name.startswith("ssl_"))}
     if "cluster_nodes" in told:
-        nodes = tuple((node["host"], int(node["port"])) for node in json.loads(told["cluster_nodes"]))
-        return Address(f"redis cluster {_hosts(nodes)}", options, nodes)
-    options["db"] = int(told.get("db", 0))
+        nodes = [_checked(node["host"], node["port"]) for node in json.loads(told["cluster_nodes"])]
+        return Address(f"redis cluster {_hosts(nodes)}", _options(named, tls=tls), tuple(nodes))
     if "sentinel_nodes" in told:
-        nodes = tuple((host, int(port)) for host, port in json.loads(told["sentinel_nodes"]))
-        asked = {"password": told["sentinel_password"]} if "sentinel_password" in told else {}
-        return _sentinels(nodes, told["service_name"], options, asked)
+        nodes = [_checked(host, port) for host, port in json.loads(told["sentinel_nodes"])]
+        return _sentinels(nodes, told["service_name"], _options(named, tls=tls))
     if "url" in told:
         return _of_url(told["url"])
-    return _single((told["host"], int(told.get("port", _PORT))), options)
+    return _single(_checked(told["host"], told.get("port", _PORT)), _options(named, tls=tls))

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from redis import exceptions as faults
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from redis.sentinel import MasterNotFoundError
 
-from litellm_qwen_ai.oauth.errors import ConfigurationError, ReadOnlyStoreError, StoreError
+from litellm_qwen_ai.oauth.errors import ReadOnlyStoreError, StoreError
 from litellm_qwen_ai.oauth.flight import renew_in_child
 from litellm_qwen_ai.oauth.transport import KEEPALIVE
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Argument: TypeAlias = "bytes | str | int"
+_LOST = (faults.ConnectionError, faults.TimeoutError, faults.RedisClusterException, OSError, ValueError)
 _LONGEST_REASON = 200  # characters of what a server says
 
 
@@ -147,15 +149,12 @@ class Link:
 
         Raises:
             StoreError: The store cannot be reached, or refuses.
-            ConfigurationError: The address holds an option that does not exist.
         """
         error: Exception | None = None
         try:
             done = work()
-        except (faults.RedisError, faults.RedisClusterException, OSError) as found:
-            error = found
-        except TypeError as found:  # an option in the address that redis-py does not know
-            error = found
+        except (faults.RedisError, faults.RedisClusterException, OSError, ValueError) as found:
+            error = found  # ValueError: a host's name that can be none, or TLS
         if error is not None:
             # Raised outside of `except`: redis-py's errors lead to the connection, and that to the password.
             raise self._in_words(error)
@@ -163,7 +162,7 @@ class Link:
             self._cut, self._back_since = False, self._elapsed()
         return done
 
-    def _in_words(self, error: Exception) -> StoreError | ConfigurationError:
+    def _in_words(self, error: Exception) -> StoreError:
         text, shown = str(error), self.address.shown
         reason = self.address.without_secrets(text)[:_LONGEST_REASON].rstrip(".")
         reason = "".join(char for char in reason if char.isprintable())
@@ -181,17 +180,27 @@ class Link:
                 f"The store {shown} is full (maxmemory) and takes no writes. Give it more memory, or let it "
                 "evict keys that end by themselves only (maxmemory-policy volatile-lru)."
             )
-        lost = (faults.ConnectionError, faults.TimeoutError, faults.RedisClusterException, OSError)
+        lost = (
+            faults.ConnectionError,
+            faults.TimeoutError,
+            faults.RedisClusterException,
+            OSError,
+            ValueError,
+        )
         if isinstance(error, lost):
             self._cut = True
             if isinstance(error, faults.TimeoutError):
                 reason = f"no answer within {self._limits.answer:g} s"
+            if isinstance(error, MasterNotFoundError):
+                return StoreError(
+                    f"No sentinel of {shown} names a primary for the service {self.address.service!r}. Check "
+                    "that name, that the sentinels can be reached from here and see the primary, and that "
+                    "sentinel_password in QWEN_STORE is right if they want one."
+                )
             return StoreError(
                 f"The store {shown} cannot be used just now: {reason}. While it cannot, no login is renewed; "
                 "tokens in memory serve until they end. Check that it runs and can be reached from here."
             )
-        if isinstance(error, TypeError):
-            return ConfigurationError(f"QWEN_STORE cannot be used as it is: {reason}.")
         return StoreError(f"The store {shown} refuses: {reason}. `litellm-qwen-ai doctor` looks at it.")
 
 

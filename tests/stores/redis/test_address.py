@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.settings import Settings
+from litellm_qwen_ai.stores.place import place_of
 from litellm_qwen_ai.stores.redis.address import address_of
+from tests.networks import Authority
+from tests.valkey import KEY, Valkey
 
 
 @pytest.mark.parametrize(
@@ -21,6 +26,10 @@ from litellm_qwen_ai.stores.redis.address import address_of
             "redis+sentinel://a:26379,b:26379/mymaster/2",
         ),
         ("rediss+sentinel://a/mymaster", "rediss+sentinel://a:26379/mymaster/0"),
+        ("redis://:secret@pass@db.example", "redis://db.example:6379/0"),
+        ("redis://db.example?db=2&password=secret", "redis://db.example:6379/2"),
+        ("unix://:secret%2Fpass@/run/valkey.sock", "unix:///run/valkey.sock"),
+        ("unix:///run/user@1000/valkey.sock", "unix:///run/user@1000/valkey.sock"),
     ],
 )
 def test_an_address_is_shown_without_its_password(text: str, shown: str) -> None:
@@ -29,28 +38,106 @@ def test_an_address_is_shown_without_its_password(text: str, shown: str) -> None
     assert "secret" not in repr(found)
 
 
+#: Before what ends the part of an address in which a password stands: digits could be taken for a port.
+_RAW = [f"12{char}secret" for char in "/?#"] + ["secret/pass", "sec?ret", "sec#ret", "[secret", "12/secret@x"]
+_FORMS = ["redis://user:{}@db.example:1/0", "rediss://user:{}@db.example/2", "unix://user:{}@/run/x.sock"]
+
+
 @pytest.mark.parametrize(
     "text",
     [
+        *(form.format(password) for form in _FORMS for password in _RAW),
+        *(f"redis+sentinel://user:{password}@db.example:1/mymaster/0" for password in _RAW),
+        *(f"redis+sentinel://db.example/mymaster?sentinel_password={password}@x" for password in _RAW),
         "db.example:6379",
         "http://db.example",
         "redis://",
         "redis://db.example/first",
         "redis://a,b",
-        "redis://:secret/pass@db.example",
         "redis://db.example:secret",
+        "redis://db.example:99999",
         "redis+sentinel://a:26379",
         "redis+sentinel:///mymaster",
         "unix://",
+        "unix://db.example",
+        "unix://run/valkey.sock",
         "redis://db.example#secret",
     ],
 )
 def test_what_is_no_address_is_told_in_one_sentence_without_being_shown(text: str) -> None:
     with pytest.raises(ConfigurationError, match=r"QWEN_STORE is no address") as raised:
         address_of(text, {})
-    assert "secret" not in str(raised.value)
-    assert "db.example" not in str(raised.value)
+    said = str(raised.value)
+    assert not [one for one in ("secret", "sec", "12", "db.example") if one in said]
+    assert "percent-encoded (@ is %40, / is %2F" in said
     assert raised.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "decode_responses=true",
+        "protocol=3",
+        "encoding=utf-16",
+        "single_connection_client=true",
+        "health_check_interval=nonsense",
+        "retry=1",
+        "retry_on_error=x",
+        "socket_timeout=0.000001",
+        "max_connections=0",
+        "client_name=a b",
+        "legacy_responses=false",
+    ],
+)
+def test_an_option_about_what_is_ours_to_decide_changes_nothing(
+    option: str, tmp_path: Path, own: Valkey
+) -> None:
+    url = f"redis://127.0.0.1:{own.port}/0?{option}"
+    store = place_of(Settings(str(tmp_path), store=url, store_key=KEY)).login("alice")
+    store.swap_note(None, b"note")
+    assert store.note() == b"note"
+    assert store.look() is None
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("db=x", "db is no number"),
+        ("db=-1", "db is no number"),
+        ("nonsense=1", "'nonsense'"),
+        ("credential_provider=x", "'credential_provider'"),
+        ("password=secret&secret-too=1", "knows no option of its options"),
+        ("ssl_ca_certs=/etc/ca.pem", "ssl_ca_certs needs TLS, which is rediss://"),
+    ],
+)
+@pytest.mark.parametrize("form", ["redis://a", "redis+sentinel://a/mymaster", "unix:///a"])
+def test_an_option_that_cannot_be_used_is_named(option: str, says: str, form: str) -> None:
+    with pytest.raises(ConfigurationError, match=says) as raised:
+        address_of(f"{form}?{option}", {})
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("ssl_ca_certs={}/nowhere", "ssl_ca_certs names a file that cannot be read"),
+        ("ssl_ca_certs={}/empty", "ssl_ca_certs names a file without certificates"),
+        ("ssl_certfile={}/nowhere", "ssl_certfile names a file that cannot be read"),
+        ("ssl_cert_reqs=nonsense", "ssl_cert_reqs is neither none"),
+    ],
+)
+def test_an_option_of_tls_that_cannot_be_used_is_named(option: str, says: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    with pytest.raises(ConfigurationError, match=says):
+        address_of("rediss://a?" + option.format(tmp_path), {})
+
+
+@pytest.mark.parametrize("more", ["&ssl_cert_reqs=none", "&ssl_check_hostname=false"])  # not its name
+def test_a_server_is_reached_by_tls(more: str, tmp_path: Path, own: Valkey) -> None:
+    authority = Authority(tmp_path)
+    with authority.in_front_of(own.port) as port:
+        url = f"rediss://127.0.0.1:{port}?ssl_ca_certs={authority.file}{more}"
+        assert place_of(Settings(str(tmp_path), store=url, store_key=KEY)).login(None).look() is None
 
 
 @pytest.mark.parametrize(

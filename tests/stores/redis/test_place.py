@@ -17,7 +17,7 @@ from litellm_qwen_ai.quota.tally import QUOTA_SPENT, THROTTLED, Failure, Refusal
 from litellm_qwen_ai.settings import Settings
 from litellm_qwen_ai.stores.place import place_of
 from litellm_qwen_ai.stores.redis.sealing import Sealer, sealer_of
-from tests.valkey import KEY, Machine, Valkey, free_port
+from tests.valkey import KEY, Machine, Sentinel, Valkey, free_port
 
 LOGIN = Credentials(access_token="access-0", refresh_token="refresh-0", expiry_date=1)
 NOW = 1_700_000_000.0
@@ -93,12 +93,6 @@ def test_a_prefix_that_cannot_be_part_of_a_key_is_told(prefix: str) -> None:
         place_of(Settings(store="redis://a", store_key=KEY, store_prefix=prefix))
 
 
-def test_an_option_that_does_not_exist_is_told(tmp_path: Path) -> None:
-    place = place_of(Settings(str(tmp_path), store="redis://127.0.0.1:1/0?nonsense=1", store_key=KEY))
-    with pytest.raises(ConfigurationError, match="nonsense"):
-        place.login(None).look()
-
-
 def test_an_extra_that_is_not_installed_is_told() -> None:
     code = (
         "import sys; sys.modules['cryptography'] = None\n"
@@ -143,6 +137,29 @@ def test_a_store_that_is_not_there_is_named_with_host_and_port(new_machine: Call
     text = told(store.look)
     assert f"redis://127.0.0.1:{port}/0" in text
     assert "refused" in text
+
+
+@pytest.mark.parametrize("host", ["a..example", "x" * 70, "nowhere.invalid"])
+def test_a_host_that_cannot_be_looked_up_is_told(new_machine: Callable[..., Machine], host: str) -> None:
+    text = told(new_machine(url=f"redis://:secret-pass@{host}/0").store().look)
+    assert f"redis://{host}:6379/0 cannot be used just now" in text
+
+
+def test_sentinels_without_a_primary_are_told_in_one_sentence(
+    new_machine: Callable[..., Machine], own: Valkey, tmp_path: Path
+) -> None:
+    sentinel, gone = Sentinel(tmp_path / "sentinel", own), free_port()
+    try:
+        for asked, service in ((f"127.0.0.1:{sentinel.port}", "other"), (f"127.0.0.1:{gone}", "fleet")):
+            url = f"redis+sentinel://:secret-pass@{asked}/{service}/0?sentinel_password=secret-pass-too"
+            text = told(new_machine(url=url).store().look)
+            assert text.startswith(
+                f"No sentinel of redis+sentinel://{asked}/{service}/0 names a primary for "
+            )
+            assert f"the service {service!r}" in text
+            assert "client" not in text.lower()
+    finally:
+        sentinel.stop()
 
 
 def test_a_wrong_password_is_told(new_machine: Callable[..., Machine], own: Valkey) -> None:
