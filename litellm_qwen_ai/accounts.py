@@ -105,6 +105,7 @@ class LoginState:
         pending: The login that was started last and has not been finished.
         failure: The last error of this login that whoever looks after it should know of.
         usage: The requests that were counted here.
+        hours: The same for each of the last 24 hours, the oldest first.
         now: When all this was so, in epoch seconds.
 
     Raises:
@@ -132,11 +133,13 @@ class LoginState:
             self.base_url = self.base_url or DEFAULT_API_BASE
         except QwenAuthError as error:
             self.address_problem = error
-        self.failure = kept.meter.last_failure()
+        self.now = clocks.now()
+        counted = kept.meter.counted()
+        self.failure = counted.failure
         if self.failure and self.stored and self.failure.at < (self.stored.saved_at or 0.0):
             self.failure = None  # of the login before this one
-        self.usage = kept.meter.usage()
-        self.now = clocks.now()
+        self.usage = counted.usage(self.now)
+        self.hours = counted.last_hours(self.now)
 
     @property
     def credentials(self) -> Credentials | None:

@@ -9,9 +9,9 @@ import click
 
 from litellm_qwen_ai.accounts import LoginState, account_of
 from litellm_qwen_ai.cli import exits
-from litellm_qwen_ai.cli.check import Verdict, check_token
 from litellm_qwen_ai.cli.screen import coloured, local, span, wrapped
 from litellm_qwen_ai.cli.status import as_dict, readable
+from litellm_qwen_ai.oauth.check import Verdict, check_token
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.settings import Settings

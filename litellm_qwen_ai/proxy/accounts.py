@@ -7,17 +7,20 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from litellm_qwen_ai.accounts import LoginState, usable_name
-from litellm_qwen_ai.names import PROVIDER
+from litellm_qwen_ai.names import DEFAULT_API_BASE, PROVIDER
+from litellm_qwen_ai.oauth.check import Verdict, check_token
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
-from litellm_qwen_ai.oauth.errors import ConfigurationError
-from litellm_qwen_ai.oauth.pending import WAITING
+from litellm_qwen_ai.oauth.errors import ConfigurationError, LoginExpiredError, QwenAuthError
+from litellm_qwen_ai.oauth.pending import WAITING, cancel_login
 from litellm_qwen_ai.oauth.prompt import trouble_text
 from litellm_qwen_ai.quota.tally import iso
 from litellm_qwen_ai.stores.place import checked_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
+    from litellm_qwen_ai.accounts import Account
+    from litellm_qwen_ai.oauth.door import Store
     from litellm_qwen_ai.oauth.pending import PendingLogin
     from litellm_qwen_ai.settings import Settings
 
@@ -36,8 +39,9 @@ def checked_account(settings: Settings, name: str | None) -> str | None:
     return None if name is None else usable_name(settings, name)
 
 
-def accounts_of(deployments: Iterable[Any]) -> list[str]:
-    """The accounts that the deployments of a proxy's `model_list` name."""
+def accounts_of(server: Any) -> list[str]:
+    """The accounts that the deployments of a proxy name, whose module `proxy_server` this is."""
+    deployments = getattr(getattr(server, "llm_router", None), "model_list", None) or ()
     named = [
         (one.get("model_info") or {}).get("qwen_account")
         for one in deployments
@@ -47,8 +51,22 @@ def accounts_of(deployments: Iterable[Any]) -> list[str]:
     return [str(name) for name in named if name is not None]
 
 
-def view(settings: Settings, account: str | None, clocks: Clocks = CLOCKS) -> dict[str, Any]:
+def view(
+    settings: Settings,
+    account: str | None,
+    clocks: Clocks = CLOCKS,
+    *,
+    named: Collection[str] = (),
+    may_change: bool = True,
+) -> dict[str, Any]:
     """The state of an account in plain values; no secret is in it.
+
+    Args:
+        settings: Where the logins are.
+        account: Its name; None is the default one.
+        clocks: The time.
+        named: The accounts that deployments name.
+        may_change: Whoever may not is not shown the code of a login that waits: approving it is a change.
 
     Raises:
         ConfigurationError: The place of the logins cannot be used.
@@ -59,14 +77,41 @@ def view(settings: Settings, account: str | None, clocks: Clocks = CLOCKS) -> di
         "account": account,
         "file": state.store.describe(),
         "state": state.standing.name.lower(),
+        "stays": account is None or account in named,
         "expires_at": state.expires_at,
         "seconds_left": round(state.seconds_left) if state.stored else None,
         "can_renew": state.can_renew,
         "last_refresh": iso(saved_at) if saved_at is not None else None,
         "last_error": _error(state),
         "usage": asdict(state.usage),
-        "login": _login(state.pending, state.now) if state.pending else None,
+        "hours": [asdict(hour) for hour in state.hours],
+        "login": _login(state.pending, state.now, may_change=may_change) if state.pending else None,
     }
+
+
+def check(settings: Settings, account: Account) -> Verdict:
+    """Whether the chat server takes an account's token, renewed first if that is due; it costs nothing."""
+    try:
+        credentials = account.session.get()
+        base_url = settings.api_base or credentials.api_base or DEFAULT_API_BASE
+    except LoginExpiredError as error:
+        account.meter.failed(error, login_ended=True)
+        return Verdict("refused", str(error))
+    except QwenAuthError as error:
+        return Verdict("unknown", str(error))
+    return check_token(base_url, credentials.access_token)
+
+
+def sign_out(store: Store) -> None:
+    """Remove a login and one that waits; what holds no login is left alone.
+
+    Raises:
+        StoreError: It cannot be read or removed.
+    """
+    there = store.look() is not None
+    cancel_login(store)
+    if there:
+        store.delete()
 
 
 def _error(state: LoginState) -> dict[str, Any] | None:
@@ -76,18 +121,19 @@ def _error(state: LoginState) -> dict[str, Any] | None:
     return {"at": iso(state.failure.at), "text": state.failure.text} if state.failure else None
 
 
-def _login(pending: PendingLogin, now: float) -> dict[str, Any]:
+def _login(pending: PendingLogin, now: float, *, may_change: bool) -> dict[str, Any]:
     waiting = pending.state == WAITING
-    link = pending.link if pending.link.startswith(("https://", "http://")) else None
+    safe = pending.link if pending.link.startswith(("https://", "http://")) else None
+    link = safe if waiting and may_change else None
     return {
         "state": pending.state,
-        "user_code": pending.user_code,
-        "link": link if waiting else None,
+        "user_code": pending.user_code if may_change else None,
+        "link": link,
         "expires_at": iso(pending.expires_at),
         "seconds_left": max(0, round(pending.expires_at - now)),
         "lifetime": round(pending.expires_at - pending.started_at),
         "message": trouble_text(pending.message) if waiting and pending.message else pending.message,
-        "qr": qr_code(link) if waiting and link else None,
+        "qr": qr_code(link) if link else None,
     }
 
 

@@ -3,39 +3,43 @@
 | Request | Who | Answer |
 |---|---|---|
 | `GET /qwen_ai`, `/qwen_ai/page.css`, `/qwen_ai/page.js` | anybody | files of this package; no data |
-| `GET /qwen_ai/api/accounts` | admins | every account: see `accounts.view` |
+| `GET /qwen_ai/api/door` | anybody | why nobody is let in, or null |
+| `GET /qwen_ai/api/accounts` | admins, viewers | every account: see `accounts.view` |
 | `POST /qwen_ai/api/login` | admins | starts a device login, or shows the one that waits |
 | `POST /qwen_ai/api/poll` | admins | asks the OAuth server whether it is approved, if it is time to |
 | `POST /qwen_ai/api/cancel` | admins | forgets the login that waits |
+| `POST /qwen_ai/api/check` | admins | whether the chat server takes the token: `check` in the answer |
+| `DELETE /qwen_ai/api/login?account=NAME` | admins | signs out: removes the login |
+| `DELETE /qwen_ai/api/account?account=NAME` | admins | the same, for an account that nothing else names |
 
-The POSTs take a `Wanted` and answer with the account's view. Errors are `{"detail": text}`; those of a wrong
+The POSTs take a `Wanted`. All answer with the account's view. Errors are `{"detail": text}`; those of a wrong
 key are LiteLLM's own.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.resources
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict
 
 from litellm_qwen_ai._version import __version__
-from litellm_qwen_ai.accounts import account_of, known_accounts
+from litellm_qwen_ai.accounts import Account, account_of, known_accounts
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.errors import ConfigurationError, LoginError, QwenAuthError
 from litellm_qwen_ai.oauth.pending import cancel_login, poll_login, start_login
-from litellm_qwen_ai.proxy.accounts import accounts_of, checked_account, view
-from litellm_qwen_ai.proxy.guard import HEADERS, admins_only, refused
+from litellm_qwen_ai.proxy.accounts import accounts_of, check, checked_account, sign_out, view
+from litellm_qwen_ai.proxy.guard import HEADERS, changers_only, lookers_only, refused, why_closed
 from litellm_qwen_ai.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import ModuleType
-
-    from litellm_qwen_ai.oauth.door import Store
 
 
 class Wanted(BaseModel):
@@ -47,6 +51,19 @@ class Wanted(BaseModel):
     anew: bool = False
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What an admin asks of an account, and the time it is asked by."""
+
+    settings: Settings
+    account: Account
+    anew: bool
+    clocks: Clocks
+
+
+Act: TypeAlias = Callable[[Asked], "dict[str, Any] | None"]
+
+
 def router_for(server: ModuleType, page: str, *, clocks: Clocks = CLOCKS) -> APIRouter:
     """The routes for a proxy, whose module `proxy_server` this is: the page at an address, its JSON below it.
 
@@ -56,61 +73,116 @@ def router_for(server: ModuleType, page: str, *, clocks: Clocks = CLOCKS) -> API
     router.get("")(_served("page.html", "text/html"))
     router.get("/page.css")(_served("page.css", "text/css"))
     router.get("/page.js")(_served("page.js", "text/javascript"))
-    api = APIRouter(prefix="/api", dependencies=admins_only(server))
+    may_look = lookers_only(server)
+    api = APIRouter(prefix="/api", dependencies=[Depends(changers_only(may_look))])
 
-    @api.get("/accounts")
-    def accounts() -> Response:
-        settings = Settings.from_environment()
-        deployments = getattr(getattr(server, "llm_router", None), "model_list", None) or ()
-        try:
-            names = known_accounts(settings, accounts_of(deployments))
-            found = [view(settings, account, clocks) for account in names]
-        except QwenAuthError as error:
-            raise refused(500, str(error)) from None
-        return _json({"accounts": found, "api_key_set": settings.api_key is not None, "version": __version__})
+    named = functools.partial(accounts_of, server)
 
-    def done(wanted: Wanted, act: Callable[[Settings, Store], object]) -> Response:
-        """Do it, and show the account as it is then."""
-        settings = Settings.from_environment()
-        try:
-            account = checked_account(settings, wanted.account)
-            act(settings, account_of(settings, account).store)
-            return _json(view(settings, account, clocks))
-        except QwenAuthError as error:
-            caller = isinstance(error, ConfigurationError)
-            raise refused(
-                400 if caller else 502 if isinstance(error, LoginError) else 500, str(error)
-            ) from None
+    @router.get("/api/door")
+    def door() -> Response:
+        return _json({"closed": why_closed(server)})
+
+    @router.get("/api/accounts")
+    def accounts(may_change: bool = Depends(may_look)) -> Response:  # noqa: FBT001, FAST002  # as FastAPI has it
+        return _json(_all_accounts(named(), clocks, may_change=may_change))
+
+    def done(act: Act, wanted: Wanted) -> Response:
+        return _json(_done(act, wanted, named(), clocks))
 
     @api.post("/login")
     def login(wanted: Wanted) -> Response:
-        def start(settings: Settings, store: Store) -> None:
-            start_login(
-                store,
-                anew=wanted.anew,
-                oauth_base_url=settings.oauth_base_url,
-                client_id=settings.oauth_client_id,
-                clocks=clocks,
-            )
-
-        return done(wanted, start)
+        return done(_start, wanted)
 
     @api.post("/poll")
     def poll(wanted: Wanted) -> Response:
-        def ask(_: Settings, store: Store) -> None:
-            with contextlib.suppress(
-                LoginError
-            ):  # how it ended stands in the view, also for whoever asks next
-                poll_login(store, clocks=clocks)
-
-        return done(wanted, ask)
+        return done(_poll, wanted)
 
     @api.post("/cancel")
     def cancel(wanted: Wanted) -> Response:
-        return done(wanted, lambda _, store: cancel_login(store))
+        return done(_cancel, wanted)
+
+    @api.post("/check")
+    def check_login(wanted: Wanted) -> Response:
+        return done(_check, wanted)
+
+    @api.delete("/login")
+    def logout(account: str | None = None) -> Response:
+        return done(_sign_out, Wanted(account=account))
+
+    @api.delete("/account")
+    def remove(account: str | None = None) -> Response:
+        _check_removable(account, named())
+        return logout(account)
 
     router.include_router(api)
     return router
+
+
+def _done(act: Act, wanted: Wanted, named: list[str], clocks: Clocks) -> dict[str, Any]:
+    """Do it, and show the account as it is then, with what else was found out."""
+    settings = Settings.from_environment()
+    try:
+        name = checked_account(settings, wanted.account)
+        more = act(Asked(settings, account_of(settings, name), wanted.anew, clocks))
+        return view(settings, name, clocks, named=named) | (more or {})
+    except QwenAuthError as error:
+        status = (
+            400 if isinstance(error, ConfigurationError) else 502 if isinstance(error, LoginError) else 500
+        )
+        raise refused(status, str(error)) from None
+
+
+def _check_removable(account: str | None, named: list[str]) -> None:
+    if not account or account in named:
+        raise refused(
+            409,
+            "The default account and those that a deployment names stay in the list: sign them out. "
+            "To have one gone, take it out of the proxy's config.",
+        )
+
+
+def _all_accounts(named: list[str], clocks: Clocks, *, may_change: bool) -> dict[str, Any]:
+    settings = Settings.from_environment()
+    try:
+        found = [
+            view(settings, account, clocks, named=named, may_change=may_change)
+            for account in known_accounts(settings, named)
+        ]
+    except QwenAuthError as error:
+        raise refused(500, str(error)) from None
+    return {
+        "accounts": found,
+        "api_key_set": settings.api_key is not None,
+        "may_change": may_change,
+        "version": __version__,
+    }
+
+
+def _start(asked: Asked) -> None:
+    start_login(
+        asked.account.store,
+        anew=asked.anew,
+        oauth_base_url=asked.settings.oauth_base_url,
+        client_id=asked.settings.oauth_client_id,
+        clocks=asked.clocks,
+    )
+
+
+def _poll(asked: Asked) -> None:
+    with contextlib.suppress(LoginError):  # how it ended stands in the view, also for whoever asks next
+        poll_login(asked.account.store, clocks=asked.clocks)
+
+
+def _cancel(asked: Asked) -> None:
+    cancel_login(asked.account.store)
+
+
+def _check(asked: Asked) -> dict[str, Any]:
+    return {"check": check(asked.settings, asked.account)._asdict()}
+
+
+def _sign_out(asked: Asked) -> None:
+    sign_out(asked.account.store)
 
 
 def _json(value: Any) -> Response:

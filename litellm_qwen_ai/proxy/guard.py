@@ -1,4 +1,4 @@
-"""Who may ask for what: the headers of every answer, and the two checks before any data.
+"""Who may ask for what: the headers of every answer, and the checks before any data.
 
 docs/operators.md says why the page itself needs no key, and why no other site can use an admin's browser. One
 that says that a request comes from another site (`Sec-Fetch-Site`) is refused all the same.
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Depends, HTTPException, Request
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from types import ModuleType
 
-_ADMIN = "proxy_admin"
+_ADMIN, _VIEWER = "proxy_admin", "proxy_admin_viewer"
 #: Where LiteLLM looks for a key (proxy/_types.py, SpecialHeaders).
 _KEY_HEADERS = (
     "authorization",
@@ -42,29 +43,53 @@ def refused(status: int, text: str) -> HTTPException:
     return HTTPException(status, detail=text, headers=HEADERS)
 
 
-def admins_only(server: ModuleType) -> list[Any]:
-    """FastAPI's dependencies that let in those whom LiteLLM's `user_api_key_auth` finds proxy admins."""
+def lookers_only(server: ModuleType) -> Callable[..., Awaitable[bool]]:
+    """FastAPI's dependency that lets in a proxy's admins and admin viewers; its value: may this one change?
+
+    Who is who is said by LiteLLM's own `user_api_key_auth`.
+    """
 
     async def has_key(request: Request) -> None:
         # Before LiteLLM's own check, which without its database package answers a missing key with 500.
         own = (getattr(server, "general_settings", None) or {}).get("litellm_key_header_name")
         names = (*_KEY_HEADERS, str(own)) if own else _KEY_HEADERS
         if not _has_own_check(server) and not any(map(request.headers.get, names)):
-            raise refused(401, "Sign in with the key of a proxy admin.")
+            raise refused(401, why_closed(server) or "Sign in with the key of a proxy admin.")
 
-    async def is_admin(
+    async def may_change(
         request: Request,
+        _: None = Depends(has_key),
         user: Any = Depends(server.user_api_key_auth),  # noqa: B008  # an annotation cannot see `server`
-    ) -> None:
-        if getattr(server, "master_key", None) is None and not _has_own_check(server):
-            raise refused(403, "This proxy has no master key, so anybody would be its admin. Set one.")
+    ) -> bool:
+        closed = why_closed(server)
+        if closed is not None:
+            raise refused(403, closed)
         role = getattr(user, "user_role", None)
-        if getattr(role, "value", role) != _ADMIN:
+        role = getattr(role, "value", role)
+        if role not in {_ADMIN, _VIEWER}:
             raise refused(403, "This key is valid, but not a proxy admin's.")
         if request.headers.get("sec-fetch-site", "none") not in _OWN_SITE:
             raise refused(403, "This request comes from another site.")
+        return bool(role == _ADMIN)
 
-    return [Depends(has_key), Depends(is_admin)]
+    return may_change
+
+
+def changers_only(may_look: Callable[..., Awaitable[bool]]) -> Callable[..., Awaitable[None]]:
+    """The same for what changes something: admins only."""
+
+    async def may_change(may: bool = Depends(may_look)) -> None:  # noqa: FBT001  # FastAPI names the argument
+        if not may:
+            raise refused(403, "This is the key of an admin viewer: it sees everything and changes nothing.")
+
+    return may_change
+
+
+def why_closed(server: ModuleType) -> str | None:
+    """Why a proxy lets nobody in; None if it has admins."""
+    if getattr(server, "master_key", None) is not None or _has_own_check(server):
+        return None
+    return "This proxy has no master key, so nobody is its admin. Set LITELLM_MASTER_KEY."
 
 
 def _has_own_check(server: ModuleType) -> bool:

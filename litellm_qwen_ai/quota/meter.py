@@ -130,7 +130,7 @@ class Meter:
 
     def last_failure(self) -> Failure | None:
         """The account's last failure in any process, as far as it has been written."""
-        return self._read_now().failure
+        return self.counted().failure
 
     def headers(self) -> dict[str, str]:
         """The counts as response headers; what other processes have sent is in them as of the last turn."""
@@ -142,9 +142,10 @@ class Meter:
 
     def usage(self) -> Usage:
         """The counts now, with those that other processes have written; reads the file if it has changed."""
-        return self._read_now().usage(self._clock())
+        return self.counted().usage(self._clock())
 
-    def _read_now(self) -> Tally:
+    def counted(self) -> Tally:
+        """All that is known now, here and of other processes; reads the file if it has changed."""
         with self._mutex:
             self._take()
             self._read()

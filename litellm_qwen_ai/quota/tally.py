@@ -98,6 +98,15 @@ class Usage:
     limited_until_source: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """What was sent in an hour that began at `start`, ISO 8601 in UTC."""
+
+    start: str
+    requests: int
+    refused: int
+
+
 @dataclass(slots=True)
 class Tally:
     """Counts that can be added up. Keys are epoch seconds and epoch hours (whole numbers)."""
@@ -153,6 +162,14 @@ class Tally:
     def today(self, now: float, zone: timezone = PROVIDER_ZONE) -> int:
         """Requests since midnight in `zone`."""
         return _since(self.hours, now, zone)
+
+    def last_hours(self, now: float, count: int = 24) -> list[Hour]:
+        """The last so many hours of the clock, the one that runs included; the oldest first."""
+        last = int(now) // _HOUR
+        return [
+            Hour(iso(hour * _HOUR), self.hours.get(hour, 0), self.refused.get(hour, 0))
+            for hour in range(last - count + 1, last + 1)
+        ]
 
     def usage(self, now: float) -> Usage:
         """The counts as they stand at a moment."""

@@ -24,9 +24,17 @@ from litellm_qwen_ai.proxy.api import router_for  # noqa: E402  # after the skip
 from litellm_qwen_ai.sandbox import Sandbox  # noqa: E402  # after the skip
 from litellm_qwen_ai.settings import Settings  # noqa: E402  # after the skip
 
-ADMIN, USER = "sk-of-an-admin", "sk-of-a-user"
-ROLES = {ADMIN: "proxy_admin", USER: "internal_user"}
-PATHS = [("GET", "accounts"), ("POST", "login"), ("POST", "poll"), ("POST", "cancel")]
+ADMIN, VIEWER, USER = "sk-of-an-admin", "sk-of-a-viewer", "sk-of-a-user"
+ROLES = {ADMIN: "proxy_admin", VIEWER: "proxy_admin_viewer", USER: "internal_user"}
+CHANGES = [
+    ("POST", "login"),
+    ("POST", "poll"),
+    ("POST", "cancel"),
+    ("POST", "check"),
+    ("DELETE", "login"),
+    ("DELETE", "account"),
+]
+PATHS = [("GET", "accounts"), *CHANGES]
 
 
 def _check(request: fastapi.Request) -> Any:
@@ -104,6 +112,26 @@ def test_a_users_key_opens_nothing(client: Any, method: str, path: str) -> None:
     )
 
 
+@pytest.mark.parametrize(("method", "path"), CHANGES)
+def test_an_admin_viewers_key_changes_nothing(client: Any, method: str, path: str) -> None:
+    headers = {"authorization": f"Bearer {VIEWER}"}
+    answer = client.request(method, f"/qwen_ai/api/{path}", json={}, headers=headers)
+    assert (answer.status_code, "changes nothing" in answer.json()["detail"]) == (403, True)
+
+
+def test_an_admin_viewer_sees_everything_but_the_code_that_could_be_approved(
+    client: Any, sandbox: Sandbox, token_dir: Path
+) -> None:
+    sandbox.write_credentials(token_dir, "alice.json")
+    code = _post(client, "login")["login"]["user_code"]
+    answer = client.get("/qwen_ai/api/accounts", headers={"authorization": f"Bearer {VIEWER}"})
+    assert answer.json()["may_change"] is False
+    default, alice = answer.json()["accounts"]
+    assert (alice["state"], default["login"]["state"]) == ("signed_in", "waiting")
+    assert code not in answer.text
+    assert client.get("/qwen_ai/api/accounts").json()["may_change"] is True
+
+
 @pytest.mark.parametrize(("method", "path"), PATHS)
 def test_another_site_cannot_use_an_admins_browser(client: Any, method: str, path: str) -> None:
     answer = client.request(method, f"/qwen_ai/api/{path}", json={}, headers={"sec-fetch-site": "cross-site"})
@@ -115,9 +143,12 @@ def test_no_cookie_is_a_key(client: Any) -> None:
     assert client.get("/qwen_ai/api/accounts", headers={"authorization": ""}).status_code == 401
 
 
-def test_a_proxy_without_a_master_key_has_no_admins(client: Any, server: Any) -> None:
+def test_a_proxy_without_a_master_key_has_no_admins_and_says_so_to_anybody(client: Any, server: Any) -> None:
+    assert client.get("/qwen_ai/api/door", headers={"authorization": ""}).json() == {"closed": None}
     server.master_key = None
     assert client.get("/qwen_ai/api/accounts").status_code == 403
+    door = client.get("/qwen_ai/api/door", headers={"authorization": ""}).json()
+    assert "LITELLM_MASTER_KEY" in door["closed"]
 
 
 def test_a_proxys_own_check_decides_where_there_is_one(client: Any, server: Any) -> None:
@@ -213,6 +244,73 @@ def test_a_cancelled_login_is_forgotten(client: Any, sandbox: Sandbox) -> None:
     assert _post(client, "poll")["state"] == "signed_out"
 
 
+def test_signing_out_removes_the_login_and_the_one_that_waits(
+    client: Any, sandbox: Sandbox, token_dir: Path
+) -> None:
+    sandbox.write_credentials(token_dir)
+    _post(client, "login")
+    answer = client.delete("/qwen_ai/api/login")
+    assert (answer.status_code, answer.json()["state"], answer.json()["login"]) == (200, "signed_out", None)
+    assert not list(token_dir.glob("oauth_creds.json*[!k]")), "what is left is a lock"
+    again = client.delete("/qwen_ai/api/login")
+    assert (again.status_code, again.json()["state"]) == (200, "signed_out")
+
+
+def test_a_file_that_holds_no_login_is_not_removed(client: Any, sandbox: Sandbox, token_dir: Path) -> None:
+    path = sandbox.write_credentials(token_dir)
+    path.write_text("precious")
+    assert client.delete("/qwen_ai/api/login").status_code == 500
+    assert path.read_text() == "precious"
+
+
+def test_an_account_that_nothing_else_names_can_be_removed(
+    client: Any, server: Any, sandbox: Sandbox, token_dir: Path
+) -> None:
+    for account in ("alice", "bob"):
+        sandbox.write_credentials(token_dir, f"{account}.json")
+    bobs = {"litellm_params": {"model": "qwen_ai/coder-model"}, "model_info": {"qwen_account": "bob"}}
+    server.llm_router = SimpleNamespace(model_list=[bobs])
+    assert {name: one["stays"] for name, one in _accounts(client).items()} == {
+        None: True,
+        "alice": False,
+        "bob": True,
+    }
+    assert client.delete("/qwen_ai/api/account", params={"account": "alice"}).status_code == 200
+    assert list(_accounts(client)) == [None, "bob"]
+    for params in ({"account": "bob"}, {}):
+        assert client.delete("/qwen_ai/api/account", params=params).status_code == 409
+    assert _accounts(client)["bob"]["state"] == "signed_in"
+
+
+def test_a_check_says_what_the_chat_server_thinks_of_the_token(
+    client: Any, sandbox: Sandbox, token_dir: Path
+) -> None:
+    sandbox.write_credentials(token_dir, lifetime=-60)
+    checked = _post(client, "check")
+    assert checked["check"]["result"] == "accepted"
+    assert checked["seconds_left"] > 0, "a token that has died is renewed first"
+    assert checked["usage"]["requests_today"] == 0
+    sandbox.revoke()
+    assert _post(client, "check")["check"]["result"] == "refused"
+
+
+def test_a_check_of_a_login_that_cannot_be_renewed_any_more_finds_its_end(
+    client: Any, sandbox: Sandbox, token_dir: Path
+) -> None:
+    sandbox.write_credentials(token_dir, lifetime=-60)
+    sandbox.revoke()
+    checked = _post(client, "check")
+    assert (checked["check"]["result"], checked["state"]) == ("refused", "ended")
+    assert "login" in checked["check"]["message"]
+
+
+def test_a_check_without_a_login_asks_nobody(client: Any, sandbox: Sandbox) -> None:
+    checked = _post(client, "check")
+    assert checked["check"]["result"] == "unknown"
+    assert "Not logged in" in checked["check"]["message"]
+    assert sandbox.requests == []
+
+
 def test_a_service_that_gives_no_code_is_an_error_with_its_words(client: Any, sandbox: Sandbox) -> None:
     sandbox.stop()
     answer = client.post("/qwen_ai/api/login", json={"account": None})
@@ -242,7 +340,9 @@ def test_the_default_accounts_file_is_the_default_account(client: Any, sandbox: 
     assert list(_accounts(client)) == [None]
 
 
-def test_accounts_come_from_the_folder_and_from_the_configuration(sandbox: Sandbox, token_dir: Path) -> None:
+def test_accounts_come_from_the_folder_and_from_the_configuration(
+    server: Any, sandbox: Sandbox, token_dir: Path
+) -> None:
     sandbox.write_credentials(token_dir, "zoe.json")
     sandbox.write_credentials(token_dir, ".hidden.json")
     sandbox.write_credentials(token_dir)
@@ -254,7 +354,8 @@ def test_accounts_come_from_the_folder_and_from_the_configuration(sandbox: Sandb
         {},
         None,
     ]
-    assert known_accounts(Settings.from_environment(), accounts_of(deployments)) == [None, "bob", "zoe"]
+    server.llm_router = SimpleNamespace(model_list=deployments)
+    assert known_accounts(Settings.from_environment(), accounts_of(server)) == [None, "bob", "zoe"]
 
 
 def test_what_is_wrong_with_an_account_is_shown_with_it(
@@ -279,6 +380,12 @@ def test_the_counts_of_an_account_are_shown(client: Any, sandbox: Sandbox, token
     meter.refused("quota_spent", None)
     usage = _accounts(client)[None]["usage"]
     assert (usage["requests_last_minute"], usage["requests_today"], usage["limited"]) == (1, 1, True)
+    hours = _accounts(client)[None]["hours"]
+    assert len(hours) == 24
+    assert [(hour["requests"], hour["refused"]) for hour in hours[-2:]] in (
+        [(0, 0), (1, 1)],
+        [(1, 1), (0, 0)],
+    )
 
 
 def test_without_segno_there_is_no_qr_code_and_all_else(

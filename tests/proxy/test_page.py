@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.proxy, pytest.mark.xdist_group("proxy")]
 
 ROOT = Path(__file__).parents[2]
-PATHS = [("GET", "accounts"), ("POST", "login"), ("POST", "poll"), ("POST", "cancel")]
+PATHS = [
+    ("GET", "accounts"),
+    ("POST", "login"),
+    ("POST", "poll"),
+    ("POST", "cancel"),
+    ("POST", "check"),
+    ("DELETE", "login"),
+    ("DELETE", "account"),
+]
 CALL = {"model": "coder-model", "messages": [{"role": "user", "content": "ping"}]}
 
 
@@ -70,15 +78,17 @@ def test_the_commands_of_the_operators_page_do_what_it_says(
     monkeypatch.setenv("LITELLM_MASTER_KEY", logged_out.key)
     page = (ROOT / "docs" / "operators.md").read_text(encoding="utf-8").replace("\\\n", " ")
     commands = re.findall(r"^curl .*$", page, re.MULTILINE)
-    assert len(commands) == 4
+    assert len(commands) == 6
     answers = []
     for command in commands:
         ours = command.replace("http://localhost:4000", logged_out.url)
         done = subprocess.run(["bash", "-c", ours], capture_output=True, text=True, check=True)
         answers.append(json.loads(done.stdout))
     assert answers[0]["accounts"][0]["account"] is None
-    assert [answer["account"] for answer in answers[1:]] == ["alice"] * 3
-    assert [(answer["login"] or {}).get("state") for answer in answers[1:]] == ["waiting", "waiting", None]
+    assert [answer["account"] for answer in answers[1:]] == ["alice"] * 5
+    states = [(answer["login"] or {}).get("state") for answer in answers[1:]]
+    assert states == ["waiting", "waiting", None, None, None]
+    assert answers[4]["check"]["result"] == "unknown", "nobody is signed in"
 
 
 def test_the_log_of_the_proxy_holds_no_key_of_the_page(proxy: Proxy) -> None:

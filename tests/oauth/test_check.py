@@ -1,14 +1,18 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from litellm_qwen_ai.cli.check import check_token
-from litellm_qwen_ai.sandbox import Answer
+from litellm_qwen_ai.oauth.check import check_token
+from litellm_qwen_ai.sandbox import Answer, Sandbox
 
-if TYPE_CHECKING:
-    from litellm_qwen_ai.sandbox import Sandbox
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        yield running
 
 
 def test_a_token_that_is_taken(sandbox: Sandbox) -> None:
