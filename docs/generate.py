@@ -115,6 +115,11 @@ def error_tree() -> str:
     return f"```\n{textwrap.dedent(drawn)}\n```\n"
 
 
+def login_codes() -> str:
+    """The codes of a `LoginError`, as the module's docstring lists them."""
+    return "\n".join(re.findall(r"^\|.*\|$", errors.__doc__ or "", re.MULTILINE)) + "\n"
+
+
 def _with_links(text: str, page: Path) -> str:
     readme = "" if page == README else f"{_root(page)}README.md"
     return text.replace("{state}", error_table.STATE.format(readme=readme))
@@ -149,6 +154,7 @@ PARTS: dict[str, Callable[[Path], str]] = {
     "errors": call_errors,
     "command-errors": command_errors,
     "error-tree": lambda _page: error_tree(),
+    "login-codes": lambda _page: login_codes(),
     "speed": lambda _page: speed(),
     "targets": lambda _page: report.targets(report.last()),
     "missed": lambda _page: missed.as_markdown(report.last(), report.stored("where")["places"]),

@@ -20,6 +20,7 @@ from litellm_qwen_ai._version import __version__
 from litellm_qwen_ai.route import registration as _registration
 
 if TYPE_CHECKING:
+    from litellm_qwen_ai.accounts import LoginState
     from litellm_qwen_ai.oauth import (
         ConfigurationError,
         CorruptCredentialsError,
@@ -30,17 +31,26 @@ if TYPE_CHECKING:
         LoginDeniedError,
         LoginError,
         LoginExpiredError,
+        LoginNotStartedError,
+        LoginPrompt,
         LoginRefusedError,
         LoginTimedOutError,
         NotLoggedInError,
+        PendingLogin,
         QwenAuthError,
         ReadOnlyStoreError,
         RefreshError,
         Session,
+        Store,
         StoreError,
+        cancel_login,
         device_login,
+        pending_login,
+        poll_login,
+        start_login,
     )
     from litellm_qwen_ai.route.provider import QwenAI, handler
+    from litellm_qwen_ai.verbs import alogin, list_accounts, login, logout, status
 
 __all__ = [
     "ConfigurationError",
@@ -52,22 +62,42 @@ __all__ = [
     "LoginDeniedError",
     "LoginError",
     "LoginExpiredError",
+    "LoginNotStartedError",
+    "LoginPrompt",
     "LoginRefusedError",
+    "LoginState",
     "LoginTimedOutError",
     "NotLoggedInError",
+    "PendingLogin",
     "QwenAI",
     "QwenAuthError",
     "ReadOnlyStoreError",
     "RefreshError",
     "Session",
+    "Store",
     "StoreError",
     "__version__",
+    "alogin",
+    "cancel_login",
     "device_login",
     "handler",
+    "list_accounts",
+    "login",
+    "logout",
+    "pending_login",
+    "poll_login",
     "register",
+    "start_login",
+    "status",
 ]
 
-_PROVIDER_NAMES = frozenset({"QwenAI", "handler"})
+#: Where a name is that is not in `oauth`.
+_HOMES = {
+    "LoginState": "accounts",
+    "QwenAI": "route.provider",
+    "handler": "route.provider",
+    **dict.fromkeys(("alogin", "list_accounts", "login", "logout", "status"), "verbs"),
+}
 
 
 def register() -> None:
@@ -83,14 +113,14 @@ def register() -> None:
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "route.provider" if name in _PROVIDER_NAMES else "oauth"
-    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    home = importlib.import_module(f"{__name__}.{_HOMES.get(name, 'oauth')}")
+    value = getattr(home, name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)
 
 
 _registration.register_when_litellm_is_imported()

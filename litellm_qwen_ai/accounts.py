@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import functools
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from litellm_qwen_ai.names import DEFAULT_API_BASE
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
@@ -107,6 +107,7 @@ class LoginState:
         usage: The requests that were counted here.
         hours: The same for each of the last 24 hours, the oldest first.
         now: When all this was so, in epoch seconds.
+        changed: Whether the function that returned this has just logged in.
 
     Raises:
         ConfigurationError: The name or the place cannot be used.
@@ -140,6 +141,33 @@ class LoginState:
             self.failure = None  # of the login before this one
         self.usage = counted.usage(self.now)
         self.hours = counted.last_hours(self.now)
+        self.changed = False
+
+    def __repr__(self) -> str:
+        return f"LoginState({self.store.describe()!r}, {self.standing.value!r})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The state in plain values, none of them secret; `mode` is like `0600`, and None without a login."""
+        guard, credentials = self.store.guard(), self.credentials
+        return {
+            "file": self.store.describe(),
+            "mode": guard.removeprefix("mode ") if guard else None,
+            "logged_in": self.logged_in,
+            "account": self.account,
+            "user": self.user,
+            "scope": shown(credentials.scope) if credentials else None,
+            "token_type": shown(credentials.token_type) if credentials else None,
+            "resource_url": shown(credentials.resource_url) if credentials else None,
+            "expires_at": self.expires_at,
+            "seconds_left": int(self.seconds_left) if credentials else None,
+            "can_renew": self.can_renew,
+            "renewal": self.renewal,
+            "api_key_set": self.settings.api_key is not None,
+            "uses": self.uses,
+            "base_url": self.base_url if self.uses else None,
+            "problem": self.trouble,
+            "usage": asdict(self.usage),
+        }
 
     @property
     def credentials(self) -> Credentials | None:

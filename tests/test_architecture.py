@@ -18,6 +18,7 @@ FLOORS = (
     ("demo",),
     ("proxy",),
     ("route",),
+    ("verbs",),
     ("accounts",),
     ("stores",),
     ("settings", "quota"),
@@ -89,9 +90,9 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
         graph = {name: needs for name, needs in graph.items() if name not in leaves}
 
 
-@pytest.mark.parametrize("room", ["oauth", "stores", "quota", "cli", SANDBOX])
+@pytest.mark.parametrize("room", ["oauth", "stores", "quota", "cli", SANDBOX, "accounts.py", "verbs.py"])
 def test_what_works_without_litellm_does_not_import_it(room: str) -> None:
-    for path in (PACKAGE / room).rglob("*.py"):
+    for path in (PACKAGE / room).rglob("*.py") if "." not in room else [PACKAGE / room]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -129,25 +130,54 @@ def test_the_public_names_are_these() -> None:
         "LoginDeniedError",
         "LoginError",
         "LoginExpiredError",
+        "LoginNotStartedError",
+        "LoginPrompt",
         "LoginRefusedError",
+        "LoginState",
         "LoginTimedOutError",
         "NotLoggedInError",
+        "PendingLogin",
         "QwenAI",
         "QwenAuthError",
         "ReadOnlyStoreError",
         "RefreshError",
         "Session",
+        "Store",
         "StoreError",
         "__version__",
+        "alogin",
+        "cancel_login",
         "device_login",
         "handler",
+        "list_accounts",
+        "login",
+        "logout",
+        "pending_login",
+        "poll_login",
         "register",
+        "start_login",
+        "status",
     ]
     for name in litellm_qwen_ai.__all__:
         assert getattr(litellm_qwen_ai, name) is not None
-    assert set(litellm_qwen_ai.__all__) <= set(dir(litellm_qwen_ai))
+    assert dir(litellm_qwen_ai) == sorted(litellm_qwen_ai.__all__)
     with pytest.raises(AttributeError, match="no_such_name"):
         litellm_qwen_ai.no_such_name  # noqa: B018  # the access is the test
+
+
+def test_no_public_name_is_a_modules_which_would_take_its_place() -> None:
+    modules = {path.name.removesuffix(".py") for path in PACKAGE.iterdir()}
+    assert not modules & set(litellm_qwen_ai.__all__)
+
+
+def test_a_verb_is_a_function_whatever_was_imported_before() -> None:
+    code = (
+        "import litellm_qwen_ai.cli.login, litellm_qwen_ai.oauth.login, litellm_qwen_ai.cli.status, "
+        "litellm_qwen_ai.cli.logout; from litellm_qwen_ai import login, logout, status;"
+        "print(login.__module__, logout.__module__, status.__module__)"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(out.stdout.split()) == {"litellm_qwen_ai.verbs"}
 
 
 def test_no_pth_file_is_shipped() -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from litellm_qwen_ai.accounts import LoginState, Standing, known_accounts
+from litellm_qwen_ai.accounts import Standing
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.options import DEFAULT_ACCOUNT, json_option
 from litellm_qwen_ai.cli.screen import columns, local, wrapped
 from litellm_qwen_ai.oauth.pending import WAITING
 from litellm_qwen_ai.oauth.prompt import is_terminal
-from litellm_qwen_ai.settings import Settings
+from litellm_qwen_ai.verbs import list_accounts
+
+if TYPE_CHECKING:
+    from litellm_qwen_ai.accounts import LoginState
 
 _NOTHING = "-"
 
@@ -25,8 +28,7 @@ def accounts(*, as_json: bool) -> int:
 
     Asks no server. Exits with 4 if no account is logged in.
     """
-    settings = Settings.from_environment()
-    found = [_as_dict(LoginState(settings, name)) for name in known_accounts(settings)]
+    found = [_as_dict(state) for state in list_accounts()]
     if as_json:
         exits.print_json(found)
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from litellm_qwen_ai.oauth import LoginCancelledError, NotLoggedInError, QwenAuthError
+from litellm_qwen_ai.oauth import LoginCancelledError, LoginError, NotLoggedInError, QwenAuthError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,5 +48,6 @@ def errors_as_json(*, wanted: bool) -> Iterator[None]:
         yield
     except QwenAuthError as error:
         if wanted:
-            print_json({"error": {"type": type(error).__name__, "message": str(error)}})
+            code = {"code": error.code} if isinstance(error, LoginError) else {}
+            print_json({"error": {"type": type(error).__name__, **code, "message": str(error)}})
         raise

@@ -21,6 +21,7 @@ from litellm_qwen_ai.oauth import (
     cancel_login,
 )
 from litellm_qwen_ai.stores.files import disk as files
+from litellm_qwen_ai.verbs import live_login
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.cli.outcome import Report
@@ -39,7 +40,7 @@ def take_over(source: str, report: Report, *, force: bool) -> int:
     if str(files.target_of(path)) == store.key:
         raise ConfigurationError(f"{path} is the file that is in use already; there is nothing to import.")
     credentials = _read(path)
-    if not force and report.is_logged_in():
+    if not force and live_login(report.settings, report.account):
         raise ConfigurationError(
             f"There is a login in {store.describe()} already. To replace it, add --force; to keep both, "
             "import under a name: --account NAME."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from litellm_qwen_ai import verbs
 from litellm_qwen_ai.cli import exits, import_login
 from litellm_qwen_ai.cli.options import account_option
 from litellm_qwen_ai.cli.outcome import Report
@@ -19,9 +20,7 @@ from litellm_qwen_ai.oauth import (
     LoginNotStartedError,
     PendingLogin,
     TerminalPrompt,
-    device_login,
     may_open_browser,
-    open_browser,
     poll_login,
     start_login,
 )
@@ -86,19 +85,13 @@ def login(  # noqa: PLR0913  # its options
             return import_login.take_over(source, report, force=force)
         if complete:
             return _complete(report, wait=wait)
-        if not force and report.is_logged_in():
-            return report.unchanged()
         if start:
+            if not force and verbs.live_login(report.settings, account):
+                return report.unchanged()
             return _start(report, picture)
         browser = may_open_browser() and not no_browser
-        device_login(
-            report.store,
-            prompt=_prompt(picture, browser=browser),
-            open_browser=open_browser if browser else None,
-            oauth_base_url=report.settings.oauth_base_url,
-            client_id=report.settings.oauth_client_id,
-        )
-        return report.new_login()
+        state = verbs.login(account, force=force, browser=browser, prompt=_prompt(picture, browser=browser))
+        return report.new_login() if state.changed else report.unchanged()
 
 
 def _prompt(picture: Callable[[str], str] | None, *, browser: bool) -> LoginPrompt:
@@ -138,7 +131,7 @@ def _complete(report: Report, *, wait: bool) -> int:
                 return _waits(pending, report)
             time.sleep(_TICK)
     except LoginNotStartedError:
-        if not report.is_logged_in():
+        if not verbs.live_login(report.settings, report.account):
             raise
         return report.unchanged()  # another process has finished it
     return report.new_login()

@@ -6,12 +6,10 @@ import sys
 
 import click
 
-from litellm_qwen_ai.accounts import account_of
+from litellm_qwen_ai import verbs
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.options import account_option
-from litellm_qwen_ai.oauth import CorruptCredentialsError, cancel_login
 from litellm_qwen_ai.oauth.prompt import is_terminal
-from litellm_qwen_ai.settings import Settings
 
 
 @click.command()
@@ -22,36 +20,27 @@ def logout(*, account: str | None, yes: bool) -> int:
 
     Only what holds a login is removed, and what this program left beside it.
     """
-    settings = Settings.from_environment()
-    store = account_of(settings, account).store
-    try:
-        there = store.look() is not None
-    except CorruptCredentialsError:
-        # QWEN_AUTH_FILE may name anything.
-        raise CorruptCredentialsError(
-            f"{store.describe()} holds no login that can be read, so it is not removed. If you need it no "
-            "more, remove it yourself."
-        ) from None
+    state = verbs.status(account)
+    there = state.stored is not None
     if there and not yes:
         if not is_terminal(sys.stdin):
             raise click.UsageError("There is no terminal to ask on; add --yes.")
         # Not click.confirm(err=True): before click 8.3 it writes a space to stdout.
-        click.echo(f"Remove {store.describe()}? [y/N] ", err=True, nl=False)
+        click.echo(f"Remove {state.store.describe()}? [y/N] ", err=True, nl=False)
         if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
             click.echo("Nothing was changed.", err=True)
             return exits.CANCELLED
-    cancelled = cancel_login(store)
-    if cancelled and not there:
+    removed = verbs.logout(account)
+    if removed is None:  # perhaps somebody else was faster
+        click.echo(f"Not logged in: there is no login in {state.store.describe()}.", err=True)
+        return exits.NOT_LOGGED_IN
+    if not there:
         click.echo("Cancelled the login that had been started.")
         return exits.DONE
-    removed = store.delete() if there else None
-    if removed is None:  # perhaps somebody else was faster
-        click.echo(f"Not logged in: there is no login in {store.describe()}.", err=True)
-        return exits.NOT_LOGGED_IN
     click.echo(f"Removed {removed}.")
     click.echo(
         "Qwen offers no way to revoke its tokens: a copy elsewhere stays valid until it expires.", err=True
     )
-    if settings.api_key is not None:
+    if state.settings.api_key is not None:
         click.echo("QWEN_API_KEY is still set: qwen_ai/ goes on using that key.", err=True)
     return exits.DONE

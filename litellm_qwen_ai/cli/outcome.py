@@ -10,7 +10,7 @@ import click
 from litellm_qwen_ai.accounts import LoginState, account_of
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.screen import coloured, local, span, wrapped
-from litellm_qwen_ai.cli.status import as_dict, readable
+from litellm_qwen_ai.cli.status import readable
 from litellm_qwen_ai.oauth.check import Verdict, check_token
 
 if TYPE_CHECKING:
@@ -25,16 +25,6 @@ class Report:
         self.account = account
         self.as_json = as_json
         self.store = account_of(settings, account).store
-
-    def is_logged_in(self) -> bool:
-        """Whether the stored token is alive. Whether an expired one could be renewed only the server knows.
-
-        Raises:
-            StoreError: It cannot be read.
-        """
-        self.store.look()  # a login that cannot be read is not to be replaced without a word
-        state = LoginState(self.settings, self.account)
-        return state.logged_in and state.seconds_left > 0
 
     def unchanged(self) -> int:
         """There was a login already; returns the exit code."""
@@ -60,7 +50,7 @@ class Report:
 
     def _print(self, state: LoginState, verdict: Verdict | None, *, changed: bool) -> None:
         check = verdict._asdict() if verdict else None
-        exits.print_json({"state": "logged_in", "changed": changed, **as_dict(state), "check": check})
+        exits.print_json({"state": "logged_in", "changed": changed, **state.as_dict(), "check": check})
 
     def _tell(self, state: LoginState, verdict: Verdict | None, verb: str) -> None:
         _say(f"{verb}. The token is stored in {state.store.describe()} ({state.store.guard()}).", verb, "ok")

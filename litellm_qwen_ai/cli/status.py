@@ -1,20 +1,20 @@
-"""The command `litellm-qwen-ai status`, and the state of an account as JSON."""
+"""The command `litellm-qwen-ai status`."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from litellm_qwen_ai.accounts import LoginState, shown
+from litellm_qwen_ai import verbs
+from litellm_qwen_ai.accounts import shown
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.options import account_option, json_option
 from litellm_qwen_ai.cli.screen import local, span, wrapped
 from litellm_qwen_ai.quota.tally import THROTTLED
-from litellm_qwen_ai.settings import Settings
 
 if TYPE_CHECKING:
+    from litellm_qwen_ai.accounts import LoginState
     from litellm_qwen_ai.quota.tally import Usage
 
 _LABELS = 10  # columns
@@ -34,9 +34,9 @@ def status(*, account: str | None, as_json: bool) -> int:
     Asks no server. Exits with 4 if there is neither a login nor a key.
     """
     with exits.errors_as_json(wanted=as_json):
-        state = readable(LoginState(Settings.from_environment(), account))
+        state = readable(verbs.status(account))
     if as_json:
-        exits.print_json(as_dict(state))
+        exits.print_json(state.as_dict())
     else:
         for label, text in _lines(state):
             click.echo(f"{label:<{_LABELS}}  {wrapped(text, indent=_LABELS + 2)}")
@@ -52,30 +52,6 @@ def readable(state: LoginState) -> LoginState:
     if state.problem is not None and state.unreadable and state.uses is None:
         raise state.problem
     return state
-
-
-def as_dict(state: LoginState) -> dict[str, Any]:
-    """The state in plain values; nothing in it is secret. `mode` is like `0600`, and None without a login."""
-    guard, credentials = state.store.guard(), state.credentials
-    return {
-        "file": state.store.describe(),
-        "mode": guard.removeprefix("mode ") if guard else None,
-        "logged_in": state.logged_in,
-        "account": state.account,
-        "user": state.user,
-        "scope": shown(credentials.scope) if credentials else None,
-        "token_type": shown(credentials.token_type) if credentials else None,
-        "resource_url": shown(credentials.resource_url) if credentials else None,
-        "expires_at": state.expires_at,
-        "seconds_left": int(state.seconds_left) if credentials else None,
-        "can_renew": state.can_renew,
-        "renewal": state.renewal,
-        "api_key_set": state.settings.api_key is not None,
-        "uses": state.uses,
-        "base_url": state.base_url if state.uses else None,
-        "problem": state.trouble,
-        "usage": asdict(state.usage),
-    }
 
 
 def _lines(state: LoginState) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@
     ├── ConfigurationError          a setting cannot be used (also a ValueError)
     ├── NotLoggedInError            there is no login
     │   └── LoginExpiredError       there was one; the server takes its refresh token no more
-    ├── LoginError                  a device login ended without tokens
+    ├── LoginError                  a device login ended without tokens; its `code` says how
     │   ├── LoginDeniedError        the user refused
     │   ├── LoginTimedOutError      nobody approved in time
     │   ├── LoginCancelledError     the caller gave up
@@ -15,6 +15,17 @@
         ├── CorruptCredentialsError the file is there but holds no credentials
         ├── ReadOnlyStoreError      nothing can be written there
         └── LockTimeoutError        another process holds the lock for too long
+
+The codes of a `LoginError`, for programs; those of RFC 8628 section 3.5 have its names:
+
+| `code` | Class | |
+|---|---|---|
+| `access_denied` | `LoginDeniedError` | the user refused |
+| `expired_token` | `LoginTimedOutError` | nobody approved in time |
+| `cancelled` | `LoginCancelledError` | the caller gave up, or it was cancelled elsewhere |
+| `refused` | `LoginRefusedError` | the server refused to start or to finish; the message has its words |
+| `not_started` | `LoginNotStartedError` | there is no started login to go on with |
+| `unreachable` | `LoginError` | no answer came when a code was asked for; try again |
 
 A message says what happened, where, and what to do. It never holds a token, a device code or a verifier.
 Each error can be pickled.
@@ -40,27 +51,43 @@ class LoginExpiredError(NotLoggedInError):
 
 
 class LoginError(QwenAuthError):
-    """A device login (RFC 8628) ended without tokens."""
+    """A device login (RFC 8628) ended without tokens.
+
+    Attributes:
+        code: How, in one word for programs: see the table above.
+    """
+
+    code = "unreachable"
 
 
 class LoginDeniedError(LoginError):
     """The user refused the request (`access_denied`, RFC 8628 section 3.5)."""
 
+    code = "access_denied"
+
 
 class LoginTimedOutError(LoginError):
     """The device code expired before anybody approved it (`expired_token`, RFC 8628 section 3.5)."""
+
+    code = "expired_token"
 
 
 class LoginCancelledError(LoginError):
     """The caller cancelled the login while it was waiting."""
 
+    code = "cancelled"
+
 
 class LoginRefusedError(LoginError):
     """The server refused to start or to finish the login."""
 
+    code = "refused"
+
 
 class LoginNotStartedError(LoginError):
     """No started login waits: there was none, or it was finished or cancelled elsewhere."""
+
+    code = "not_started"
 
 
 class RefreshError(QwenAuthError):

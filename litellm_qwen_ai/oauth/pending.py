@@ -8,8 +8,8 @@ go; there is no other way to a login.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import ConfigDict, TypeAdapter
 
@@ -54,7 +54,6 @@ _ENDS: dict[str, type[LoginError]] = {
     "refused": LoginRefusedError,
 }
 _WORTH_SHOWING = 60.0  # seconds that a code must have left to be shown again instead of a new one
-_SECRETS = ("device_code", "code_verifier")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +89,6 @@ class PendingLogin:
     def link(self) -> str:
         """The address to show and to open."""
         return self.verification_uri_complete or self.verification_uri
-
-    def as_dict(self) -> dict[str, Any]:
-        """For people and programs: everything but the secrets."""
-        return {name: value for name, value in asdict(self).items() if name not in _SECRETS}
 
     def code(self, now: float) -> DeviceCode:
         """What to show and to poll with, at `now` (epoch seconds)."""

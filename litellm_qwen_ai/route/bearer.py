@@ -119,7 +119,10 @@ class BearerSource:
 
                 if not may_prompt():
                     raise
-                return self._of_login(account, self._log_in(account))
+                from litellm_qwen_ai.verbs import login  # noqa: PLC0415  # as above
+
+                login(self._account)
+                return self._of_login(account, account.session.get())
         except QwenAuthError as error:
             raise self._failed(account, error) from error
 
@@ -163,17 +166,6 @@ class BearerSource:
         if isinstance(error, (LoginExpiredError, RefreshError, StoreError)):
             account.meter.failed(error, login_ended=isinstance(error, LoginExpiredError))
         return as_litellm_error(error, self._model)
-
-    def _log_in(self, account: Account) -> Credentials:
-        from litellm_qwen_ai.oauth import device_login, may_open_browser, open_browser  # noqa: PLC0415  # as above
-
-        device_login(
-            account.store,
-            open_browser=open_browser if may_open_browser() else None,
-            oauth_base_url=self._settings.oauth_base_url,
-            client_id=self._settings.oauth_client_id,
-        )
-        return account.session.get()
 
 
 _warned_of: set[str] = set()

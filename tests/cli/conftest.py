@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from litellm_qwen_ai.cli import login as login_command
+from litellm_qwen_ai import verbs
 from litellm_qwen_ai.cli import main
 from litellm_qwen_ai.oauth import FileStore, device_login, network
 from litellm_qwen_ai.oauth.clocks import Clocks
@@ -91,7 +91,7 @@ def run(
     assert environ["QWEN_OAUTH_BASE_URL"].startswith("http://127.0.0.1")
     clocks = Clocks(waiting.now, waiting.monotonic, waiting.sleep)
     quick = functools.partial(device_login, clocks=clocks)
-    monkeypatch.setattr(login_command, "device_login", quick)
+    monkeypatch.setattr(verbs, "device_login", quick)
 
     def invoke(*arguments: Any) -> Outcome:
         with pytest.raises(SystemExit) as exit_:

@@ -174,8 +174,9 @@ def test_a_browser_opens_only_where_it_may(  # noqa: PLR0913, PLR0917  # a table
     run: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, flags: list[str], may: bool, opened: int
 ) -> None:
     urls: list[str] = []
-    monkeypatch.setattr("litellm_qwen_ai.cli.login.open_browser", urls.append)
-    monkeypatch.setattr("litellm_qwen_ai.cli.login.may_open_browser", lambda: may)
+    monkeypatch.setattr("litellm_qwen_ai.verbs.open_browser", urls.append)
+    for module in ("cli.login", "verbs"):
+        monkeypatch.setattr(f"litellm_qwen_ai.{module}.may_open_browser", lambda: may)
     assert run("login", *flags).code == 0
     assert len(urls) == opened
     assert all(url.startswith(f"{sandbox.url}/") for url in urls)

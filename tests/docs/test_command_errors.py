@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from litellm_qwen_ai import verbs
 from litellm_qwen_ai.accounts import account_of
-from litellm_qwen_ai.cli import login, main
+from litellm_qwen_ai.cli import main
 from litellm_qwen_ai.oauth import FileStore, device_login
 from litellm_qwen_ai.oauth.clocks import Clocks
 from litellm_qwen_ai.sandbox import Answer, Sandbox
@@ -56,7 +57,7 @@ class Shell:
         def interrupt(*_: Any, **__: Any) -> None:
             raise KeyboardInterrupt
 
-        self.monkeypatch.setattr(login, "device_login", interrupt)
+        self.monkeypatch.setattr(verbs, "device_login", interrupt)
         return self.run("login")
 
     def early(self) -> int:
@@ -133,7 +134,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
         clocks = Clocks(lambda: time.time() + passed[0], lambda: passed[0], nap)
         return device_login(store, **more, clocks=clocks)
 
-    monkeypatch.setattr(login, "device_login", quick)
+    monkeypatch.setattr(verbs, "device_login", quick)
     with Sandbox(interval=0, auto_approve=True) as sandbox:
         for name, value in sandbox.environment(tmp_path / "tokens").items():
             monkeypatch.setenv(name, value)

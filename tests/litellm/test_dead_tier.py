@@ -79,7 +79,7 @@ def test_504_while_the_login_is_polled(tier: Sandbox, monkeypatch: pytest.Monkey
         return device_login(*args, **more, clocks=clocks)
 
     screen = Terminal()
-    monkeypatch.setattr("litellm_qwen_ai.oauth.device_login", quick)
+    monkeypatch.setattr("litellm_qwen_ai.verbs.device_login", quick)
     monkeypatch.setattr(sys, "stdin", Terminal())
     monkeypatch.setattr(sys, "stderr", screen)
     tier.answer_next("device", Answer("a short life", patch={"expires_in": 30, "interval": 7}))

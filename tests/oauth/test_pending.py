@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import stat
 import subprocess
 import sys
@@ -98,11 +97,9 @@ def test_people_and_logs_see_no_secret_of_it(start: Any, store: FileStore, clock
     started = start()
     secrets = [started.device_code, started.code_verifier]
     assert all(secrets)
-    told = (
-        f"{started!r} {started} {json.dumps(started.as_dict())} {pending_login(store, clocks=clock.clocks)!r}"
-    )
+    told = f"{started!r} {started} {pending_login(store, clocks=clock.clocks)!r}"
     assert not [secret for secret in secrets if secret in told]
-    assert started.as_dict()["user_code"] == started.user_code
+    assert started.user_code in told
 
 
 def test_a_poll_too_early_is_not_sent(start: Any, poll: Any, sandbox: Sandbox, clock: Any) -> None:

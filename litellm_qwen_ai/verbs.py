@@ -1,0 +1,176 @@
+"""What a program does with logins in one call each, and what the commands of the same names do.
+
+Where logins are kept, and which server gives them, the environment says at each call: see `settings`. The
+account None is the default one. Nothing here loads LiteLLM.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import threading
+from typing import TYPE_CHECKING
+
+from litellm_qwen_ai.accounts import LoginState, account_of, known_accounts
+from litellm_qwen_ai.oauth.errors import CorruptCredentialsError
+from litellm_qwen_ai.oauth.flight import SingleFlight
+from litellm_qwen_ai.oauth.login import device_login
+from litellm_qwen_ai.oauth.pending import cancel_login
+from litellm_qwen_ai.oauth.prompt import may_open_browser, open_browser
+from litellm_qwen_ai.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from litellm_qwen_ai.oauth.prompt import LoginPrompt
+
+
+def login(
+    account: str | None = None,
+    *,
+    force: bool = False,
+    browser: bool = True,
+    prompt: LoginPrompt | None = None,
+) -> LoginState:
+    """Log in with a code that a person approves in a browser; blocks until that is done (RFC 8628).
+
+    An account that has a live login is left as it is.
+
+    Args:
+        account: The account's name.
+        force: Log in all the same; also if what is stored there cannot be read.
+        browser: Open the page where a browser would open before the person: not over SSH, not in CI.
+        prompt: Shows the page's address and the code; text on stderr by default.
+
+    Returns:
+        How the account stands now; `changed` says whether this is a new login.
+
+    Raises:
+        LoginError: It ended without tokens; its `code` and its class say how.
+        StoreError: The place cannot be read or written.
+        ConfigurationError: The account's name or a setting cannot be used.
+        RuntimeError: An event loop runs in this thread, which would stand still: `await alogin()` there.
+    """
+    if _in_event_loop():
+        raise RuntimeError(
+            "login() would block the event loop that runs here until a person has approved. "
+            "Use: await litellm_qwen_ai.alogin()"
+        )
+    return _login(account, force=force, browser=browser, prompt=prompt)
+
+
+async def alogin(
+    account: str | None = None,
+    *,
+    force: bool = False,
+    browser: bool = True,
+    prompt: LoginPrompt | None = None,
+) -> LoginState:
+    """As `login`, for a coroutine: it waits in a thread of its own, which also calls the prompt.
+
+    Cancelling the task cancels the login, within about a second.
+    """
+    given_up = threading.Event()
+    log_in = functools.partial(
+        contextvars.copy_context().run,
+        functools.partial(_login, account, force=force, browser=browser, prompt=prompt),
+        cancelled=given_up.is_set,
+    )
+    try:
+        return await asyncio.wrap_future(SingleFlight(log_in, "qwen-ai-login").board())
+    finally:
+        given_up.set()
+
+
+def logout(account: str | None = None) -> str | None:
+    """Remove an account's login, and one that was started for it and waits for approval.
+
+    Qwen offers no way to revoke its tokens: a copy elsewhere stays valid until it expires.
+
+    Returns:
+        What was removed, in words; None if nothing was there.
+
+    Raises:
+        CorruptCredentialsError: What is stored there is no login: it is left as it is.
+        StoreError: The place cannot be read or written.
+        ConfigurationError: The account's name or a setting cannot be used.
+    """
+    store = account_of(Settings.from_environment(), account).store
+    try:
+        there = store.look() is not None
+    except CorruptCredentialsError:
+        # QWEN_AUTH_FILE may name anything.
+        raise CorruptCredentialsError(
+            f"{store.describe()} holds no login that can be read, so it is not removed. If you need it no "
+            "more, remove it yourself."
+        ) from None
+    cancelled = cancel_login(store)
+    removed = store.delete() if there else None
+    return removed or ("the login that had been started" if cancelled else None)
+
+
+def status(account: str | None = None) -> LoginState:
+    """How an account stands now, and what `qwen_ai/` would use. Asks no server.
+
+    A login that cannot be read raises nothing: `problem` and `standing` tell of it.
+
+    Raises:
+        ConfigurationError: The account's name or a setting cannot be used.
+    """
+    return LoginState(Settings.from_environment(), account)
+
+
+def list_accounts() -> list[LoginState]:
+    """How each account stands: the default one first, the others by name. Asks no server.
+
+    Raises:
+        StoreError: The place cannot be read.
+        ConfigurationError: A setting cannot be used.
+    """
+    settings = Settings.from_environment()
+    return [LoginState(settings, name) for name in known_accounts(settings)]
+
+
+def live_login(settings: Settings, account: str | None) -> LoginState | None:
+    """How the account stands if its token is alive; only the server knows if an expired one can be renewed.
+
+    Raises:
+        StoreError: The login cannot be read, so it is not to be replaced without a word.
+    """
+    account_of(settings, account).store.look()
+    state = LoginState(settings, account)
+    return state if state.logged_in and state.seconds_left > 0 else None
+
+
+def _login(
+    account: str | None,
+    *,
+    force: bool,
+    browser: bool,
+    prompt: LoginPrompt | None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> LoginState:
+    settings = Settings.from_environment()
+    store = account_of(settings, account).store
+    if not force and (state := live_login(settings, account)):
+        return state
+    device_login(
+        store,
+        prompt=prompt,
+        open_browser=open_browser if browser and may_open_browser() else None,
+        cancelled=cancelled,
+        oauth_base_url=settings.oauth_base_url,
+        client_id=settings.oauth_client_id,
+    )
+    state = LoginState(settings, account)
+    state.changed = True
+    return state
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
