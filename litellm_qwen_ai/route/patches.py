@@ -1,4 +1,4 @@
-"""The only module that changes anything in LiteLLM: four adaptations of it, to `qwen_ai/` alone.
+"""The only module that changes anything in LiteLLM: five adaptations of it, to `qwen_ai/` alone.
 
 Each looks first whether LiteLLM has what it needs (`private_names.py` lists the names), and says in one debug
 line when it has not. `QWEN_HOST_ADAPTATIONS=0` in the environment turns them off. What a user then sees is in
@@ -12,7 +12,9 @@ docs/litellm.md.
    provider config of our own, so that `reasoning_effort`, `thinking` and `user` are accepted.
 3. *Logs for nobody.* LiteLLM makes a record of each call, and gives each chunk of a synchronous stream to a
    thread, whether anybody receives them or not. The adaptation leaves both out where nobody does.
-4. *Health checks*, in a proxy only. They call a deployment without its `model_info`, and so without its
+4. *Headers*. LiteLLM fails on `extra_headers` and `headers` that are no object, before it asks a provider. The
+   adaptation says so first, so that a proxy answers 400.
+5. *Health checks*, in a proxy only. They call a deployment without its `model_info`, and so without its
    account. The adaptation hands the account along.
 """
 
@@ -23,6 +25,7 @@ import inspect
 import logging
 import os
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import litellm
@@ -68,7 +71,8 @@ def remove_adaptations() -> None:
     """Put LiteLLM back as it was before `apply_adaptations`; idempotent."""
     global _spares_logs  # noqa: PLW0603  # on or off in the whole process
     _spares_logs = False
-    ours = [(litellm.main, _DISPATCH), *_LOGGERS, *_health_functions()]
+    steps = [(litellm.utils, name) for name in _FIRST_STEPS]
+    ours = [(litellm.main, _DISPATCH), *_LOGGERS, *steps, *_health_functions()]
     for place, name in ours:
         original = getattr(getattr(place, name, None), "_qwen_ai_original", None)
         if original is not None:
@@ -88,6 +92,7 @@ def active_adaptations() -> dict[str, bool]:
         "eager async streams": streams_are_eager(),
         "parameters": _our_member() is not None,
         "logs for nobody": _spares_logs,
+        "headers": all(hasattr(getattr(litellm.utils, name), "_qwen_ai_original") for name in _FIRST_STEPS),
     }
 
 
@@ -278,7 +283,44 @@ def _log_nothing(*_: Any) -> None:
     """Stands for what takes a chunk and a flag."""
 
 
-# Adaptation 4: health checks
+# Adaptation 4: headers
+
+#: What LiteLLM does first in each call, and first in an async one that a proxy has begun.
+_FIRST_STEPS = ("function_setup", "async_pre_call_deployment_hook")
+_HEADERS = ("extra_headers", "headers")
+_MODEL = 3  # of function_setup's arguments, in a call whose model is no keyword
+
+
+def _adapt_headers() -> bool:
+    if not all(has(f"litellm.utils.{name}") for name in _FIRST_STEPS):
+        return False
+    for name in _FIRST_STEPS:
+        original = getattr(litellm.utils, name)
+        if not hasattr(original, "_qwen_ai_original"):
+            setattr(litellm.utils, name, _after_headers(original))
+    return True
+
+
+def _after_headers(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A first step that refuses a call of ours whose headers are no object."""
+
+    @functools.wraps(original)
+    def step(*args: Any, **more: Any) -> Any:
+        call: Any = args[0] if args and isinstance(args[0], dict) else more  # the hook's, or the setup's
+        wrong = [name for name in _HEADERS if call.get(name) and not isinstance(call[name], Mapping)]
+        model = str(call.get("model") or "".join(map(str, args[_MODEL : _MODEL + 1])))
+        if wrong and (model.startswith(f"{PROVIDER}/") or call.get("custom_llm_provider") == PROVIDER):
+            from litellm_qwen_ai.chat.errors import bad_request  # noqa: PLC0415  # as late as all of chat/
+
+            kind = type(call[wrong[0]]).__name__
+            raise bad_request(f"{wrong[0]} must be an object, not a {kind}.", model=model)
+        return original(*args, **more)
+
+    step._qwen_ai_original = original  # type: ignore[attr-defined]  # noqa: SLF001  # how we know our own wrapper
+    return step
+
+
+# Adaptation 5: health checks
 
 
 def _health_functions() -> list[tuple[Any, str]]:
@@ -312,4 +354,5 @@ _ADAPTERS = {
     "eager async streams": _adapt_streams,
     "parameters": _adapt_parameters,
     "logs for nobody": _adapt_logging,
+    "headers": _adapt_headers,
 }

@@ -13,6 +13,7 @@ _NO_ROUTE = "the route does not work"
 _NO_EAGER_STREAMS = "a refused async stream raises at its first chunk (docs/litellm.md)"
 _NO_PARAMETERS = "reasoning_effort, thinking and user are not accepted (docs/litellm.md)"
 _LOGS = "a record of each call is made for nobody: slower, no less correct"
+_HEADERS = "extra_headers that are no object raise LiteLLM's ValueError, a 500 of a proxy"
 _SLOWER_POST = "each request is sent by httpx itself: slower, no less correct"
 _SLOWER_CHUNKS = "each text chunk of a stream is built anew: slower, no less correct"
 _TRUST = "logins and renewals trust what the environment says, not what LiteLLM was told"
@@ -48,6 +49,8 @@ NAMES: Final[dict[str, str]] = {
     "litellm.litellm_core_utils.litellm_logging.Logging": _LOGS,
     "litellm.litellm_core_utils.litellm_logging.Logging.success_handler": _LOGS,
     "litellm.utils._client_async_logging_helper": _LOGS,
+    "litellm.utils.function_setup": _HEADERS,
+    "litellm.utils.async_pre_call_deployment_hook": _HEADERS,
     "litellm.CustomStreamWrapper.chunk_creator": "LiteLLM makes a chunk beside each of ours: slower",
     "httpx.Client._transport_for_url": _SLOWER_POST,
     "httpx.AsyncClient._transport_for_url": _SLOWER_POST,

@@ -75,7 +75,26 @@ def test_the_deployments_model_and_host_stay(ask: Any, sandbox: Sandbox) -> None
     assert sandbox.requests_to("chat")[-1].headers["host"] == "gateway.example"
 
 
-@pytest.mark.parametrize("wrong", [{"max_retries": "many"}, {"extra_body": "x"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_retries": "many"},
+        {"extra_body": "x"},
+        {"extra_headers": "x-mine: yes"},
+        {"headers": ["x-mine", "yes"]},
+        {"extra_headers": "x", "model": "coder-model", "custom_llm_provider": "qwen_ai"},
+    ],
+)
 def test_a_keyword_of_a_wrong_kind_is_a_bad_request(ask: Any, wrong: dict[str, Any]) -> None:
     with pytest.raises(litellm.BadRequestError, match=next(iter(wrong))):
         ask(**wrong)
+
+
+def test_a_model_that_is_no_keyword_is_ours_too() -> None:
+    with pytest.raises(litellm.BadRequestError, match="extra_headers must be an object, not a str"):
+        litellm.completion("qwen_ai/coder-model", [{"role": "user", "content": "ping"}], extra_headers="x")
+
+
+def test_litellms_own_route_is_left_to_litellm(own_route: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="dictionary"):
+        litellm.completion(messages=[{"role": "user", "content": "ping"}], extra_headers="x", **own_route)

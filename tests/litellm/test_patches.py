@@ -179,10 +179,11 @@ def test_an_adaptation_that_does_not_apply_says_so_at_debug_level(
         monkeypatch.setattr(litellm.main, "_complete_custom_providers", lambda ctx, more: None)
         monkeypatch.delattr(patches.ProviderConfigManager, "_PROVIDER_CONFIG_MAP")
         monkeypatch.delattr(Logging, "success_handler")
+        monkeypatch.delattr(litellm.utils, "async_pre_call_deployment_hook")
         with caplog.at_level(logging.DEBUG, "litellm_qwen_ai"):
             patches.apply_adaptations()
         assert not any(patches.active_adaptations().values())
-        assert [record.levelno for record in caplog.records] == [logging.DEBUG] * 3
+        assert [record.levelno for record in caplog.records] == [logging.DEBUG] * 4
     finally:
         monkeypatch.undo()
         patches.apply_adaptations()

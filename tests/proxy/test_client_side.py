@@ -75,6 +75,14 @@ def test_with_a_key_of_its_own_a_client_goes_where_it_wants(open_proxy: Proxy, e
     assert elsewhere.requests_to("chat")[0].headers["authorization"] == "Bearer sk-sandbox"
 
 
+@pytest.mark.parametrize("wrong", [{"extra_headers": "x: y"}, {"extra_headers": ["x"]}, {"headers": "x"}])
+def test_headers_that_are_no_object_are_the_clients_fault(open_proxy: Proxy, wrong: dict[str, Any]) -> None:
+    for more in ({}, {"stream": True}):
+        answer = open_proxy.ask("/v1/chat/completions", {"model": "qwen", "messages": MESSAGES, **wrong, **more})
+        assert answer.status_code == 400, answer.text
+        assert "headers must be an object" in answer.text
+
+
 def test_a_health_check_uses_the_deployments_account(open_proxy: Proxy) -> None:
     healthy = open_proxy.ask("/health").json()  # the default account is not logged in
     assert (healthy["healthy_count"], healthy["unhealthy_count"]) == (1, 0)
