@@ -28,6 +28,7 @@ from litellm_qwen_ai.chat.sse import EventTooLongError, SSEParser, SSEvent
 from litellm_qwen_ai.chat.text import html_summary, json_value, looks_like_html
 from litellm_qwen_ai.chat.toolcalls import ToolCallAssembler
 from litellm_qwen_ai.chat.usage import usage_fields
+from litellm_qwen_ai.names import PROVIDER
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.chat.context import AnswerContext
@@ -75,8 +76,8 @@ class StreamDecoder:
 
     An error never hides the chunks before it: `feed` and `close` return those, and `failure` is set.
 
-    Chunks carry the context's model, as LiteLLM's own providers' do, and where the server names no id and no
-    time, the given ones: a random one and now, in Unix seconds, by default.
+    Chunks carry the context's model with the provider in front, as whole answers do, and where the
+    server names no id and no time, the given ones: a random one and now, in Unix seconds, by default.
     """
 
     def __init__(
@@ -347,7 +348,11 @@ class StreamDecoder:
             more["system_fingerprint"] = self._fingerprint
         try:
             return ModelResponseStream(
-                id=self._id, created=self._created, model=self._context.model, choices=choices, **more
+                id=self._id,
+                created=self._created,
+                model=f"{PROVIDER}/{self._context.model}",
+                choices=choices,
+                **more,
             )
         except Exception:  # noqa: BLE001  # as above
             self._fail("a chunk with fields of a wrong type")

@@ -12,8 +12,8 @@ docs/litellm.md.
    provider config of our own, so that `reasoning_effort`, `thinking` and `user` are accepted.
 3. *Logs for nobody.* LiteLLM makes a record of each call, and gives each chunk of a synchronous stream to a
    thread, whether anybody receives them or not. The adaptation leaves both out where nobody does.
-4. *Headers*. LiteLLM fails on `extra_headers` and `headers` that are no object, before it asks a provider. The
-   adaptation says so first, so that a proxy answers 400.
+4. *Headers*. LiteLLM fails on `extra_headers` and `headers` that are no object, before it asks a provider.
+   The adaptation says so first, so that a proxy answers 400.
 5. *Health checks*, in a proxy only. They call a deployment without its `model_info`, and so without its
    account. The adaptation hands the account along.
 """
@@ -104,6 +104,7 @@ def streams_are_eager() -> bool:
 # Adaptation 1: eager async streams
 
 _DISPATCH = "_complete_custom_providers"
+_MODEL_NAME = "_cached_model_name"  # of the chunks that LiteLLM's wrapper makes itself: to be that of ours
 
 
 def _adapt_streams() -> bool:
@@ -124,6 +125,8 @@ def _eager(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
         # A mark, since the class itself is loaded at the first call only.
         if not getattr(stream, "qwen_ai_stream", False):
             return result
+        if hasattr(result, _MODEL_NAME):
+            setattr(result, _MODEL_NAME, f"{PROVIDER}/{result.model}")
         shorten(result)
         if getattr(ctx, "acompletion", False):
             return _connected(result, stream)  # acompletion() awaits any coroutine that the dispatch hands it

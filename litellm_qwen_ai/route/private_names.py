@@ -64,6 +64,7 @@ OF_OBJECTS: Final[dict[str, str]] = {
     "litellm.ModelResponse._hidden_params": "no headers and no price are shown with an answer",
     "litellm.CustomStreamWrapper._response_headers": "a stream's headers are not shown",
     "litellm.CustomStreamWrapper._hidden_params": "a stream's headers are not shown",
+    "litellm.CustomStreamWrapper._cached_model_name": "completion_cost() of a rebuilt stream is noisy",
     "litellm.CustomStreamWrapper._base_hidden_params": "a stream's headers are not in its success event",
     "litellm's HTTPHandler.client and AsyncHTTPHandler.client": _NO_ROUTE,
     "openai.OpenAI._client, openai.AsyncOpenAI._client": "an OpenAI client as client= is refused",

@@ -59,7 +59,7 @@ def test_a_plain_stream(wire: Any) -> None:
     assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
     assert {chunk["id"] for chunk in chunks} == {"chatcmpl-1"}
     assert {chunk["created"] for chunk in chunks} == {1700000000}
-    assert {chunk["model"] for chunk in chunks} == {"coder-model"}
+    assert {chunk["model"] for chunk in chunks} == {"qwen_ai/coder-model"}
 
 
 def test_reasoning_alone_in_a_chunk_is_passed_on(wire: Any) -> None:

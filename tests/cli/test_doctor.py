@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 SEEN = {
     "litellm": "1.106.2",
     "registered": True,
-    "adaptations": {"eager async streams": True, "parameters": True, "logs for nobody": True, "headers": True},
+    "adaptations": {
+        "eager async streams": True,
+        "parameters": True,
+        "logs for nobody": True,
+        "headers": True,
+    },
     "switched_off": False,
 }
 

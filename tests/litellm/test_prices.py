@@ -83,6 +83,20 @@ def test_the_cost_of_an_answer_is_found_without_a_word(capsys: pytest.CaptureFix
     assert "Provider List" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("asked", [{}, {"stream_options": {"include_usage": True}}])
+async def test_so_is_that_of_a_stream_put_together(
+    capsys: pytest.CaptureFixture[str], asked: dict[str, Any]
+) -> None:
+    chunks = list(litellm.completion(MODEL, messages=MESSAGES, stream=True, **asked))
+    stream = await litellm.acompletion(MODEL, messages=MESSAGES, stream=True, **asked)
+    for collected in (chunks, [chunk async for chunk in stream]):
+        whole = litellm.stream_chunk_builder(collected)
+        assert whole.model == MODEL
+        assert litellm.completion_cost(whole) == 0
+    await litellm.close_litellm_async_clients()
+    assert "Provider List" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("kept", [(), (MODEL,)])
 def test_the_catalogue_is_back_at_the_next_call_after_the_price_list_was_replaced(
     kept: tuple[str, ...],

@@ -78,7 +78,9 @@ def test_with_a_key_of_its_own_a_client_goes_where_it_wants(open_proxy: Proxy, e
 @pytest.mark.parametrize("wrong", [{"extra_headers": "x: y"}, {"extra_headers": ["x"]}, {"headers": "x"}])
 def test_headers_that_are_no_object_are_the_clients_fault(open_proxy: Proxy, wrong: dict[str, Any]) -> None:
     for more in ({}, {"stream": True}):
-        answer = open_proxy.ask("/v1/chat/completions", {"model": "qwen", "messages": MESSAGES, **wrong, **more})
+        answer = open_proxy.ask(
+            "/v1/chat/completions", {"model": "qwen", "messages": MESSAGES, **wrong, **more}
+        )
         assert answer.status_code == 400, answer.text
         assert "headers must be an object" in answer.text
 
