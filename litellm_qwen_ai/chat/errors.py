@@ -42,6 +42,10 @@ _TIMEOUTS = (httpx.TimeoutException, TimeoutError, asyncio.TimeoutError, litellm
 _DROPPED_HEADERS = {"content-encoding", "content-length", "transfer-encoding", "set-cookie", "connection"}
 
 
+class UnsendableError(Exception):
+    """Something in a call cannot be sent; the text says what, where, and what to do. See `build_request`."""
+
+
 def error_from_response(status: int, body: bytes, context: AnswerContext) -> Exception:
     """The litellm exception for an answer that is not 2xx; its headers are in the context."""
     return error_from_refusal(read_refusal(status, body, context), context)

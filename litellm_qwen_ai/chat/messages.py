@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from litellm_qwen_ai.chat.errors import bad_request
+from litellm_qwen_ai.chat.errors import UnsendableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -28,7 +28,7 @@ _LITELLM_FIELDS = {
 
 
 def prepare_messages(
-    messages: Sequence[Any], *, for_portal: bool, keep_reasoning: bool = False, model: str
+    messages: Sequence[Any], *, for_portal: bool, keep_reasoning: bool = False
 ) -> list[Message]:
     """Return the messages for the wire; the caller's are never changed.
 
@@ -43,10 +43,10 @@ def prepare_messages(
     without it, save those called with `preserve_thinking`.
 
     Raises:
-        litellm.BadRequestError: A message is no object or has no role.
+        UnsendableError: A message is no object or has no role.
     """
     prepared = [
-        _prepare(_as_dict(message, position, model), keep_reasoning=keep_reasoning)
+        _prepare(_as_dict(message, position), keep_reasoning=keep_reasoning)
         for position, message in enumerate(messages)
     ]
     _add_missing_call_ids(prepared)
@@ -63,16 +63,15 @@ def has_image(messages: Iterable[Mapping[str, Any]]) -> bool:
     )
 
 
-def _as_dict(message: Any, position: int, model: str) -> Message:
+def _as_dict(message: Any, position: int) -> Message:
     if hasattr(message, "model_dump"):
         message = message.model_dump(exclude_none=True)
     if not isinstance(message, dict):
-        raise bad_request(
-            f"messages[{position}] is a {type(message).__name__}, not an object with role and content.",
-            model=model,
+        raise UnsendableError(
+            f"messages[{position}] is a {type(message).__name__}, not an object with role and content."
         )
     if not isinstance(message.get("role"), str):
-        raise bad_request(f"messages[{position}] has no role.", model=model)
+        raise UnsendableError(f"messages[{position}] has no role.")
     return message
 
 

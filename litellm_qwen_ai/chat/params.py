@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from litellm_qwen_ai.chat.errors import bad_request
+from litellm_qwen_ai.chat.errors import UnsendableError
 from litellm_qwen_ai.models import thinks_by_default
 
 Payload = dict[str, Any]
@@ -77,11 +77,11 @@ def body_parameters(  # noqa: PLR0913  # one call's worth of keywords
     """Build the body without `model` and `messages`; extra_body is merged last. See `build_request`.
 
     Raises:
-        litellm.BadRequestError: A parameter has no meaning here; the message says which and what to do.
+        UnsendableError: A parameter has no meaning here; the message says which and what to do.
     """
     extra_body = optional_params.get("extra_body")
     if extra_body is not None and not isinstance(extra_body, Mapping):
-        raise bad_request(f"extra_body must be an object, not a {type(extra_body).__name__}.", model=model)
+        raise UnsendableError(f"extra_body must be an object, not a {type(extra_body).__name__}.")
     # The portal refuses what it does not know, `user` too.
     dropped = _NOT_FOR_THE_WIRE | {"user"} if for_portal else _NOT_FOR_THE_WIRE
     body = {
@@ -92,8 +92,8 @@ def body_parameters(  # noqa: PLR0913  # one call's worth of keywords
     limit = optional_params.get("max_completion_tokens")
     if limit is not None:
         body["max_tokens"] = limit
-    _add_search(body, optional_params.get("web_search_options"), model)
-    _add_thinking(body, optional_params, model)
+    _add_search(body, optional_params.get("web_search_options"))
+    _add_thinking(body, optional_params)
     # A proxy's client must not replace the deployment's model.
     body.update(
         {name: value for name, value in (extra_body or {}).items() if name not in {"model", "stream"}}
@@ -107,22 +107,20 @@ def body_parameters(  # noqa: PLR0913  # one call's worth of keywords
         if given is None or isinstance(given, Mapping):
             body["chat_template_kwargs"] = {"enable_thinking": body["enable_thinking"], **(given or {})}
     elif body.get("enable_thinking") and _forces_a_call(body):
-        _reconcile_thinking(body, model, drop_params=drop_params)
+        _reconcile_thinking(body, drop_params=drop_params)
     elif "enable_thinking" not in body and _must_not_think(body, model, stream=stream):
         body["enable_thinking"] = False
     _add_stream(body, optional_params.get("stream_options"), stream=stream)
     return body
 
 
-def _add_search(body: Payload, options: Any, model: str) -> None:
+def _add_search(body: Payload, options: Any) -> None:
     if options is None or options is False:
         return
     if options is True:
         options = {}
     if not isinstance(options, Mapping):
-        raise bad_request(
-            f"web_search_options must be an object, not a {type(options).__name__}.", model=model
-        )
+        raise UnsendableError(f"web_search_options must be an object, not a {type(options).__name__}.")
     body.setdefault("enable_search", True)
     # Qwen's own names pass; user_location has no counterpart at Qwen.
     found = {
@@ -134,12 +132,10 @@ def _add_search(body: Payload, options: Any, model: str) -> None:
         body["search_options"] = {**found, **body.get("search_options", {})}
 
 
-def _add_thinking(body: Payload, params: Mapping[str, Any], model: str) -> None:
+def _add_thinking(body: Payload, params: Mapping[str, Any]) -> None:
     thinking = params.get("thinking")
     enabled, budget = (
-        _from_effort(params.get("reasoning_effort"), model)
-        if thinking is None
-        else _from_thinking(thinking, model)
+        _from_effort(params.get("reasoning_effort")) if thinking is None else _from_thinking(thinking)
     )
     if enabled is not None:
         body.setdefault("enable_thinking", enabled)
@@ -147,25 +143,22 @@ def _add_thinking(body: Payload, params: Mapping[str, Any], model: str) -> None:
         body.setdefault("thinking_budget", budget)
 
 
-def _from_thinking(thinking: Any, model: str) -> tuple[bool, int | None]:
+def _from_thinking(thinking: Any) -> tuple[bool, int | None]:
     kind = thinking.get("type") if isinstance(thinking, Mapping) else None
     if kind == "disabled":
         return False, None
     if kind not in {"enabled", "adaptive"}:
-        raise bad_request(
+        raise UnsendableError(
             'thinking must be {"type": "enabled", "budget_tokens": N} or {"type": "disabled"}, '
-            f"not {thinking!r:.80}.",
-            model=model,
+            f"not {thinking!r:.80}."
         )
     budget = thinking.get("budget_tokens")
     if budget is not None and (type(budget) is not int or budget <= 0):
-        raise bad_request(
-            f"thinking.budget_tokens must be a positive integer, not {budget!r:.40}.", model=model
-        )
+        raise UnsendableError(f"thinking.budget_tokens must be a positive integer, not {budget!r:.40}.")
     return True, budget
 
 
-def _from_effort(effort: Any, model: str) -> tuple[bool | None, int | None]:
+def _from_effort(effort: Any) -> tuple[bool | None, int | None]:
     if isinstance(effort, Mapping):
         effort = effort.get("effort")
     if effort in (None, "default", "auto"):
@@ -174,18 +167,17 @@ def _from_effort(effort: Any, model: str) -> tuple[bool | None, int | None]:
         return False, None
     if not isinstance(effort, str) or effort not in _EFFORT_BUDGETS:
         known = ", ".join(["none", *_EFFORT_BUDGETS])
-        raise bad_request(f"reasoning_effort {effort!r:.40} is unknown; use one of {known}.", model=model)
+        raise UnsendableError(f"reasoning_effort {effort!r:.40} is unknown; use one of {known}.")
     return True, _EFFORT_BUDGETS[effort]
 
 
-def _reconcile_thinking(body: Payload, model: str, *, drop_params: bool) -> None:
+def _reconcile_thinking(body: Payload, *, drop_params: bool) -> None:
     """Thinking was asked for: a forced tool call was not to be."""
     if not drop_params:
-        raise bad_request(
+        raise UnsendableError(
             'Qwen cannot force a tool call (tool_choice "required" or a named function) while '
             'thinking is on. Use tool_choice="auto", or turn thinking off (reasoning_effort="none" or '
-            "enable_thinking=False).",
-            model=model,
+            "enable_thinking=False)."
         )
     body["enable_thinking"] = False
     body.pop("thinking_budget", None)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from litellm_qwen_ai.chat.errors import bad_request
+from litellm_qwen_ai.chat.errors import UnsendableError, bad_request
 from litellm_qwen_ai.chat.messages import has_image, prepare_messages
 from litellm_qwen_ai.chat.params import body_parameters
 from litellm_qwen_ai.chat.wire import chat_headers, chat_url, is_alibabas
@@ -53,39 +53,41 @@ def build_request(  # noqa: PLR0913  # one call's worth of keywords
         litellm.BadRequestError: Something in the call cannot be sent; the message says what and where.
     """
     name = model.removeprefix("qwen_ai/")
-    url = chat_url(base_url, model=name, origin=origin)
-    parameters = body_parameters(
-        optional_params,
-        model=name,
-        stream=stream,
-        for_portal=with_login,
-        at_alibaba=with_login or is_alibabas(url),
-        drop_params=drop_params,
-    )
-    wire_messages = prepare_messages(
-        messages, for_portal=with_login, keep_reasoning=bool(parameters.get("preserve_thinking")), model=name
-    )
-    payload: dict[str, Any] = {"model": name, "messages": wire_messages}
-    # As Qwen's own client does with a login. With a key the finer image would cost the caller more tokens.
-    if with_login and has_image(wire_messages):
-        payload["vl_high_resolution_images"] = True
-    payload.update(parameters)
-    given = optional_params.get("extra_headers")
-    for found in (given, extra_headers):
-        if found is not None and not isinstance(found, Mapping):
-            raise bad_request(f"extra_headers must be an object, not a {type(found).__name__}.", model=name)
-    extra_headers = {**(given or {}), **(extra_headers or {})}
-    headers = chat_headers(
-        token=token, with_login=with_login, stream=stream, extra_headers=extra_headers, model=name
-    )
-    return ChatRequest(url, headers, _encode(payload, name), payload)
+    try:
+        url = chat_url(base_url, origin)
+        parameters = body_parameters(
+            optional_params,
+            model=name,
+            stream=stream,
+            for_portal=with_login,
+            at_alibaba=with_login or is_alibabas(url),
+            drop_params=drop_params,
+        )
+        keep_reasoning = bool(parameters.get("preserve_thinking"))
+        wire_messages = prepare_messages(messages, for_portal=with_login, keep_reasoning=keep_reasoning)
+        payload: dict[str, Any] = {"model": name, "messages": wire_messages}
+        # As Qwen's own client does with a login. With a key the finer image would cost more tokens.
+        if with_login and has_image(wire_messages):
+            payload["vl_high_resolution_images"] = True
+        payload.update(parameters)
+        more = {**_headers(optional_params.get("extra_headers")), **_headers(extra_headers)}
+        headers = chat_headers(token=token, with_login=with_login, stream=stream, extra_headers=more)
+        return ChatRequest(url, headers, _encode(payload), payload)
+    except UnsendableError as error:
+        raise bad_request(str(error), model=name) from None
 
 
-def _encode(payload: dict[str, Any], model: str) -> bytes:
+def _headers(given: Any) -> Mapping[str, Any]:
+    if given is not None and not isinstance(given, Mapping):
+        raise UnsendableError(f"extra_headers must be an object, not a {type(given).__name__}.")
+    return given or {}
+
+
+def _encode(payload: dict[str, Any]) -> bytes:
     try:
         text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
     except (TypeError, ValueError, RecursionError) as error:
-        raise bad_request(f"The call cannot be written as JSON: {error}.", model=model) from None
+        raise UnsendableError(f"The call cannot be written as JSON: {error}.") from None
     # A lone surrogate (a broken emoji, say) has no UTF-8 form; as JSON's escape the server can judge it.
     return text.encode("utf-8", "backslashreplace")
 

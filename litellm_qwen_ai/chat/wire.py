@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.chat.body import ACCEPTED_ENCODINGS
-from litellm_qwen_ai.chat.errors import bad_request
+from litellm_qwen_ai.chat.errors import UnsendableError
 from litellm_qwen_ai.names import DEFAULT_API_BASE
 from litellm_qwen_ai.redaction import STARS
 
@@ -27,14 +27,14 @@ _SECRET_HEADERS = {"authorization", "proxy-authorization", "x-api-key", "api-key
 
 
 @functools.lru_cache(maxsize=64)  # saves a call 8 us
-def chat_url(base_url: str, *, model: str, origin: str = "") -> str:
+def chat_url(base_url: str, origin: str = "") -> str:
     """Join a base URL (from `origin`, in words for a message) and the chat path as the Qwen clients do.
 
     A missing scheme becomes https (http on loopback), an empty path becomes `/v1`, trailing slashes go, a
     query stays. A base that already ends in `/chat/completions` is taken as it is.
 
     Raises:
-        litellm.BadRequestError: The base URL is unusable.
+        UnsendableError: The base URL is unusable.
     """
     text = base_url.strip()
     if not _SCHEME.match(text):
@@ -44,15 +44,15 @@ def chat_url(base_url: str, *, model: str, origin: str = "") -> str:
         host = parts.hostname
         parts.port  # noqa: B018  # reading it is what checks it
     except ValueError as error:
-        raise _bad_base(f"{error}", model, origin) from None
+        raise _bad_base(f"{error}", origin) from None
     if not text.isprintable() or " " in text:
-        raise _bad_base("it contains a space or a control character", model, origin)
+        raise _bad_base("it contains a space or a control character", origin)
     if parts.scheme.lower() not in {"http", "https"}:
-        raise _bad_base("its scheme is neither https nor http", model, origin)
+        raise _bad_base("its scheme is neither https nor http", origin)
     if not host:
-        raise _bad_base("it names no host", model, origin)
+        raise _bad_base("it names no host", origin)
     if "@" in parts.netloc:
-        raise _bad_base("it contains a user name or password; use `api_key=` instead", model, origin)
+        raise _bad_base("it contains a user name or password; use `api_key=` instead", origin)
     path = parts.path.rstrip("/") or "/v1"
     if not path.endswith(_PATH):
         path += _PATH
@@ -60,9 +60,9 @@ def chat_url(base_url: str, *, model: str, origin: str = "") -> str:
 
 
 @functools.lru_cache(maxsize=64)
-def host_of(base_url: str, *, model: str) -> str:
+def host_of(base_url: str) -> str:
     """The host of a base URL, with its port, as `chat_url` reads it."""
-    return urlsplit(chat_url(base_url, model=model)).netloc
+    return urlsplit(chat_url(base_url)).netloc
 
 
 @functools.lru_cache(maxsize=64)
@@ -71,17 +71,16 @@ def is_alibabas(url: str) -> bool:
     return f".{urlsplit(url).hostname}".endswith(_ALIBABAS)
 
 
-def _bad_base(why: str, model: str, origin: str) -> Exception:
+def _bad_base(why: str, origin: str) -> Exception:
     # The URL itself is not shown: it may hold a password.
     origin = origin or "api_base, QWEN_API_BASE or the login's resource_url"
-    return bad_request(
-        f"The base URL (from {origin}) is unusable: {why}. A good one looks like {DEFAULT_API_BASE}",
-        model=model,
+    return UnsendableError(
+        f"The base URL (from {origin}) is unusable: {why}. A good one looks like {DEFAULT_API_BASE}"
     )
 
 
 def chat_headers(
-    *, token: str, with_login: bool, stream: bool, extra_headers: Mapping[str, object] | None, model: str
+    *, token: str, with_login: bool, stream: bool, extra_headers: Mapping[str, object]
 ) -> dict[str, str]:
     """Build the headers; the caller's own win, whatever their case.
 
@@ -89,7 +88,7 @@ def chat_headers(
     refreshing and is refused; with a key it wins, since a gateway may want its own.
 
     Raises:
-        litellm.BadRequestError: A header would break the request or smuggle another.
+        UnsendableError: A header would break the request or smuggle another.
     """
     headers = _Headers()
     headers |= {
@@ -106,13 +105,11 @@ def chat_headers(
         headers["X-DashScope-AuthType"] = "qwen-oauth"
     if not token or not _HEADER_VALUE.fullmatch(token) or token != token.strip():
         kind = "stored access token" if with_login else "API key"
-        raise bad_request(
+        raise UnsendableError(
             f"The {kind} is empty or contains characters that no HTTP header may hold (a line break, a space "
-            f"at an end or a non-ASCII character). {'Log in again' if with_login else 'Copy it anew'}.",
-            model=model,
+            f"at an end or a non-ASCII character). {'Log in again' if with_login else 'Copy it anew'}."
         )
-    if extra_headers:
-        _merge(headers, extra_headers, with_login=with_login, model=model)
+    _merge(headers, extra_headers, with_login=with_login)
     return headers
 
 
@@ -128,16 +125,14 @@ def masked(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: STARS if name.lower() in _SECRET_HEADERS else value for name, value in headers.items()}
 
 
-def _merge(
-    headers: dict[str, str], extra_headers: Mapping[str, object], *, with_login: bool, model: str
-) -> None:
+def _merge(headers: dict[str, str], extra_headers: Mapping[str, object], *, with_login: bool) -> None:
     names = {name.lower(): name for name in headers}
     for name, value in extra_headers.items():
         if value is None:
             continue
         text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            raise bad_request(f"extra_headers: {name!r:.60} is no valid header name.", model=model)
+            raise UnsendableError(f"extra_headers: {name!r:.60} is no valid header name.")
         lowered, wrong = name.lower(), ""
         if not _HEADER_VALUE.fullmatch(text):
             wrong = (
@@ -153,7 +148,7 @@ def _merge(
                 "login."
             )
         if wrong:
-            raise bad_request(f"extra_headers: {wrong}", model=model)
+            raise UnsendableError(f"extra_headers: {wrong}")
         headers.pop(names.get(lowered, name), None)
         names[lowered] = name
         headers[name] = text

@@ -214,7 +214,7 @@ class Call:
             (bearer.token,),
             headers,
             timeout,
-            host=host_of(bearer.base_url, model=self.model),
+            host=host_of(bearer.base_url),
             origin=bearer.origin,
             way=functools.partial(way_of_chat, bearer.base_url) if self.client is None else None,
             merge=self.source.settings.coalesce and asks_for_one(self.optional_params),

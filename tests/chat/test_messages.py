@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from litellm_qwen_ai.chat.errors import UnsendableError
 from litellm_qwen_ai.chat.messages import MINIMAL_SYSTEM_TEXT, has_image, prepare_messages
 
 EPHEMERAL = {"type": "ephemeral"}
@@ -20,7 +21,7 @@ def text(words: str, **more: Any) -> dict[str, Any]:
 
 
 def prepare(*messages: Any, for_portal: bool = True, **more: Any) -> list[dict[str, Any]]:
-    return prepare_messages(messages, for_portal=for_portal, model="m", **more)
+    return prepare_messages(messages, for_portal=for_portal, **more)
 
 
 def test_a_system_message_takes_array_form_with_cache_control() -> None:
@@ -229,7 +230,7 @@ def test_a_result_without_an_id_gets_that_of_the_one_open_call(
 
 @pytest.mark.parametrize("message", ["hi", None, 3, ["role"], {"content": "x"}, {"role": 1}])
 def test_what_is_no_message_is_named_by_its_place(message: Any) -> None:
-    with pytest.raises(litellm.BadRequestError, match=r"messages\[1\]"):
+    with pytest.raises(UnsendableError, match=r"messages\[1\]"):
         prepare({"role": "user", "content": "q"}, message)
 
 
@@ -256,7 +257,7 @@ def test_the_callers_messages_are_never_changed_and_the_portals_rule_always_hold
     messages: list[Any],
 ) -> None:
     before = copy.deepcopy(messages)
-    prepared = prepare_messages(messages, for_portal=True, model="m")
+    prepared = prepare_messages(messages, for_portal=True)
     assert messages == before
     assert [m["role"] for m in prepared].count("system") == 1
     first = prepared[0]

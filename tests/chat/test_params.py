@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-import litellm
 import pytest
 
+from litellm_qwen_ai.chat.errors import UnsendableError
 from litellm_qwen_ai.chat.params import body_parameters
 
 TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
@@ -73,7 +73,7 @@ def test_extra_body_is_merged_last_but_cannot_switch_streaming() -> None:
         "temperature": 0,
         "metadata": {"s": 1},
     }
-    with pytest.raises(litellm.BadRequestError, match="extra_body"):
+    with pytest.raises(UnsendableError, match="extra_body"):
         params(extra_body=[1])
 
 
@@ -145,7 +145,7 @@ def test_thinking_is_asked_for_as_qwen_wants_it(given: dict[str, Any], expected:
     ],
 )
 def test_an_unknown_wish_for_thinking_is_refused_by_name(given: dict[str, Any]) -> None:
-    with pytest.raises(litellm.BadRequestError, match=next(iter(given))):
+    with pytest.raises(UnsendableError, match=next(iter(given))):
         params(**given)
 
 
@@ -155,7 +155,7 @@ FORCED = {"type": "function", "function": {"name": "f"}}
 @pytest.mark.parametrize("choice", ["required", FORCED])
 def test_a_forced_tool_call_and_thinking_exclude_each_other(choice: Any) -> None:
     given = {"tools": TOOLS, "tool_choice": choice}
-    with pytest.raises(litellm.BadRequestError, match="tool_choice"):
+    with pytest.raises(UnsendableError, match="tool_choice"):
         params(**given, reasoning_effort="low")
     assert params(**given, reasoning_effort="low", drop=True) == {**given, "enable_thinking": False}
     assert params(**given) == {**given, "enable_thinking": False}
@@ -260,5 +260,5 @@ def test_qwens_own_search_parameters_win() -> None:
         "enable_search": False,
         "search_options": {"search_strategy": "turbo", "forced_search": True},
     }
-    with pytest.raises(litellm.BadRequestError, match="web_search_options"):
+    with pytest.raises(UnsendableError, match="web_search_options"):
         params(web_search_options="yes")

@@ -149,3 +149,20 @@ def test_extra_headers_of_a_wrong_kind_are_refused(wrong: Any) -> None:
             build_request(
                 model="m", messages=[], base_url="https://x.example", token="t", with_login=False, **call
             )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"base_url": "ftp://x"},
+        {"messages": ["hello"]},
+        {"optional_params": {"reasoning_effort": "a lot"}},
+        {"token": ""},
+    ],
+    ids=lambda wrong: next(iter(wrong)),
+)
+def test_whatever_cannot_be_sent_is_a_bad_request_that_names_the_model(wrong: dict[str, Any]) -> None:
+    call = {"messages": [], "optional_params": {}, "base_url": "https://x.example", "token": "t"}
+    with pytest.raises(litellm.BadRequestError) as caught:
+        build_request(model="qwen_ai/m", with_login=False, **{**call, **wrong})
+    assert (caught.value.model, caught.value.llm_provider) == ("m", "qwen_ai")
