@@ -17,6 +17,7 @@ import contextlib
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import httpx
@@ -46,7 +47,9 @@ Opener = TypeVar("Opener")
 class _Stream(Generic[Opener]):
     """What both streams share: the chunks that are ready, and how the answer ended.
 
-    The opener sends the request and maps its own errors. The clock is monotonic, in seconds.
+    The opener sends the request and maps its own errors, and may fill `hidden`, which is shown beside the
+    stream, as each chunk's `_hidden_params`. `on_failure` is told of what ends the stream early. The clock is
+    monotonic, in seconds.
     """
 
     qwen_ai_stream = True  # how route/patches.py knows a stream of ours among LiteLLM's others
@@ -55,12 +58,14 @@ class _Stream(Generic[Opener]):
         self,
         opener: Opener,
         *,
+        hidden: Mapping[str, Any] = MappingProxyType({}),
+        on_failure: Callable[[Exception], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         drain_seconds: float = DRAIN_SECONDS,
     ) -> None:
         self.headers: Mapping[str, str] = httpx.Headers()  # the answer's, once it is there
-        self.hidden: Mapping[str, Any] = {}  # shown beside the stream: each chunk's `_hidden_params`
-        self.on_failure: Callable[[Exception], None] | None = None  # told of what ends the stream early
+        self.hidden = hidden
+        self._on_failure = on_failure
         self._opener: Opener | None = opener
         self._clock = clock
         self._drain_seconds = drain_seconds
@@ -124,8 +129,8 @@ class _Stream(Generic[Opener]):
     def _ended(self) -> Exception | None:
         """The failure to raise now, once; None for a plain end."""
         failure, self._failure = self._failure, None
-        if failure is not None and self.on_failure is not None:
-            self.on_failure(failure)
+        if failure is not None and self._on_failure is not None:
+            self._on_failure(failure)
         return failure
 
     def _stop(self) -> httpx.Response | None:

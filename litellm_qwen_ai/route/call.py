@@ -7,7 +7,6 @@ hold. Loaded at the first call, not with `import litellm`.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -40,93 +39,58 @@ if TYPE_CHECKING:
 #: As LiteLLM's OpenAI-like providers do; Router passes 0 and retries itself.
 DEFAULT_MAX_RETRIES = 2
 _OK = 200
-_NONE: Mapping[str, str] = MappingProxyType({})
 #: Where a response holds on to its client: LiteLLM's cache closes one that nobody holds, even mid-stream.
 _OWNER = "litellm_qwen_ai.client"
 
 
-@dataclass(slots=True, kw_only=True)
 class Call:
     """One LiteLLM call: all that does not depend on the bearer.
 
     Args:
-        model: The model's name.
-        messages: The caller's; never changed.
-        optional_params: LiteLLM's parameters for the provider; never changed.
-        litellm_params: LiteLLM's own parameters of the call; never changed.
-        headers: The caller's own.
-        drop_params: LiteLLM's switch.
-        timeout: Seconds, an `httpx.Timeout`, or None for the client's own.
-        client: What the caller gave as `client=`.
-        logging_obj: LiteLLM's, or None.
-        source: Where the bearer comes from.
+        call: The keywords that LiteLLM calls a `CustomLLM` with; nothing in them is changed.
         stream: Whether the answer is streamed.
-        think_tags: Whether a stream's reasoning is wanted in its content, between `<think>` and `</think>`.
-        in_router: Whether a Router makes the call.
-        max_retries: How often a passing failure is tried again.
         sleep: Waits before a retry, in seconds.
         asleep: The same on the running event loop.
+
+    Raises:
+        litellm.BadRequestError: A keyword is of a wrong kind, or a client's address is to get a login.
     """
 
-    model: str
-    messages: list[Any]
-    optional_params: dict[str, Any]
-    litellm_params: dict[str, Any]
-    headers: dict[str, str]
-    drop_params: bool
-    timeout: Any
-    client: Any
-    logging_obj: Any
-    source: BearerSource
-    stream: bool
-    think_tags: bool
-    in_router: bool
-    max_retries: int
-    sleep: Callable[[float], None]
-    asleep: Callable[[float], Awaitable[None]]
-
-    @classmethod
-    def of(
-        cls,
+    def __init__(
+        self,
         call: dict[str, Any],
         *,
         stream: bool,
         sleep: Callable[[float], None],
         asleep: Callable[[float], Awaitable[None]],
-    ) -> Call:
-        """Read the keywords that LiteLLM calls a `CustomLLM` with.
-
-        Raises:
-            litellm.BadRequestError: A keyword is of a wrong kind, or a client's address is to get a login.
-        """
-        params: dict[str, Any] = call.get("optional_params") or {}
-        litellm_params: dict[str, Any] = call.get("litellm_params") or {}
+    ) -> None:
+        self.model: str = call["model"]
+        self.messages: list[Any] = call["messages"]
+        self.optional_params: dict[str, Any] = call.get("optional_params") or {}  # for the provider
+        self.litellm_params: dict[str, Any] = call.get("litellm_params") or {}  # LiteLLM's own
         host.keep_catalogue()
-        if not call.get("api_key") and trust.is_clients_address(call.get("api_base"), litellm_params):
-            raise bad_request(trust.CLIENTS_ADDRESS, model=call["model"])
-        return cls(
-            model=call["model"],
-            messages=call["messages"],
-            optional_params=params,
-            headers=call.get("headers") or {},
-            drop_params=bool(litellm_params.get("drop_params") or litellm.drop_params),
-            timeout=call.get("timeout"),
-            client=call.get("client"),
-            logging_obj=call.get("logging_obj"),
-            source=BearerSource(
-                model=call["model"],
-                api_key=call.get("api_key"),
-                api_base=call.get("api_base"),
-                account=trust.account_of(params, litellm_params),
-            ),
-            stream=stream,
-            think_tags=bool(litellm_params.get("merge_reasoning_content_in_choices")),
-            litellm_params=litellm_params,
-            in_router=trust.in_router(litellm_params),
-            max_retries=_max_retries(params.get("max_retries"), call["model"]),
-            sleep=sleep,
-            asleep=asleep,
+        if not call.get("api_key") and trust.is_clients_address(call.get("api_base"), self.litellm_params):
+            raise bad_request(trust.CLIENTS_ADDRESS, model=self.model)
+        self.headers: dict[str, str] = call.get("headers") or {}
+        self.drop_params = bool(self.litellm_params.get("drop_params") or litellm.drop_params)
+        self.timeout = timeout = call.get("timeout")  # seconds, an httpx.Timeout, None for the client's own
+        seconds = timeout if isinstance(timeout, (int, float)) and not isinstance(timeout, bool) else None
+        self._bounds = AnswerContext(self.model, timeout=seconds)
+        self._limit = body.MAX_SECONDS if seconds is None else seconds
+        self.client = call.get("client")
+        self.logging_obj = call.get("logging_obj")
+        self.source = BearerSource(
+            model=self.model,
+            api_key=call.get("api_key"),
+            api_base=call.get("api_base"),
+            account=trust.account_of(self.optional_params, self.litellm_params),
         )
+        self.stream = stream
+        #: Whether a stream's reasoning is wanted in its content, between `<think>` and `</think>`.
+        self.think_tags = bool(self.litellm_params.get("merge_reasoning_content_in_choices"))
+        self.max_retries = _max_retries(self.optional_params.get("max_retries"), self.model)
+        self.sleep = sleep
+        self.asleep = asleep
 
     def answer(self, model_response: ModelResponse) -> ModelResponse:
         """Send the call and fill `model_response` from its answer."""
@@ -139,18 +103,12 @@ class Call:
     def open_stream(self) -> ChatStream:
         """The chunks of the answer; not connected yet."""
         # No closure may hold the stream, which holds them: dropped, it closes its connection at once.
-
         hidden: dict[str, Any] = {}
 
         def opener() -> tuple[httpx.Response, AnswerContext]:
-            response, bearer = self._run()
-            hidden.update(telemetry.of_stream(response, self.source.observer.headers()))
-            return response, self._context(bearer)
+            return self._opened(*self._run(), hidden)
 
-        stream = ChatStream(opener)
-        stream.hidden = hidden
-        stream.on_failure = self._count_late
-        return stream
+        return ChatStream(opener, hidden=hidden, on_failure=self._count_late)
 
     def open_astream(self) -> AsyncChatStream:
         """The same for an event loop; needs none before it is connected."""
@@ -158,18 +116,19 @@ class Call:
 
         async def opener() -> tuple[httpx.Response, AnswerContext]:
             try:
-                response, bearer = await self._arun()
+                return self._opened(*await self._arun(), hidden)
             except Exception as error:
-                if self.in_router and not patches.streams_are_eager():
+                if trust.in_router(self.litellm_params) and not patches.streams_are_eager():
                     _raise_for_fallback(error, self.model)
                 raise
-            hidden.update(telemetry.of_stream(response, self.source.observer.headers()))
-            return response, self._context(bearer)
 
-        stream = AsyncChatStream(opener)
-        stream.hidden = hidden
-        stream.on_failure = self._count_late
-        return stream
+        return AsyncChatStream(opener, hidden=hidden, on_failure=self._count_late)
+
+    def _opened(
+        self, response: httpx.Response, bearer: Bearer, hidden: dict[str, Any]
+    ) -> tuple[httpx.Response, AnswerContext]:
+        hidden.update(telemetry.of_stream(response, self.source.observer.headers()))
+        return response, self._context(bearer)
 
     def _run(self) -> tuple[httpx.Response, Bearer]:
         return run(self._flow(), self.source, self._send, self.sleep)
@@ -180,15 +139,13 @@ class Call:
     def _parse(
         self, response: httpx.Response, bearer: Bearer, model_response: ModelResponse
     ) -> ModelResponse:
-        # Not `response.text`: JSON is UTF-8, and httpx would take 50 us to find that out.
-        self._log_answer(response.content.decode("utf-8", "replace"))
+        if self.logging_obj is not None:
+            # Not `response.text`: JSON is UTF-8, and httpx would take 50 us to find that out.
+            text = response.content.decode("utf-8", "replace")
+            self.logging_obj.post_call(input=self.messages, api_key=None, original_response=text)
         try:
             model_response.model = f"{PROVIDER}/{self.model}"  # before the server's name, as for dashscope/
-            made = parse_response(
-                response.content,
-                self._context(bearer, response.headers),
-                model_response,
-            )
+            made = parse_response(response.content, self._context(bearer, response.headers), model_response)
         except Exception as error:
             self._count_late(error)
             raise
@@ -201,29 +158,23 @@ class Call:
         """Whether LiteLLM is to work out the price: somebody has set one, or is shown how it comes about."""
         if not telemetry.is_free(self.model, self.litellm_params):
             return True
-        return telemetry.is_listed(self.model) and not patches.nobody_listens(self.logging_obj)
+        listed = f"{PROVIDER}/{self.model}" in litellm.model_cost
+        return listed and not patches.nobody_listens(self.logging_obj)
 
-    def _context(self, bearer: Bearer | None = None, headers: Mapping[str, str] = _NONE) -> AnswerContext:
-        """What the answer to this call is read with; what it says of the bearer needs one."""
-        timeout = self.timeout if isinstance(self.timeout, (int, float)) else None
-        if bearer is None:
-            return AnswerContext(self.model, timeout=timeout)
+    def _context(self, bearer: Bearer, headers: Mapping[str, str] = MappingProxyType({})) -> AnswerContext:
+        """What the answer to this call is read with."""
         return AnswerContext(
             self.model,
             bearer.with_login,
             (bearer.token,),
             headers,
-            timeout,
+            self._bounds.timeout,
             host=host_of(bearer.base_url),
             origin=bearer.origin,
             way=functools.partial(way_of_chat, bearer.base_url) if self.client is None else None,
             merge=self.source.settings.coalesce and asks_for_one(self.optional_params),
             think_tags=self.think_tags,
         )
-
-    def _log_answer(self, text: str) -> None:
-        if self.logging_obj is not None:
-            self.logging_obj.post_call(input=self.messages, api_key=None, original_response=text)
 
     def _flow(self) -> Flow:
         return call_flow(
@@ -260,25 +211,22 @@ class Call:
                     "headers": masked(request.headers),
                 },
             )
+        self.source.observer.sent()
         return request
 
     def _send(self, bearer: Bearer) -> Outcome:
         request = self._build(bearer)
-        self.source.observer.sent()
         try:
             client, owner = host.sync_http(self.client, self.model)
-            deadline = Deadline(client, self._seconds())
+            deadline = Deadline(client, self._limit)
             with telemetry.Timed(self.logging_obj), deadline:
                 # A bearer follows no redirect: 3xx comes back as an error.
                 response = post.send(client, request, self.timeout, deadline)
-                response.extensions[_OWNER] = owner
-                body.drop_echoes(response, request.headers)
-                telemetry.note_headers(self.logging_obj, response.headers)
-                if self._is_stream(response):
+                if self._began_stream(response, request, owner):
                     deadline.to_first_byte(response)
                     return response
                 try:
-                    body.read(response, self._context(), streamed=self.stream)
+                    body.read(response, self._bounds, streamed=self.stream)
                 finally:
                     response.close()
         except FAILURES as failure:
@@ -287,32 +235,27 @@ class Call:
 
     async def _asend(self, bearer: Bearer) -> Outcome:
         request = self._build(bearer)
-        self.source.observer.sent()
         try:
             client, owner = host.async_http(self.client, self.model)
-            deadline = AsyncDeadline(self._seconds())
+            deadline = AsyncDeadline(self._limit)
             with telemetry.Timed(self.logging_obj), deadline:
                 response = await post.asend(client, request, self.timeout)
-                response.extensions[_OWNER] = owner
-                body.drop_echoes(response, request.headers)
-                telemetry.note_headers(self.logging_obj, response.headers)
-                if self._is_stream(response):
+                if self._began_stream(response, request, owner):
                     deadline.to_first_byte(response)
                     return response
                 try:
-                    await body.aread(response, self._context(), streamed=self.stream)
+                    await body.aread(response, self._bounds, streamed=self.stream)
                 finally:
                     await response.aclose()
         except FAILURES as failure:
             return failure
         return response
 
-    def _seconds(self) -> float:
-        """How long one exchange may take."""
-        known = isinstance(self.timeout, (int, float)) and not isinstance(self.timeout, bool)
-        return self.timeout if known else body.MAX_SECONDS
-
-    def _is_stream(self, response: httpx.Response) -> bool:
+    def _began_stream(self, response: httpx.Response, request: ChatRequest, owner: Any) -> bool:
+        """Take note of an answer's headers; returns whether it is the stream that was asked for."""
+        response.extensions[_OWNER] = owner
+        body.drop_echoes(response, request.headers)
+        telemetry.note_headers(self.logging_obj, response.headers)
         return self.stream and response.status_code == _OK and body.is_plain(response)
 
 

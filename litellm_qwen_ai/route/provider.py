@@ -25,6 +25,25 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.route.call import Call
 
 
+def _not_offered(what: str, instead: str) -> tuple[Any, Any]:
+    """The method, and its asynchronous twin, for what is not offered."""
+
+    def refuse(_: QwenAI, **call: Any) -> NoReturn:
+        raise exceptions.BadRequestError(
+            message=(
+                f"qwen_ai/ offers chat only, no {what}. LiteLLM's own route {instead} (with a "
+                "DASHSCOPE_API_KEY from Alibaba Cloud Model Studio) serves Qwen's other models."
+            ),
+            model=str(call.get("model")),
+            llm_provider=PROVIDER,
+        )
+
+    async def arefuse(handler: QwenAI, **call: Any) -> NoReturn:
+        refuse(handler, **call)
+
+    return refuse, arefuse
+
+
 class QwenAI(CustomLLM):
     """Serves `qwen_ai/`: the handler that LiteLLM calls, with keyword arguments (litellm's CustomLLM).
 
@@ -48,7 +67,7 @@ class QwenAI(CustomLLM):
     def _read(self, call: dict[str, Any], *, stream: bool = False) -> Call:
         from litellm_qwen_ai.route.call import Call  # noqa: PLC0415  # see the module's docstring
 
-        return Call.of(call, stream=stream, sleep=self.sleep, asleep=self.asleep)
+        return Call(call, stream=stream, sleep=self.sleep, asleep=self.asleep)
 
     def completion(self, **call: Any) -> ModelResponse:  # type: ignore[override]  # LiteLLM passes keywords only
         """Answer one chat call."""
@@ -71,40 +90,9 @@ class QwenAI(CustomLLM):
         """
         return self._read(call, stream=True).open_astream()
 
-    def embedding(self, **call: Any) -> NoReturn:  # type: ignore[override]  # as above
-        """Not offered."""
-        raise _not_offered("embeddings", "dashscope/text-embedding-v4", call)
-
-    async def aembedding(self, **call: Any) -> NoReturn:  # type: ignore[override]  # as above
-        """Not offered."""
-        raise _not_offered("embeddings", "dashscope/text-embedding-v4", call)
-
-    def image_generation(self, **call: Any) -> NoReturn:  # type: ignore[override]  # as above
-        """Not offered."""
-        raise _not_offered("image generation", "dashscope/", call)
-
-    async def aimage_generation(self, **call: Any) -> NoReturn:  # type: ignore[override]  # as above
-        """Not offered."""
-        raise _not_offered("image generation", "dashscope/", call)
-
-    def image_edit(self, **call: Any) -> NoReturn:  # type: ignore[override]  # as above
-        """Not offered."""
-        raise _not_offered("image editing", "dashscope/", call)
-
-    async def aimage_edit(self, **call: Any) -> NoReturn:  # type: ignore[override]  # as above
-        """Not offered."""
-        raise _not_offered("image editing", "dashscope/", call)
-
-
-def _not_offered(what: str, instead: str, call: dict[str, Any]) -> Exception:
-    return exceptions.BadRequestError(
-        message=(
-            f"qwen_ai/ offers chat only, no {what}. LiteLLM's own route {instead} (with a DASHSCOPE_API_KEY "
-            "from Alibaba Cloud Model Studio) serves Qwen's other models."
-        ),
-        model=str(call.get("model")),
-        llm_provider=PROVIDER,
-    )
+    embedding, aembedding = _not_offered("embeddings", "dashscope/text-embedding-v4")
+    image_generation, aimage_generation = _not_offered("image generation", "dashscope/")
+    image_edit, aimage_edit = _not_offered("image editing", "dashscope/")
 
 
 handler = QwenAI()

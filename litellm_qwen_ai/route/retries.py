@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import httpx
 
@@ -45,17 +44,11 @@ _SERVER_ERROR = 500
 FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, ImportError)
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """How to try next.
+class Attempt(NamedTuple):
+    """How to try next."""
 
-    Attributes:
-        wait: Seconds to wait before.
-        rejected: The access token that the server has refused; None if it has refused none.
-    """
-
-    wait: float = 0.0
-    rejected: str | None = None
+    wait: float = 0.0  # seconds to wait before
+    rejected: str | None = None  # the access token that the server has refused
 
 
 #: The answer to one attempt (its body read, unless it is a stream with status 200), or why none came. A

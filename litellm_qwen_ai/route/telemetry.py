@@ -123,11 +123,6 @@ def is_free(model: str, litellm_params: Mapping[str, Any]) -> bool:
     return not _has_price(litellm.model_cost.get(f"{PROVIDER}/{model}") or {}, unset=(None, 0))
 
 
-def is_listed(model: str) -> bool:
-    """Whether LiteLLM can work out the price of a model by itself."""
-    return f"{PROVIDER}/{model}" in litellm.model_cost
-
-
 def _has_price(info: dict[str, Any], *, unset: tuple[Any, ...]) -> bool:
     return any(info[name] not in unset for name in _of_prices(tuple(info)))
 

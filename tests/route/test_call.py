@@ -16,7 +16,7 @@ CALL: dict[str, Any] = {"model": "coder-model", "messages": [], "api_key": "sk-k
 
 
 def _call(**more: Any) -> Call:
-    return Call.of({**CALL, **more}, stream=True, sleep=time.sleep, asleep=asyncio.sleep)
+    return Call({**CALL, **more}, stream=True, sleep=time.sleep, asleep=asyncio.sleep)
 
 
 @pytest.mark.parametrize(
