@@ -83,9 +83,8 @@ class Meter:
         """A child starts from nothing: what its parent has not written yet, its parent will write."""
         self._mutex = threading.Lock()  # held during a turn's file work: nothing on a call's way waits for it
         self._pending: deque[float] = deque(maxlen=_MOST_PENDING)
-        self._refusals: deque[Refusal] = deque(maxlen=_MOST_PENDING)
-        self._failure: Failure | None = None
-        self._over = False  # the server has accepted a request since the last of them
+        #: None: the server has accepted a request, which ends the refusal before it.
+        self._news: deque[Refusal | Failure | None] = deque(maxlen=_MOST_PENDING)
         self._unsaved = Tally()
         self._asleep = True
         self._limited = False
@@ -101,7 +100,7 @@ class Meter:
         """The server has answered a request with 200: a refusal before it is over."""
         if self._limited:
             self._limited = False
-            self._over = True
+            self._news.append(None)
 
     def refused(self, reason: str | None, seconds: float | None) -> None:
         """The server has refused a request, and perhaps named the seconds to wait.
@@ -112,11 +111,8 @@ class Meter:
             return
         now = self._clock()
         until = None if seconds is None else min(now + seconds, LATEST - 1)
-        self._over = False
         self._limited = True
-        self._refusals.append(Refusal(now, until, reason))
-        if self._asleep:
-            self._wake()
+        self._note(Refusal(now, until, reason))
 
     def failed(self, error: Exception, *, login_ended: bool = False) -> None:
         """Note an error, whose text holds no secret, for whoever looks after the account. See `Failure`."""
@@ -124,7 +120,10 @@ class Meter:
         text = str(error).removeprefix(f"litellm.{type(error).__name__}: ")
         if len(text) > LONGEST_TEXT:
             text = text[: LONGEST_TEXT - 2].rsplit(" ", 1)[0] + " …"
-        self._failure = Failure(self._clock(), text, login_ended)
+        self._note(Failure(self._clock(), text, login_ended))
+
+    def _note(self, news: Refusal | Failure) -> None:
+        self._news.append(news)
         if self._asleep:
             self._wake()
 
@@ -161,7 +160,7 @@ class Meter:
             self._write()
             self._read()
             self._asleep = not self._minute
-        if self._asleep and (self._pending or self._refusals or self._failure):
+        if self._asleep and (self._pending or self._news):
             self._asleep = False  # counted just now, by somebody who did not see us fall asleep
         return not self._asleep
 
@@ -183,7 +182,7 @@ class Meter:
     def _sum_up(self) -> None:
         known, now = self._known(), self._clock()
         self._minute, self._day = known.last_minute(now), known.today(now)
-        if known.refusal is not None and not known.refusal.over and not self._over:
+        if known.refusal is not None and not known.refusal.over:
             self._limited = True
 
     def _known(self) -> Tally:
@@ -194,14 +193,13 @@ class Meter:
     def _take(self) -> None:
         """Put what was counted since the last turn into the books."""
         self._unsaved.add([self._pending.popleft() for _ in range(len(self._pending))])
-        while self._refusals:
-            self._unsaved.refuse(self._refusals.popleft())
-        if self._failure is not None:
-            self._unsaved.failure, self._failure = self._failure, None
-        if self._over:
-            self._over = False
-            last = self._known().refusal
-            if last is not None:
+        while self._news:
+            news = self._news.popleft()
+            if isinstance(news, Refusal):
+                self._unsaved.refuse(news)
+            elif isinstance(news, Failure):
+                self._unsaved.failure = news
+            elif (last := self._known().refusal) is not None:
                 self._unsaved.refusal = replace(last, over=True)
         self._unsaved.prune(self._clock())
         self._sum_up()  # the headers add these sums to what is pending

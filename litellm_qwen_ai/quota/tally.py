@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
+from pydantic import BeforeValidator, Field, TypeAdapter
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,12 +32,6 @@ Moment: TypeAlias = Annotated[float, Field(ge=0, lt=LATEST, strict=True)]
 Counts: TypeAlias = dict[int, Annotated[int, Field(ge=0, lt=_MOST, strict=True)]]
 
 
-def _known(reason: str) -> str:
-    if reason not in {THROTTLED, QUOTA_SPENT}:
-        raise ValueError("no reason")
-    return reason
-
-
 def _cut(text: object) -> object:
     return text[:LONGEST_TEXT] if isinstance(text, str) else text
 
@@ -48,7 +42,7 @@ class Refusal:
 
     at: Moment
     until: Moment | None  # when the server said that it ends, if it did
-    reason: Annotated[str, AfterValidator(_known)]
+    reason: Annotated[str, Field(pattern=f"^({THROTTLED}|{QUOTA_SPENT})$")]
     over: bool = False  # a request has been accepted since
 
     def ends_at(self) -> float:

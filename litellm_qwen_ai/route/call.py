@@ -219,7 +219,7 @@ class Call:
         try:
             client, owner = host.sync_http(self.client, self.model)
             deadline = Deadline(client, self._limit)
-            with telemetry.Timed(self.logging_obj), deadline:
+            with telemetry.timed(self.logging_obj), deadline:
                 # A bearer follows no redirect: 3xx comes back as an error.
                 response = post.send(client, request, self.timeout, deadline)
                 if self._began_stream(response, request, owner):
@@ -238,7 +238,7 @@ class Call:
         try:
             client, owner = host.async_http(self.client, self.model)
             deadline = AsyncDeadline(self._limit)
-            with telemetry.Timed(self.logging_obj), deadline:
+            with telemetry.timed(self.logging_obj), deadline:
                 response = await post.asend(client, request, self.timeout)
                 if self._began_stream(response, request, owner):
                     deadline.to_first_byte(response)

@@ -7,6 +7,7 @@ headers, the address, and the price. LiteLLM keeps them in its logging object an
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,7 @@ from litellm_qwen_ai.names import PROVIDER
 from litellm_qwen_ai.route.private_names import look_up
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from types import TracebackType
+    from collections.abc import Iterator, Mapping
 
     import httpx
 
@@ -27,22 +27,19 @@ _process_headers = look_up("litellm.litellm_core_utils.core_helpers.process_resp
 _PATH = "/chat/completions"
 
 
-class Timed:
-    """Notes how long the server took, whatever comes of it: a context manager around an exchange.
+@contextlib.contextmanager
+def timed(logging_obj: Any) -> Iterator[None]:
+    """Note how long the server took, whatever comes of it: a context manager around an exchange.
 
     Args:
         logging_obj: LiteLLM's, or None.
     """
-
-    def __init__(self, logging_obj: Any) -> None:
-        self._logging_obj = logging_obj
-
-    def __enter__(self) -> None:
-        self._began = datetime.now()  # noqa: DTZ005  # as LiteLLM, which subtracts it from its own
-
-    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
-        if _set_duration is not None and self._logging_obj is not None:
-            _set_duration(self._logging_obj, self._began, datetime.now())  # noqa: DTZ005  # as above
+    began = datetime.now()  # noqa: DTZ005  # as LiteLLM, which subtracts it from its own
+    try:
+        yield
+    finally:
+        if _set_duration is not None and logging_obj is not None:
+            _set_duration(logging_obj, began, datetime.now())  # noqa: DTZ005  # as above
 
 
 def note_headers(logging_obj: Any, headers: httpx.Headers) -> None:
