@@ -20,6 +20,7 @@ from litellm_qwen_ai._version import __version__
 from litellm_qwen_ai.route import registration as _registration
 
 if TYPE_CHECKING:
+    from litellm_qwen_ai.access import QwenAuth, api_base, async_token_provider, token_provider
     from litellm_qwen_ai.accounts import LoginState
     from litellm_qwen_ai.oauth import (
         ConfigurationError,
@@ -70,6 +71,7 @@ __all__ = [
     "NotLoggedInError",
     "PendingLogin",
     "QwenAI",
+    "QwenAuth",
     "QwenAuthError",
     "ReadOnlyStoreError",
     "RefreshError",
@@ -78,6 +80,8 @@ __all__ = [
     "StoreError",
     "__version__",
     "alogin",
+    "api_base",
+    "async_token_provider",
     "cancel_login",
     "device_login",
     "handler",
@@ -89,6 +93,7 @@ __all__ = [
     "register",
     "start_login",
     "status",
+    "token_provider",
 ]
 
 #: Where a name is that is not in `oauth`.
@@ -96,6 +101,7 @@ _HOMES = {
     "LoginState": "accounts",
     "QwenAI": "route.provider",
     "handler": "route.provider",
+    **dict.fromkeys(("QwenAuth", "api_base", "async_token_provider", "token_provider"), "access"),
     **dict.fromkeys(("alogin", "list_accounts", "login", "logout", "status"), "verbs"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import json
 from dataclasses import asdict, replace
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from litellm_qwen_ai.names import DEFAULT_API_BASE
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
-from litellm_qwen_ai.oauth.errors import QwenAuthError
+from litellm_qwen_ai.oauth.errors import LoginExpiredError, QwenAuthError, RefreshError, StoreError
 from litellm_qwen_ai.oauth.memory import Held
 from litellm_qwen_ai.oauth.pending import PendingLogin, pending_login
 from litellm_qwen_ai.quota.meter import KEEPER, Meter
@@ -19,7 +20,7 @@ from litellm_qwen_ai.quota.tally import iso
 from litellm_qwen_ai.stores.place import checked_name, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from litellm_qwen_ai.oauth.credentials import Credentials
     from litellm_qwen_ai.oauth.door import Store, StoredCredentials
@@ -50,6 +51,27 @@ class Account:
             oauth_base_url=self._settings.oauth_base_url,
             client_id=self._settings.oauth_client_id,
         )
+
+    @contextlib.contextmanager
+    def failures_noted(self) -> Iterator[None]:
+        """Note an error of the login for whoever looks after it; it passes on."""
+        try:
+            yield
+        except (LoginExpiredError, RefreshError, StoreError) as error:
+            self.meter.failed(error, login_ended=isinstance(error, LoginExpiredError))
+            raise
+
+
+def address_of(settings: Settings, credentials: Credentials | None) -> str:
+    """Where calls go: `QWEN_API_BASE`, else the login's own address unless a key is used, else the default.
+
+    Raises:
+        ConfigurationError: The login names an address to which no token may be sent.
+    """
+    if settings.api_base is not None:
+        return settings.api_base
+    own = credentials.api_base if credentials is not None and settings.api_key is None else None
+    return own or DEFAULT_API_BASE
 
 
 def account_of(settings: Settings, name: str | None = None) -> Account:
@@ -126,12 +148,10 @@ class LoginState:
             self.pending = pending_login(self.store, clocks=clocks)
         except QwenAuthError as error:
             self.problem = error
-        self.base_url = settings.api_base
+        self.base_url: str | None = None
         self.address_problem: QwenAuthError | None = None
         try:
-            if self.base_url is None and settings.api_key is None and self.credentials is not None:
-                self.base_url = self.credentials.api_base
-            self.base_url = self.base_url or DEFAULT_API_BASE
+            self.base_url = address_of(settings, self.credentials)
         except QwenAuthError as error:
             self.address_problem = error
         self.now = clocks.now()

@@ -18,7 +18,7 @@ FLOORS = (
     ("demo",),
     ("proxy",),
     ("route",),
-    ("verbs",),
+    ("verbs", "access"),
     ("accounts",),
     ("stores",),
     ("settings", "quota"),
@@ -90,7 +90,9 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
         graph = {name: needs for name, needs in graph.items() if name not in leaves}
 
 
-@pytest.mark.parametrize("room", ["oauth", "stores", "quota", "cli", SANDBOX, "accounts.py", "verbs.py"])
+@pytest.mark.parametrize(
+    "room", ["oauth", "stores", "quota", "cli", SANDBOX, "accounts.py", "verbs.py", "access.py"]
+)
 def test_what_works_without_litellm_does_not_import_it(room: str) -> None:
     for path in (PACKAGE / room).rglob("*.py") if "." not in room else [PACKAGE / room]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -138,6 +140,7 @@ def test_the_public_names_are_these() -> None:
         "NotLoggedInError",
         "PendingLogin",
         "QwenAI",
+        "QwenAuth",
         "QwenAuthError",
         "ReadOnlyStoreError",
         "RefreshError",
@@ -146,6 +149,8 @@ def test_the_public_names_are_these() -> None:
         "StoreError",
         "__version__",
         "alogin",
+        "api_base",
+        "async_token_provider",
         "cancel_login",
         "device_login",
         "handler",
@@ -157,6 +162,7 @@ def test_the_public_names_are_these() -> None:
         "register",
         "start_login",
         "status",
+        "token_provider",
     ]
     for name in litellm_qwen_ai.__all__:
         assert getattr(litellm_qwen_ai, name) is not None

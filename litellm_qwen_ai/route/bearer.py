@@ -19,11 +19,9 @@ from litellm_qwen_ai.names import DEFAULT_API_BASE, PROVIDER
 from litellm_qwen_ai.oauth.errors import (
     ConfigurationError,
     LoginError,
-    LoginExpiredError,
     NotLoggedInError,
     QwenAuthError,
     RefreshError,
-    StoreError,
 )
 from litellm_qwen_ai.oauth.urls import is_loopback
 from litellm_qwen_ai.plans import completed
@@ -113,7 +111,8 @@ class BearerSource:
         account = self._of_account
         try:
             try:
-                return self._of_login(account, account.session.get(rejected=rejected))
+                with account.failures_noted():
+                    return self._of_login(account, account.session.get(rejected=rejected))
             except NotLoggedInError:
                 from litellm_qwen_ai.oauth import may_prompt  # noqa: PLC0415  # most programs never log in
 
@@ -124,7 +123,7 @@ class BearerSource:
                 login(self._account)
                 return self._of_login(account, account.session.get())
         except QwenAuthError as error:
-            raise self._failed(account, error) from error
+            raise as_litellm_error(error, self._model) from error
 
     async def aget(self, rejected: str | None = None) -> Bearer:
         """The bearer, for an asynchronous caller; never blocks the loop, never starts a login."""
@@ -132,9 +131,10 @@ class BearerSource:
             return self._of_key()
         account = self._of_account
         try:
-            return self._of_login(account, await account.session.aget(rejected=rejected))
+            with account.failures_noted():
+                return self._of_login(account, await account.session.aget(rejected=rejected))
         except QwenAuthError as error:
-            raise self._failed(account, error) from error
+            raise as_litellm_error(error, self._model) from error
 
     def _of_key(self) -> Bearer:
         base, origin = self._address(None)
@@ -161,11 +161,6 @@ class BearerSource:
             return account_of(self._settings, self._account)
         except QwenAuthError as error:
             raise as_litellm_error(error, self._model) from error
-
-    def _failed(self, account: Account, error: QwenAuthError) -> Exception:
-        if isinstance(error, (LoginExpiredError, RefreshError, StoreError)):
-            account.meter.failed(error, login_ended=isinstance(error, LoginExpiredError))
-        return as_litellm_error(error, self._model)
 
 
 _warned_of: set[str] = set()

@@ -1,0 +1,190 @@
+"""The login of `qwen_ai/` for programs that ask the chat server themselves, with any client.
+
+What is sent, and where to, is what `qwen_ai/` would send now: `QWEN_API_KEY` if that is set, else the login
+of the account. A token that is due is renewed before it is handed out, once for all threads and processes.
+Nothing here starts a login, and nothing loads LiteLLM.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import httpx
+
+from litellm_qwen_ai.accounts import account_of, address_of
+from litellm_qwen_ai.oauth.errors import ConfigurationError, not_logged_in
+from litellm_qwen_ai.settings import Settings
+from litellm_qwen_ai.stores.place import checked_name
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+
+    from litellm_qwen_ai.oauth.credentials import Credentials
+
+_PORTS = {"http": 80, "https": 443}
+_UNAUTHORIZED = 401
+
+
+def token_provider(account: str | None = None) -> Callable[[], str]:
+    """A function that returns a token that is good now; for `openai.OpenAI(api_key=...)` and the like.
+
+    It may wait for a renewal, so a coroutine takes `async_token_provider`. A client asks it before each
+    request, and sends the token wherever its base URL leads: give it `api_base()`.
+
+    Args:
+        account: The account's name; None is the default account.
+
+    Raises:
+        ConfigurationError: That is no account's name.
+
+    The function raises:
+        NotLoggedInError: There is no login, or it has ended (`LoginExpiredError`).
+        RefreshError: The token could not be renewed just now.
+        StoreError: The place of the login cannot be read.
+        ConfigurationError: A setting cannot be used.
+    """
+    source = _Source(account)
+
+    def token() -> str:
+        return source.get().token
+
+    return token
+
+
+def async_token_provider(account: str | None = None) -> Callable[[], Awaitable[str]]:
+    """As `token_provider`, for `openai.AsyncOpenAI(api_key=...)`: it never blocks the event loop."""
+    source = _Source(account)
+
+    async def token() -> str:
+        return (await source.aget()).token
+
+    return token
+
+
+def api_base(account: str | None = None) -> str:
+    """The base URL that the token is for; one short read of the place where the login is kept.
+
+    Raises:
+        NotLoggedInError: There is no login, so nobody knows.
+        StoreError: The place of the login cannot be read.
+        ConfigurationError: A setting, or the address that the server gave with the login, cannot be used.
+    """
+    settings = Settings.from_environment()
+    if settings.api_base is not None or settings.api_key is not None:
+        return address_of(settings, None)
+    store = account_of(settings, account).store
+    stored = store.look()
+    if stored is None:
+        raise not_logged_in(store.describe(), store.login_command)
+    return address_of(settings, stored.credentials)
+
+
+class QwenAuth(httpx.Auth):
+    """Authorizes the requests of an `httpx.Client` or `httpx.AsyncClient` with the login.
+
+    A token that the server refuses (401) is renewed, and the request sent once more; therefore a body that
+    comes in pieces is read into memory first. The token goes to the address of `api_base` only: the same
+    scheme, host and port. When a server redirects elsewhere, httpx sends it no token.
+
+    Args:
+        account: The account's name; None is the default account.
+
+    Raises:
+        ConfigurationError: That is no account's name. During a request: it goes elsewhere.
+
+    During a request also: what the function of `token_provider` raises.
+    """
+
+    def __init__(self, account: str | None = None) -> None:
+        self._source = _Source(account)
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """See `httpx.Auth`."""
+        request.read()
+        bearer = self._source.get()
+        response = yield _signed(request, bearer)
+        if _is_refused(response, bearer):
+            yield _signed(request, self._source.get(rejected=bearer.token))
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """See `httpx.Auth`."""
+        await request.aread()
+        bearer = await self._source.aget()
+        response = yield _signed(request, bearer)
+        if _is_refused(response, bearer):
+            yield _signed(request, await self._source.aget(rejected=bearer.token))
+
+
+class _Bearer(NamedTuple):
+    """A token, the base URL that it is for, and whether a refused one can be replaced."""
+
+    token: str
+    base_url: str
+    can_renew: bool
+
+    def __repr__(self) -> str:
+        return f"_Bearer('***', {self.base_url!r})"
+
+
+class _Source:
+    """What `qwen_ai/` would send now."""
+
+    def __init__(self, account: str | None) -> None:
+        self._account = checked_name(account)
+
+    def get(self, rejected: str | None = None) -> _Bearer:
+        settings = Settings.from_environment()
+        if settings.api_key is not None:
+            return _of_key(settings)
+        account = account_of(settings, self._account)
+        with account.failures_noted():
+            return _of_login(settings, account.session.get(rejected=rejected))
+
+    async def aget(self, rejected: str | None = None) -> _Bearer:
+        settings = Settings.from_environment()
+        if settings.api_key is not None:
+            return _of_key(settings)
+        account = account_of(settings, self._account)
+        with account.failures_noted():
+            return _of_login(settings, await account.session.aget(rejected=rejected))
+
+
+def _of_key(settings: Settings) -> _Bearer:
+    return _Bearer(settings.api_key or "", address_of(settings, None), can_renew=False)
+
+
+def _of_login(settings: Settings, credentials: Credentials) -> _Bearer:
+    return _Bearer(credentials.access_token, address_of(settings, credentials), can_renew=True)
+
+
+def _signed(request: httpx.Request, bearer: _Bearer) -> httpx.Request:
+    home = httpx.URL(bearer.base_url)
+    if _origin(request.url) != _origin(home):
+        raise ConfigurationError(
+            f"QwenAuth sends the token to {_shown(home)} only, which it is for, and this request goes to "
+            f"{_shown(request.url)}. Use base_url=litellm_qwen_ai.api_base()."
+        )
+    request.headers["Authorization"] = f"Bearer {bearer.token}"
+    return request
+
+
+def _is_refused(response: httpx.Response, bearer: _Bearer) -> bool:
+    """Whether the server that the token is for refuses it, and another one can be had."""
+    if response.status_code != _UNAUTHORIZED:
+        return False
+    home = httpx.URL(bearer.base_url)
+    if _origin(response.url) != _origin(home):
+        raise ConfigurationError(
+            f"{_shown(home)} redirected the request to {_shown(response.url)}, where the token does not go "
+            "and which answered 401. Set QWEN_API_BASE to the right address, or do not follow redirects."
+        )
+    return bearer.can_renew
+
+
+def _origin(url: httpx.URL) -> tuple[str, bytes, int | None]:
+    return url.scheme, url.raw_host, url.port or _PORTS.get(url.scheme)
+
+
+def _shown(url: httpx.URL) -> str:
+    """Scheme, host and port: a path or a query may hold what is nobody's affair."""
+    return f"{url.scheme}://{url.netloc.decode('ascii', 'replace')}"
