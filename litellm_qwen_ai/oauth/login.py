@@ -115,15 +115,19 @@ def _until_approved(  # noqa: PLR0913, PLR0917  # what one loop needs
         outcome = poll_login(place, poster=poster, clocks=clocks)
         if not isinstance(outcome, PendingLogin):
             return outcome
+        if outcome.polled_at != pending.polled_at:  # else nobody has asked since
+            faults = faults + 1 if outcome.message else 0
+            if outcome.message and faults == _WORTH_TELLING:
+                prompt.trouble(outcome.message)
         pending = outcome
-        faults = faults + 1 if pending.message else 0
-        if pending.message and faults == _WORTH_TELLING:
-            prompt.trouble(pending.message)
 
 
 def _wait(pending: PendingLogin, prompt: LoginPrompt, cancelled: Callable[[], bool], clocks: Clocks) -> None:
-    """Wait until it is time to poll, or the code has died: then the poll says so."""
-    due = min(pending.next_poll_at, pending.expires_at)
+    """Wait until it is time to poll, or to see what another process's poll has brought.
+
+    When the code has died, the poll says so.
+    """
+    due = min(pending.next_poll_at, pending.expires_at, clocks.now() + pending.interval)
     until = clocks.monotonic() + max(_LEAST_WAIT, due - clocks.now())
     while (left := until - clocks.monotonic()) > 0:
         if cancelled():

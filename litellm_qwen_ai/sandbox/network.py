@@ -110,13 +110,19 @@ class Network:
             await self._gates.enter(record.endpoint, "answer")
             record.status, record.error = reply.status, reply.error
             return await self._send(request, record.endpoint, reply)
-        except (asyncio.CancelledError, ConnectionError):
-            record.disconnected = True
-            self._ledger.count("disconnects")
+        except ConnectionError:
+            self._is_gone(record)
+            return web.Response()  # nobody gets it: aiohttp would log our error as a fault of the server
+        except asyncio.CancelledError:
+            self._is_gone(record)
             raise
         finally:
             if self._on_answer is not None and record.endpoint != "control":
                 self._on_answer(record)
+
+    def _is_gone(self, record: RecordedRequest) -> None:
+        record.disconnected = True
+        self._ledger.count("disconnects")
 
     async def _record(self, request: web.Request) -> RecordedRequest:
         body = await request.read()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 import sys
 import time
 from pathlib import Path
 
 from drills import frame
+
+from litellm_qwen_ai.names import LOGGER
 
 # In the order of the table.
 MODULES = (
@@ -48,6 +51,7 @@ def main() -> int:
     said = parser.parse_args()
     if said.write and said.words:
         parser.error("--write takes all drills, so that the page is whole")
+    logging.getLogger(LOGGER).addHandler(logging.NullHandler())  # faults are what is drilled
     for module in MODULES:
         importlib.import_module(f"drills.{module}")
     begun = time.monotonic()

@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from drills.crashes import LIVES, pace, victims
+from drills.crashes import lifetime, victims
 from drills.frame import Result, drill
 from drills.races import GROUP as RACES
 from drills.races import THREADS, race
@@ -140,7 +140,7 @@ def killed(folder: Path, rounds: int) -> Result:
     login = folder / "login"
     with serving(server) as url, victims(login, url, folder / "memory", PROGRAM) as running:
         path = write(server, login)
-        longest = LIVES * pace(running)
+        longest = lifetime(running)
         for _ in range(rounds):
             child = running.start()
             threading.Event().wait(moments.uniform(0, longest))

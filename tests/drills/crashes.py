@@ -27,17 +27,21 @@ from litellm_qwen_ai.sandbox import Sandbox
 GROUP = "Crashes"
 VICTIM = Path(__file__).with_name("victim.py")
 LIVES = 3  # refreshes that a process lives to see at most
+MEASURED = 5  # processes that are left alone first
 # What a kill may leave. The last is the window that cannot be nothing; `window` holds it to its bar.
 GOOD = {"kept", "recovered", "lost on its way", "lost at its arrival"}
 WINDOW = 0.001  # seconds between the answer's last byte and its being on disk
 
 
-def pace(running: Victims) -> float:
-    """The seconds that one refresh takes here and now."""
-    begun = time.monotonic()
-    running.start(11)
+def lifetime(running: Victims) -> float:
+    """The seconds that a process takes for its refreshes here and now, once the program has started."""
+    running.start(1)
     running.wait()
-    return (time.monotonic() - begun) / 10
+    begun = time.monotonic()
+    for _ in range(MEASURED):
+        running.start(1 + LIVES)  # the first call finds a token that is good
+        running.wait()
+    return (time.monotonic() - begun) / MEASURED
 
 
 @dataclass
@@ -90,7 +94,7 @@ def kills(folder: Path, rounds: int, seed: int) -> tuple[Toll, list[float]]:
     store, shared = FileStore(login), marks(memory)
     with Sandbox(keep_requests=10) as sandbox, victims(login, sandbox.url, memory) as running:
         sandbox.write_credentials(login)
-        longest = LIVES * pace(running)
+        longest = lifetime(running)
         for _ in range(rounds):
             shared[SENT] = shared[RECEIVED] = shared[CAUGHT] = 0.0
             child = running.start()

@@ -6,7 +6,9 @@ respected. The OAuth server rotates strictly, and a refresh token that is used t
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import json
 import os
 import secrets
@@ -135,7 +137,6 @@ class Fleet:
     folder: Path
     valkey: Valkey
     sandbox: Any  # a `Sandbox`, or what a drill needs of one
-    nursery: str
     limits: Limits = SHORT
     lock_timeout: float = 1.0
     store: str = ""
@@ -153,7 +154,7 @@ class Fleet:
             "limits": asdict(self.limits),
             "lock_timeout": self.lock_timeout,
         }
-        made = Process(self.nursery, job)
+        made = Process(nursery(), job)
         self.processes.append(made)
         return made
 
@@ -196,6 +197,20 @@ class Fleet:
         return Result(len(served), len(failed) + (not sound), note=said)
 
 
+@functools.cache
+def nursery() -> str:
+    """The socket of the program that forks members: one for all fleets, as its start takes half a second."""
+    folder = tempfile.TemporaryDirectory(prefix="fleet-")  # a socket's path is short
+    path = f"{folder.name}/nursery"
+    program = subprocess.Popen([sys.executable, str(MEMBER), path], stdout=subprocess.PIPE, text=True)
+    for end in (folder.cleanup, program.wait, program.kill):  # the last comes first
+        atexit.register(end)
+    assert program.stdout is not None
+    assert program.stdout.readline() == "ready\n"
+    program.stdout.close()
+    return path
+
+
 def strict_sandbox() -> Sandbox:
     return Sandbox(reuse_detection=True, keep_requests=1000)
 
@@ -205,18 +220,10 @@ def fleet(
     folder: Path, *options: str, server: Callable[[], Any] = strict_sandbox, **changes: Any
 ) -> Iterator[Fleet]:
     with contextlib.ExitStack() as ends:
-        short = ends.enter_context(tempfile.TemporaryDirectory(prefix="fleet-"))  # a socket's path is short
-        nursery = f"{short}/nursery"
-        program = subprocess.Popen([sys.executable, str(MEMBER), nursery], stdout=subprocess.PIPE, text=True)
-        ends.callback(program.wait)
-        ends.callback(program.kill)
-        assert program.stdout is not None
-        assert program.stdout.readline() == "ready\n"
-        program.stdout.close()
         valkey = Valkey(folder / "valkey", *options)
         ends.callback(valkey.stop)
         sandbox = ends.enter_context(server())
-        made = Fleet(folder, valkey, sandbox, nursery, **changes)
+        made = Fleet(folder, valkey, sandbox, **changes)
         ends.callback(lambda: [place.close() for place in made.places])
         ends.callback(lambda: [process.close() for process in made.processes])
         yield made
@@ -660,10 +667,12 @@ def deaf(folder: Path) -> Result:
 
 # --- what it costs ---
 
+HASTE = 20
+
 
 def idle(folder: Path, processes: int, minutes: float) -> Result:
-    """A minute takes six seconds here: pings and looks come ten times as often."""
-    limits = replace(LIMITS, ping=LIMITS.ping / 10, pushed=LIMITS.pushed / 10)
+    """A minute takes three seconds here: pings and looks come twenty times as often."""
+    limits = replace(LIMITS, ping=LIMITS.ping / HASTE, pushed=LIMITS.pushed / HASTE)
     with fleet(folder, limits=limits) as made:
         made.log_in(3600.0)
         members = [made.process(str(number % 3)) for number in range(processes)]
@@ -672,7 +681,7 @@ def idle(folder: Path, processes: int, minutes: float) -> Result:
         assert eventually(lambda: _subscribers(made) == processes)
         time.sleep(1.0)  # the read after each subscribe
         before = _all_commands(made.valkey)
-        time.sleep(6.0 * minutes)
+        time.sleep(60.0 * minutes / HASTE)
         rate = (_all_commands(made.valkey) - before) / (60.0 * minutes)
         return Result(processes, int(not 0 < rate < 10), note=f"{rate:.1f} store commands a second in all")
 

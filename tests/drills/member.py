@@ -8,6 +8,7 @@ renewal.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -18,6 +19,7 @@ from typing import Any
 
 import httpx  # noqa: F401  # the session imports it at its first refresh
 
+from litellm_qwen_ai.names import LOGGER
 from litellm_qwen_ai.oauth.session import Session
 from litellm_qwen_ai.oauth.transport import httpx_poster
 from litellm_qwen_ai.settings import Settings
@@ -106,6 +108,7 @@ def serve(connection: socket.socket) -> None:
 
 
 def main() -> None:
+    logging.getLogger(LOGGER).addHandler(logging.NullHandler())  # faults are what is drilled
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(sys.argv[1])

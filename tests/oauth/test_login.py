@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import logging
 import threading
 from dataclasses import dataclass, field, replace
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.errors import (
     ConfigurationError,
     LoginCancelledError,
@@ -18,6 +20,7 @@ from litellm_qwen_ai.oauth.errors import (
     StoreError,
 )
 from litellm_qwen_ai.oauth.login import device_login, may_prompt
+from litellm_qwen_ai.oauth.pending import start_login
 from litellm_qwen_ai.oauth.protocol import DeviceCode, Pkce
 from litellm_qwen_ai.oauth.transport import httpx_poster
 from litellm_qwen_ai.stores.files import disk
@@ -26,8 +29,6 @@ from litellm_qwen_ai.stores.files.login import FileStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from litellm_qwen_ai.oauth.credentials import Credentials
 
 
 @dataclass
@@ -151,12 +152,40 @@ def test_a_lost_connection_keeps_it_polling(log_in: Any, server: Any) -> None:
     assert len(calls) == 3
 
 
-def test_retry_after_of_a_busy_server_is_waited_for(log_in: Any, server: Any, clock: Any) -> None:
+def test_who_waits_for_anothers_poll_ends_soon_after_it(
+    log_in: Any, server: Any, store: FileStore, clock: Any
+) -> None:
+    start_login(store, oauth_base_url=server.url, clocks=clock.clocks)
+    server.approved = True
+
+    def brought_meanwhile(seconds: float) -> None:
+        if not clock.naps:  # somebody else's poll is under way, which may take 30 s
+            note = store.note()
+            waiting = json.loads(note)
+            waiting["login"] |= {"polled_at": clock.now, "next_poll_at": clock.now + 35}
+            assert store.swap_note(note, json.dumps(waiting).encode())
+        elif sum(clock.naps) == 6:  # it has brought the login
+            store.save(Credentials(access_token="at-of-the-other"))
+            assert store.swap_note(store.note(), None)
+        clock.sleep(seconds)
+
+    login = log_in(clocks=replace(clock.clocks, sleep=brought_meanwhile))
+    assert login.access_token == "at-of-the-other"
+    assert sum(clock.naps) == pytest.approx(10)  # two intervals
+    assert polls(server) == []
+
+
+def test_retry_after_of_a_busy_server_is_waited_for(
+    log_in: Any, server: Any, clock: Any, prompt: Prompt
+) -> None:
     server.answer_next(200, server.device_code())
+    server.answer_next(504, b"<html>")
     server.answer_next(429, b"", Retry_After="40")
     server.approved = True
     log_in()
-    assert sum(clock.naps) == pytest.approx(45)
+    assert sum(clock.naps) == pytest.approx(50)
+    assert len(prompt.troubles) == 1
+    assert len(polls(server)) == 3
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import json
 import os
 import socket
@@ -14,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+import aiohttp.web
 import httpx
 import pytest
 
@@ -246,6 +249,22 @@ def test_a_client_that_goes_away_is_noticed_while_it_is_held(client: Any, sandbo
         sandbox.wait_for_held("chat", at="chunk")
     assert _soon(lambda: sandbox.counts.disconnects == 1)
     assert sandbox.requests_to("chat")[0].disconnected
+
+
+def test_a_client_that_goes_away_in_the_middle_of_an_answer_is_no_fault_of_the_server(
+    client: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def gone(*_: Any) -> None:
+        raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
+
+    monkeypatch.setattr(aiohttp.web.StreamResponse, "write", gone)  # as aiohttp says it
+    body = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": True}
+    headers = {"authorization": "Bearer sk-sandbox"}
+    with contextlib.suppress(httpx.HTTPError):
+        client.http.post("/v1/chat/completions", json=body, headers=headers)
+    assert _soon(lambda: sandbox.counts.disconnects == 1)
+    assert sandbox.requests_to("chat")[0].disconnected
+    assert [record for record in caplog.records if record.name.startswith("aiohttp")] == []
 
 
 def _soon(happens: Any) -> bool:
