@@ -51,7 +51,7 @@ def test_a_users_own_entry_wins_before_and_after(monkeypatch: pytest.MonkeyPatch
 
 def test_registering_the_catalogue_is_silent(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        register_catalogue(litellm)
+        register_catalogue()
     assert caplog.records == []
 
 

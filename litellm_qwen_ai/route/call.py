@@ -255,7 +255,9 @@ class Call:
         """Take note of an answer's headers; returns whether it is the stream that was asked for."""
         response.extensions[_OWNER] = owner
         body.drop_echoes(response, request.headers)
-        telemetry.note_headers(self.logging_obj, response.headers)
+        details = getattr(self.logging_obj, "model_call_details", None)
+        if details is not None:
+            details["response_headers"] = response.headers  # for callbacks
         return self.stream and response.status_code == _OK and body.is_plain(response)
 
 

@@ -6,6 +6,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import httpx
 import litellm
 
 from litellm_qwen_ai.models import CATALOGUE
@@ -18,7 +19,7 @@ from litellm_qwen_ai.route.store import redis_as_litellm_has_it
 from litellm_qwen_ai.settings import is_on, use_redis_of
 
 if TYPE_CHECKING:
-    import httpx
+    from litellm.llms.custom_llm import CustomLLM
 
 _Client = TypeVar("_Client")
 _logger = logging.getLogger("litellm_qwen_ai")
@@ -33,13 +34,8 @@ need(_CONVERT)  # chat/response.py imports it at the first call: better said at 
 _create_client = look_up(_HTTP + "AsyncHTTPHandler.create_client")
 
 
-def install(module: Any, handler: Any) -> None:
-    """Register `handler` for the route `qwen_ai/`, the catalogue and the adaptations; idempotent.
-
-    Args:
-        module: The imported `litellm` module.
-        handler: The `CustomLLM` instance that serves the route.
-    """
+def install(handler: CustomLLM) -> None:
+    """Give LiteLLM the handler of `qwen_ai/`, the catalogue and the adaptations; idempotent."""
     if patches.is_built_in():
         _logger.warning(
             "This version of LiteLLM has a provider of its own named %r, which wins over litellm-qwen-ai. "
@@ -48,14 +44,14 @@ def install(module: Any, handler: Any) -> None:
         )
         return
     # A new list: someone may hold the old one, and the proxy replaces it as well.
-    module.custom_provider_map = [
-        *(entry for entry in module.custom_provider_map if entry["provider"] != PROVIDER),
+    litellm.custom_provider_map = [
+        *(entry for entry in litellm.custom_provider_map if entry["provider"] != PROVIDER),
         {"provider": PROVIDER, "custom_handler": handler},
     ]
     set_up = look_up("litellm.utils.custom_llm_setup")
     if set_up is not None:
         set_up()
-    register_catalogue(module)
+    register_catalogue()
     use(as_litellm_has_it)
     use_redis_of(redis_as_litellm_has_it)
     if is_on("QWEN_HOST_ADAPTATIONS"):
@@ -68,17 +64,13 @@ def install(module: Any, handler: Any) -> None:
         say_if_not_logged_in()
 
 
-def register_catalogue(module: Any) -> None:
-    """Tell LiteLLM the catalogue; entries that are there already (a user's own) win, key by key.
-
-    Args:
-        module: The imported `litellm` module.
-    """
+def register_catalogue() -> None:
+    """Tell LiteLLM the catalogue; entries that are there already (a user's own) win, key by key."""
     entries = {
-        model.route: {**model.model_info(), **(module.model_cost.get(model.route) or {})}
+        model.route: {**model.model_info(), **(litellm.model_cost.get(model.route) or {})}
         for model in CATALOGUE
     }
-    module.register_model(entries)
+    litellm.register_model(entries)
     by_provider = look_up("litellm.models_by_provider")
     if by_provider is not None:
         # LiteLLM's own lists become sets or lists depending on its version: a set serves both.
@@ -88,7 +80,7 @@ def register_catalogue(module: Any) -> None:
 def keep_catalogue() -> None:
     """Tell LiteLLM the catalogue again if its price list was replaced, as proxies do up to 1.96."""
     if not all(model.route in litellm.model_cost for model in CATALOGUE):
-        register_catalogue(litellm)
+        register_catalogue()
 
 
 def sync_http(client: Any, model: str) -> tuple[httpx.Client, Any]:
@@ -101,8 +93,6 @@ def sync_http(client: Any, model: str) -> tuple[httpx.Client, Any]:
     Raises:
         litellm.BadRequestError: The caller's cannot send a synchronous call.
     """
-    import httpx  # noqa: PLC0415  # LiteLLM has imported it; kept out of the module's public names
-
     if client is not None:
         return _of_caller(client, httpx.Client, model), client
     owner = _get_httpx_client()
@@ -111,8 +101,6 @@ def sync_http(client: Any, model: str) -> tuple[httpx.Client, Any]:
 
 def async_http(client: Any, model: str) -> tuple[httpx.AsyncClient, Any]:
     """The async twin of `sync_http`: LiteLLM's shared client is one for each event loop."""
-    import httpx  # noqa: PLC0415  # as above
-
     if client is not None:
         return _of_caller(client, httpx.AsyncClient, model), client
     # Some versions annotate an enum here; it becomes part of a cache key.

@@ -23,9 +23,8 @@ _logger = logging.getLogger("litellm_qwen_ai")
 
 def register() -> None:
     """Register the route, the catalogue and the adaptations; see `litellm_qwen_ai.register`."""
-    litellm = importlib.import_module("litellm")
     provider = importlib.import_module("litellm_qwen_ai.route.provider")
-    importlib.import_module("litellm_qwen_ai.route.host").install(litellm, provider.handler)
+    importlib.import_module("litellm_qwen_ai.route.host").install(provider.handler)
 
 
 def register_when_litellm_is_imported() -> None:

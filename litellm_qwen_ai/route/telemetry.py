@@ -42,18 +42,6 @@ def timed(logging_obj: Any) -> Iterator[None]:
             _set_duration(logging_obj, began, datetime.now())  # noqa: DTZ005  # as above
 
 
-def note_headers(logging_obj: Any, headers: httpx.Headers) -> None:
-    """Tell callbacks the headers of an answer.
-
-    Args:
-        logging_obj: LiteLLM's, or None.
-        headers: The answer's, without any that repeats the bearer.
-    """
-    details = getattr(logging_obj, "model_call_details", None)
-    if details is not None:
-        details["response_headers"] = headers
-
-
 def address(url: str) -> str:
     """The base URL of a request's URL: what `api_base` is called in logs and headers."""
     return url.partition(_PATH)[0]

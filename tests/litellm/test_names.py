@@ -53,7 +53,7 @@ def test_without_all_optional_names_the_route_answers_all_the_same(
     )
     patches.remove_adaptations()
     try:
-        host.install(litellm, litellm_qwen_ai.handler)
+        host.install(litellm_qwen_ai.handler)
         assert len(patches.active_adaptations()) == 4
         assert not any(patches.active_adaptations().values())
         answer = litellm.completion("qwen_ai/coder-model", messages=[{"role": "user", "content": "ping"}])

@@ -15,6 +15,7 @@ from litellm import Router
 from litellm.litellm_core_utils.litellm_logging import Logging
 from litellm.types.utils import LlmProviders, LlmProvidersSet
 
+import litellm_qwen_ai
 from litellm_qwen_ai.route import host, patches
 from litellm_qwen_ai.sandbox import Sandbox
 
@@ -208,7 +209,7 @@ def test_a_built_in_provider_of_our_name_would_win_and_be_noticed(
     try:
         monkeypatch.setattr(patches, "LlmProvidersSet", {"qwen_ai"})
         monkeypatch.setattr(litellm, "custom_provider_map", [])
-        host.install(litellm, object())
+        host.install(litellm_qwen_ai.handler)
         assert litellm.custom_provider_map == []
         assert "wins over litellm-qwen-ai" in caplog.text
     finally:
