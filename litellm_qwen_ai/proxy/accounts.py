@@ -11,7 +11,7 @@ from litellm_qwen_ai.names import DEFAULT_API_BASE, PROVIDER
 from litellm_qwen_ai.oauth.check import Verdict, check_token
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.errors import ConfigurationError, LoginExpiredError, QwenAuthError
-from litellm_qwen_ai.oauth.pending import WAITING, cancel_login
+from litellm_qwen_ai.oauth.pending import WAITING
 from litellm_qwen_ai.oauth.prompt import trouble_text
 from litellm_qwen_ai.quota.tally import iso
 from litellm_qwen_ai.stores.place import checked_name
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from litellm_qwen_ai.accounts import Account
-    from litellm_qwen_ai.oauth.door import Store
     from litellm_qwen_ai.oauth.pending import PendingLogin
     from litellm_qwen_ai.settings import Settings
 
@@ -100,18 +99,6 @@ def check(settings: Settings, account: Account) -> Verdict:
     except QwenAuthError as error:
         return Verdict("unknown", str(error))
     return check_token(base_url, credentials.access_token)
-
-
-def sign_out(store: Store) -> None:
-    """Remove a login and one that waits; what holds no login is left alone.
-
-    Raises:
-        StoreError: It cannot be read or removed.
-    """
-    there = store.look() is not None
-    cancel_login(store)
-    if there:
-        store.delete()
 
 
 def _error(state: LoginState) -> dict[str, Any] | None:

@@ -29,12 +29,13 @@ from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict
 
+from litellm_qwen_ai import verbs
 from litellm_qwen_ai._version import __version__
 from litellm_qwen_ai.accounts import Account, account_of, known_accounts
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.errors import ConfigurationError, LoginError, QwenAuthError
 from litellm_qwen_ai.oauth.pending import cancel_login, poll_login, start_login
-from litellm_qwen_ai.proxy.accounts import accounts_of, check, checked_account, sign_out, view
+from litellm_qwen_ai.proxy.accounts import accounts_of, check, checked_account, view
 from litellm_qwen_ai.proxy.guard import HEADERS, changers_only, lookers_only, refused, why_closed
 from litellm_qwen_ai.settings import Settings
 
@@ -86,28 +87,18 @@ def router_for(server: ModuleType, page: str, *, clocks: Clocks = CLOCKS) -> API
     def accounts(may_change: bool = Depends(may_look)) -> Response:  # noqa: FBT001, FAST002  # as FastAPI has it
         return _json(_all_accounts(named(), clocks, may_change=may_change))
 
-    def done(act: Act, wanted: Wanted) -> Response:
-        return _json(_done(act, wanted, named(), clocks))
+    def doing(act: Act) -> Callable[[Wanted], Response]:
+        def done(wanted: Wanted) -> Response:
+            return _json(_done(act, wanted, named(), clocks))
 
-    @api.post("/login")
-    def login(wanted: Wanted) -> Response:
-        return done(_start, wanted)
+        return done
 
-    @api.post("/poll")
-    def poll(wanted: Wanted) -> Response:
-        return done(_poll, wanted)
-
-    @api.post("/cancel")
-    def cancel(wanted: Wanted) -> Response:
-        return done(_cancel, wanted)
-
-    @api.post("/check")
-    def check_login(wanted: Wanted) -> Response:
-        return done(_check, wanted)
+    for path, act in (("/login", _start), ("/poll", _poll), ("/cancel", _cancel), ("/check", _check)):
+        api.post(path)(doing(act))
 
     @api.delete("/login")
     def logout(account: str | None = None) -> Response:
-        return done(_sign_out, Wanted(account=account))
+        return doing(_sign_out)(Wanted(account=account))
 
     @api.delete("/account")
     def remove(account: str | None = None) -> Response:
@@ -182,7 +173,7 @@ def _check(asked: Asked) -> dict[str, Any]:
 
 
 def _sign_out(asked: Asked) -> None:
-    sign_out(asked.account.store)
+    verbs.logout(asked.account.name)
 
 
 def _json(value: Any) -> Response:
