@@ -1,12 +1,15 @@
-"""Who is told how the requests of an account fare, so that neither the flow nor a bearer knows of a meter."""
+"""Who is told how the requests of an account fare: its meter, or nobody."""
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from litellm_qwen_ai.quota.meter import Meter
 
 
-class Observer(Protocol):
-    """Is told how the requests of one account fare; the meter of quota/ is one."""
+class Nobody:
+    """The observer of calls with a key, and what any observer is told: here nothing is counted."""
 
     def sent(self) -> None:
         """A request goes out."""
@@ -22,23 +25,7 @@ class Observer(Protocol):
 
     def headers(self) -> dict[str, str]:
         """What has been counted, as headers of an answer."""
-
-
-class Nobody:
-    """The observer of calls with a key: nothing is counted."""
-
-    def sent(self) -> None:
-        """Nothing."""
-
-    def accepted(self) -> None:
-        """Nothing."""
-
-    def refused(self, reason: str | None, seconds: float | None) -> None:
-        """Nothing."""
-
-    def failed(self, error: Exception) -> None:
-        """Nothing."""
-
-    def headers(self) -> dict[str, str]:
-        """None."""
         return {}
+
+
+Observer: TypeAlias = "Meter | Nobody"

@@ -117,14 +117,7 @@ def call_flow(
 def run(
     flow: Flow, source: BearerSource, send: Callable[[Bearer], Outcome], sleep: Callable[[float], None]
 ) -> tuple[httpx.Response, Bearer]:
-    """Drive a flow synchronously; returns the answer and the bearer that it was asked for with.
-
-    Args:
-        flow: What `call_flow` returned.
-        source: Where the bearer comes from.
-        send: Sends the request with a bearer.
-        sleep: Waits, in seconds.
-    """
+    """Drive a flow synchronously; returns the answer and the bearer that it was asked for with."""
     attempt = next(flow)
     while True:
         if attempt.wait:

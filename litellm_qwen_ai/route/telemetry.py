@@ -29,11 +29,7 @@ _PATH = "/chat/completions"
 
 @contextlib.contextmanager
 def timed(logging_obj: Any) -> Iterator[None]:
-    """Note how long the server took, whatever comes of it: a context manager around an exchange.
-
-    Args:
-        logging_obj: LiteLLM's, or None.
-    """
+    """Note how long the server took, whatever comes of it: a context manager around an exchange."""
     began = datetime.now()  # noqa: DTZ005  # as LiteLLM, which subtracts it from its own
     try:
         yield
@@ -48,38 +44,21 @@ def address(url: str) -> str:
 
 
 def of_stream(response: httpx.Response, ours: Mapping[str, str]) -> dict[str, Any]:
-    """What is shown beside a stream; LiteLLM works the same out for a whole answer.
-
-    Args:
-        response: The open response.
-        ours: Headers of our own that are shown with the server's.
-    """
+    """What is shown beside a stream, with headers of ours; LiteLLM works the same out for a whole answer."""
     shown = {} if _process_headers is None else _process_headers(response.headers)
     return {"api_base": address(str(response.request.url)), "additional_headers": {**shown, **ours}}
 
 
-def show(made: Any, more: Mapping[str, Any]) -> None:
-    """Put it where LiteLLM's own providers put it.
-
-    Args:
-        made: A `ModelResponse` or LiteLLM's stream wrapper.
-        more: Names and values.
-    """
-    made._hidden_params = _Hidden({**made._hidden_params, **more})  # noqa: SLF001  # LiteLLM has no public way
-
-
 def show_answer(made: Any, response: httpx.Response, ours: Mapping[str, str], *, cost: float | None) -> None:
-    """Show what is shown beside a whole answer.
-
-    Args:
-        made: The `ModelResponse`.
-        response: What it was read from.
-        ours: Headers of our own that are shown with the server's.
-        cost: What it costs, in USD; None leaves that to LiteLLM.
-    """
-    shown = made._hidden_params.get("additional_headers") or {}  # noqa: SLF001  # as above
+    """The same beside a whole answer, with its cost in USD; None leaves that to LiteLLM."""
+    shown = made._hidden_params.get("additional_headers") or {}  # noqa: SLF001  # LiteLLM has no public way
     more = {"api_base": address(str(response.request.url)), "additional_headers": {**shown, **ours}}
     show(made, more if cost is None else {**more, "response_cost": cost})
+
+
+def show(made: Any, more: Mapping[str, Any]) -> None:
+    """Put it where LiteLLM's own providers put it: on a `ModelResponse` or LiteLLM's wrapper of a stream."""
+    made._hidden_params = _Hidden({**made._hidden_params, **more})  # noqa: SLF001  # as above
 
 
 class _Hidden(dict[str, Any]):
@@ -93,12 +72,7 @@ class _Hidden(dict[str, Any]):
 
 
 def is_free(model: str, litellm_params: Mapping[str, Any]) -> bool:
-    """Whether nobody has set a price: then a call with a login costs nothing.
-
-    Args:
-        model: The model's name, without the provider.
-        litellm_params: LiteLLM's own parameters of the call.
-    """
+    """Whether nobody has set a price for the model, named without the provider: a login costs nothing."""
     infos = [litellm_params, litellm_params.get("model_info")]
     infos += [(litellm_params.get(name) or {}).get("model_info") for name in ("metadata", "litellm_metadata")]
     if any(_has_price(info, unset=(None,)) for info in infos if isinstance(info, dict)):
