@@ -1,6 +1,6 @@
 """The errors that users meet: what the text says, what kind it is, what to do. tests/docs cause each of them.
 
-`made` parts of README.md and docs/errors.md are written from here.
+`made` parts of docs/errors.md are written from here.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 STATE = "[State of the service]({readme}#state-of-the-service)"  # `{state}` below
+REST = "[What is not offered](litellm.md#what-is-not-offered)"  # `{rest}` below
 
 #: A text of the message, the exception in `litellm.exceptions`, what to do.
 CALLS: Final[tuple[tuple[str, str, str], ...]] = (
@@ -45,7 +46,7 @@ CALLS: Final[tuple[tuple[str, str, str], ...]] = (
     (
         "Free allocated quota exceeded",
         "RateLimitError",
-        "the quota is spent, waiting a minute does not help: see below",
+        "the quota is spent, waiting a minute does not help: see {state}",
     ),
     (
         "Requests throttling triggered",
@@ -63,7 +64,7 @@ CALLS: Final[tuple[tuple[str, str, str], ...]] = (
         "PermissionDeniedError",
         "the plan of this key is not for programs: use a standard key",
     ),
-    ("qwen_ai/ offers chat only", "BadRequestError", "use LiteLLM's `dashscope/` for embeddings and images"),
+    ("qwen_ai/ offers chat only", "BadRequestError", "what serves the rest: see {rest}"),
     ("The connection was closed before the answer was complete", "APIConnectionError", "try again"),
     (
         "Cannot reach Qwen or lost the connection",
@@ -71,6 +72,11 @@ CALLS: Final[tuple[tuple[str, str, str], ...]] = (
         "check the network, the proxy settings and `api_base`",
     ),
     ("LLM Provider NOT provided", "BadRequestError", "`import litellm_qwen_ai` is missing in the program"),
+    (
+        "There are no healthy deployments for this model",
+        "BadRequestError",
+        "start the proxy with the variable `LITELLM_WORKER_STARTUP_HOOKS=litellm_qwen_ai.proxy:startup`",
+    ),
 )
 
 #: A text of the message, the command's exit code, what to do.

@@ -63,9 +63,9 @@ def plans() -> str:
     return "\n".join(rows) + "\n"
 
 
-def config() -> str:
-    """The proxy's configuration, as shipped."""
-    text = (ROOT / "examples" / "config.yaml").read_text(encoding="utf-8")
+def config(name: str) -> str:
+    """A proxy's configuration, as shipped in examples/."""
+    text = (ROOT / "examples" / f"{name}.yaml").read_text(encoding="utf-8")
     return f"```yaml\n{text}```\n"
 
 
@@ -122,7 +122,8 @@ def login_codes() -> str:
 
 def _with_links(text: str, page: Path) -> str:
     readme = "" if page == README else f"{_root(page)}README.md"
-    return text.replace("{state}", error_table.STATE.format(readme=readme))
+    text = text.replace("{state}", error_table.STATE.format(readme=readme))
+    return text.replace("{rest}", error_table.REST)
 
 
 def _root(page: Path) -> str:
@@ -140,7 +141,9 @@ def speed() -> str:
 PARTS: dict[str, Callable[[Path], str]] = {
     "models": lambda _page: models(),
     "plans": lambda _page: plans(),
-    "config": lambda _page: config(),
+    "config": lambda _page: config("config"),
+    "aliases": lambda _page: config("aliases"),
+    "model-studio": lambda _page: config("model_studio"),
     "help": lambda _page: help_text(),
     "commands": lambda _page: commands(),
     "login": lambda _page: transcripts.console("login", transcripts.login()),
@@ -166,9 +169,6 @@ PARTS: dict[str, Callable[[Path], str]] = {
 #: What is drawn, too: file name -> title and screen.
 PICTURES: dict[str, tuple[str, Callable[[], str]]] = {
     "login.svg": ("litellm-qwen-ai login", transcripts.waiting),
-    "login-done.svg": ("litellm-qwen-ai login", transcripts.login),
-    "status.svg": ("litellm-qwen-ai status", transcripts.status),
-    "doctor.svg": ("litellm-qwen-ai doctor", transcripts.doctor),
 }
 
 

@@ -25,14 +25,23 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.route.call import Call
 
 
+#: What serves the rest, as found by running LiteLLM 1.106 to 1.110.
+_EMBEDDINGS = "LiteLLM's own route dashscope/text-embedding-v4 serves them"
+_IMAGES = "LiteLLM's own route dashscope/ makes images, at Model Studio's address for images"
+_EDITS = (
+    "LiteLLM's own route dashscope/ edits images from LiteLLM 1.109 on; before, a proxy's "
+    "pass_through_endpoints reach Model Studio's own API"
+)
+
+
 def _not_offered(what: str, instead: str) -> tuple[Any, Any]:
     """The method, and its asynchronous twin, for what is not offered."""
 
     def refuse(_: QwenAI, **call: Any) -> NoReturn:
         raise exceptions.BadRequestError(
             message=(
-                f"qwen_ai/ offers chat only, no {what}. LiteLLM's own route {instead} (with a "
-                "DASHSCOPE_API_KEY from Alibaba Cloud Model Studio) serves Qwen's other models."
+                f"qwen_ai/ offers chat only, no {what}. {instead}, with a DASHSCOPE_API_KEY from Alibaba "
+                "Cloud Model Studio."
             ),
             model=str(call.get("model")),
             llm_provider=PROVIDER,
@@ -90,9 +99,9 @@ class QwenAI(CustomLLM):
         """
         return self._read(call, stream=True).open_astream()
 
-    embedding, aembedding = _not_offered("embeddings", "dashscope/text-embedding-v4")
-    image_generation, aimage_generation = _not_offered("image generation", "dashscope/")
-    image_edit, aimage_edit = _not_offered("image editing", "dashscope/")
+    embedding, aembedding = _not_offered("embeddings", _EMBEDDINGS)
+    image_generation, aimage_generation = _not_offered("image generation", _IMAGES)
+    image_edit, aimage_edit = _not_offered("image editing", _EDITS)
 
 
 handler = QwenAI()

@@ -1,4 +1,4 @@
-"""Each text of the README's error table comes out of a real call, with the exception named beside it."""
+"""Each text of the error table comes out of a real call, with the exception named beside it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ import litellm
 import pytest
 
 from litellm_qwen_ai.sandbox import Sandbox
+from tests.docs.pages import error_table
 
-ROOT = Path(__file__).parents[2]
-ROW = re.compile(r"^\| `([^`]+)` \| `(\w+)` \|", re.MULTILINE)
-TABLE: list[tuple[str, str]] = ROW.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+TABLE: list[tuple[str, str]] = [(text, kind) for text, kind, _ in error_table().CALLS]
 
 
 class Bench:
@@ -67,6 +66,12 @@ class Bench:
     def unknown(self) -> None:
         self.ask(model="qwen_ai_not_imported/coder-model")
 
+    def dropped(self) -> None:
+        # As a proxy makes its Router; tests/proxy/test_configs.py does it with a proxy.
+        deployment = {"model_name": "m", "litellm_params": {"model": "qwen_ai_not_imported/coder-model"}}
+        router = litellm.Router(model_list=[deployment], ignore_invalid_deployments=True)
+        router.completion(model="m", messages=[{"role": "user", "content": "ping"}])
+
 
 CAUSES: dict[str, Callable[[Bench], None]] = {
     "Not logged in to Qwen": Bench.no_login,
@@ -87,6 +92,7 @@ CAUSES: dict[str, Callable[[Bench], None]] = {
     ),
     "Cannot reach Qwen or lost the connection": Bench.unreachable,
     "LLM Provider NOT provided": Bench.unknown,
+    "There are no healthy deployments for this model": Bench.dropped,
 }
 
 
@@ -106,6 +112,6 @@ def test_each_row_has_its_cause_here() -> None:
 def test_the_text_and_the_exception_are_those_of_the_table(text: str, kind: str, bench: Bench) -> None:
     with pytest.raises(litellm.exceptions.openai.APIError, match=re.escape(text)) as failure:
         CAUSES[text](bench)
-    # LiteLLM wraps what comes in the middle of a stream, as the README says below the table.
+    # LiteLLM wraps what comes in the middle of a stream, as the page says below the table.
     error = getattr(failure.value, "original_exception", failure.value)
     assert type(error).__name__ == kind

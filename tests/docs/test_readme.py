@@ -24,16 +24,9 @@ pytestmark = [
 ]
 PYTHON = [block for block in BLOCKS if block.language == "python"]
 COMMANDS = sorted({command for block in BLOCKS for command in block.commands})
+LINKING = [*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"))]
 #: What stands for the reader's own things.
 KEY_PLACEHOLDERS = {"sk-...": "sk-sandbox"}
-
-
-_TRANSCRIPTS = {
-    "login.svg": "README.md",
-    "login-done.svg": "README.md",
-    "status.svg": "README.md",
-    "doctor.svg": "docs/accounts.md",
-}
 #: The beginning of a command that is run elsewhere -> the test, target or file that runs it.
 RUN_ELSEWHERE = {
     "litellm --config": "tests/proxy/conftest.py",
@@ -87,20 +80,14 @@ def test_the_made_parts_are_fresh() -> None:
         assert make.made(text, page) == text, f"{page.name}: run `make docs`"
 
 
-@pytest.mark.parametrize("name", ["login.svg", "login-done.svg", "status.svg", "doctor.svg"])
-def test_a_picture_of_a_terminal_shows_what_its_transcript_says(name: str) -> None:
-    drawn = (ROOT / "docs" / "images" / name).read_text(encoding="utf-8")
+def test_the_picture_of_a_terminal_shows_what_its_transcript_says() -> None:
+    drawn = (ROOT / "docs" / "images" / "login.svg").read_text(encoding="utf-8")
     words = html.unescape(re.sub(r"<[^>]+>", " ", drawn[drawn.index("</defs>") :])).replace("\xa0", " ")
-    transcript = (ROOT / _TRANSCRIPTS[name]).read_text(encoding="utf-8")
-    block = re.search(
-        rf"^\$ litellm-qwen-ai {name.split('.', maxsplit=1)[0].split('-', maxsplit=1)[0]}\n(.*?)^```$",
-        transcript,
-        re.MULTILINE | re.DOTALL,
-    )
+    transcript = (ROOT / "docs" / "accounts.md").read_text(encoding="utf-8")
+    block = re.search(r"^\$ litellm-qwen-ai login\n(.*?)^```$", transcript, re.MULTILINE | re.DOTALL)
     assert block
     lines = [line.strip("│╭╮╰╯─ ") for line in block[1].splitlines()]
-    if name == "login.svg":
-        lines = [*lines[: lines.index("yourself.")], "14:59 left (Ctrl-C cancels)"]
+    lines = [*lines[: lines.index("yourself.")], "14:59 left (Ctrl-C cancels)"]
     assert not [line for line in lines if "".join(line.split()) not in "".join(words.split())]
     assert "url(http" not in drawn  # a font, say
 
@@ -111,17 +98,41 @@ def test_every_console_block_is_a_made_part() -> None:
         text = page.read_text(encoding="utf-8")
         parts = "".join(match["text"] for match in made.finditer(text))
         assert parts.count("```console") == text.count("```console"), page.name
-    readme = README.read_text(encoding="utf-8")
-    assert "".join(match["text"] for match in made.finditer(readme)).count("```yaml") == readme.count(
-        "```yaml"
-    )
 
 
 def test_every_link_between_the_pages_leads_somewhere() -> None:
-    for page in [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]:
+    for page in LINKING:
         text = page.read_text(encoding="utf-8")
         for target in re.findall(r"\]\(([^)#]+)(?:#[\w-]+)?\)", text):
             assert target.startswith("https://") or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_a_link_into_a_page_leads_to_a_heading_of_it() -> None:
+    for page in LINKING:
+        for target, heading in re.findall(r"\]\(([^)#:]*)#([\w-]+)\)", page.read_text(encoding="utf-8")):
+            there = page if not target else (page.parent / target).resolve()
+            titles = re.findall(r"^#+ (.*)$", there.read_text(encoding="utf-8"), re.MULTILINE)
+            anchors = [re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles]
+            assert heading in anchors, f"{page.name}: {target}#{heading}"
+
+
+def test_every_page_is_reached_from_the_index_and_the_index_from_the_readme() -> None:
+    index = ROOT / "docs" / "index.md"
+    named = set(re.findall(r"\]\(([^)#]+)\)", index.read_text(encoding="utf-8")))
+    reached = {(index.parent / target).resolve() for target in named}
+    assert {*LINKING} - reached == {index}
+    assert "](docs/index.md)" in README.read_text(encoding="utf-8")
+
+
+def test_every_picture_is_shown_or_linked_and_every_terminals_is_made() -> None:
+    shown = {
+        (page.parent / target).resolve()
+        for page in LINKING
+        for target in re.findall(r"\]\(([^)#:]+\.(?:svg|png))\)", page.read_text(encoding="utf-8"))
+    }
+    kept = set((ROOT / "docs" / "images").iterdir())
+    assert kept == {picture for picture in shown if picture.parent.name == "images"}
+    assert {picture.name for picture in kept if picture.suffix == ".svg"} == set(generator().PICTURES)
 
 
 def test_every_command_is_run_somewhere() -> None:
@@ -141,7 +152,8 @@ def test_every_environment_variable_is_in_the_table_and_none_besides() -> None:
             return default
 
     Settings.from_environment(Watched())
-    table = re.findall(r"^\| `(QWEN_\w+)` \|", README.read_text(encoding="utf-8"), re.MULTILINE)
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    table = re.findall(r"^\| `(QWEN_\w+)` \|", page, re.MULTILINE)
     assert sorted(table) == sorted(name for name in read if name.startswith("QWEN_"))
 
 

@@ -6,10 +6,9 @@ import json
 import re
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-import yaml
 
 if TYPE_CHECKING:
     from tests.proxy.conftest import Proxy
@@ -26,11 +25,6 @@ def _blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
 
 
-def test_the_configuration_shown_is_the_one_that_the_tests_run() -> None:
-    (shown,) = _blocks("yaml")
-    assert yaml.safe_load(shown) == yaml.safe_load((ROOT / "examples" / "config.yaml").read_text())
-
-
 def test_the_openai_client_gets_an_answer(
     logged_in: Proxy, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -40,20 +34,10 @@ def test_the_openai_client_gets_an_answer(
     assert capsys.readouterr().out.strip()
 
 
-def test_curl_gets_an_answer_of_the_shape_shown(logged_in: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_curl_gets_an_answer(logged_in: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LITELLM_MASTER_KEY", logged_in.key)
     (command,) = [block for block in _blocks("bash") if block.startswith("curl")]
     done = subprocess.run(
         ["bash", "-c", command.replace(SHOWN_URL, logged_in.url)], capture_output=True, text=True, check=True
     )
-    (shown,) = _blocks("json")
-    assert _shape(json.loads(done.stdout)) >= _shape(json.loads(shown))
-
-
-def _shape(value: Any, path: str = "") -> set[str]:
-    """The paths of all members of a JSON value, with their types."""
-    if isinstance(value, dict):
-        return {path}.union(*(_shape(item, f"{path}.{key}") for key, item in value.items()))
-    if isinstance(value, list):
-        return {path}.union(*(_shape(item, f"{path}[]") for item in value))
-    return {f"{path}:{type(value).__name__}"}
+    assert json.loads(done.stdout)["choices"][0]["message"]["content"]
