@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
 #: What says where a user's folders are: with it, equal settings mean equal folders.
 _HOMES = ("HOME", "USERPROFILE", "XDG_CONFIG_HOME")
-#: The value of `QWEN_STORE` that stands for the Redis of LiteLLM.
+#: In `QWEN_STORE`: the Redis of LiteLLM. In `QWEN_STORE_KEY`: the key that is made from LiteLLM's salt.
 LITELLM = "litellm"
 _OFF = frozenset({"0", "false", "no", "off"})
 
@@ -87,7 +87,7 @@ class Settings:
             store=store,
             store_key=key,
             store_prefix=value("QWEN_STORE_PREFIX") or DEFAULT_STORE_PREFIX,
-            salt_key=value("LITELLM_SALT_KEY") if store and not key else None,
+            salt_key=value("LITELLM_SALT_KEY") if store and LITELLM in (key or LITELLM) else None,
             litellm_redis=_redis_of_host(_litellm_redis(source)) if store == LITELLM else (),
         )
 

@@ -92,19 +92,21 @@ def logout(account: str | None = None) -> str | None:
         What was removed, in words; None if nothing was there.
 
     Raises:
-        CorruptCredentialsError: What is stored there is no login: it is left as it is.
+        CorruptCredentialsError: The file is no login: it is left as it is.
         StoreError: The place cannot be read or written.
         ConfigurationError: The account's name or a setting cannot be used.
     """
-    store = account_of(Settings.from_environment(), account).store
+    settings = Settings.from_environment()
+    store = account_of(settings, account).store
     try:
         there = store.look() is not None
     except CorruptCredentialsError:
-        # QWEN_AUTH_FILE may name anything.
-        raise CorruptCredentialsError(
-            f"{store.describe()} holds no login that can be read, so it is not removed. If you need it no "
-            "more, remove it yourself."
-        ) from None
+        there = settings.store is not None  # a login of ours, whatever the key
+        if not there:  # QWEN_AUTH_FILE may name anything
+            raise CorruptCredentialsError(
+                f"{store.describe()} holds no login that can be read, so it is not removed. If you need it "
+                "no more, remove it yourself."
+            ) from None
     cancelled = cancel_login(store)
     removed = store.delete() if there else None
     return removed or ("the login that had been started" if cancelled else None)

@@ -32,8 +32,8 @@ _NARROW = 60  # columns
 def doctor(*, account: str | None, call: bool, as_json: bool) -> int:
     """Find out what is wrong, and how to mend it.
 
-    Looks at the installation, the login's file, and the servers in use. What it prints holds no secret and no
-    name, so it can be pasted into a bug report. Exits with 1 if a line says FAIL.
+    Looks at the installation, the login's file, and the servers in use. What it prints holds no secret and of
+    names only those of accounts, so it can be pasted into a bug report. Exits with 1 if a line says FAIL.
     """
     # What the library would log of a file, the lines below say better.
     logging.getLogger("litellm_qwen_ai").addHandler(logging.NullHandler())

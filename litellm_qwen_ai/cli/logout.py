@@ -9,6 +9,7 @@ import click
 from litellm_qwen_ai import verbs
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.options import account_option
+from litellm_qwen_ai.oauth import CorruptCredentialsError
 from litellm_qwen_ai.oauth.prompt import is_terminal
 
 
@@ -21,7 +22,9 @@ def logout(*, account: str | None, yes: bool) -> int:
     Only what holds a login is removed, and what this program left beside it.
     """
     state = verbs.status(account)
-    there = state.stored is not None
+    # In a store it is a login of ours, whatever the key; what a file holds, nobody knows.
+    closed = isinstance(state.problem, CorruptCredentialsError) and state.settings.store is not None
+    there = state.stored is not None or closed
     if there and not yes:
         if not is_terminal(sys.stdin):
             raise click.UsageError("There is no terminal to ask on; add --yes.")

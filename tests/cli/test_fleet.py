@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import secrets
+import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +16,9 @@ import pytest
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.oauth import Credentials
 from litellm_qwen_ai.sandbox import Sandbox
+from litellm_qwen_ai.stores.redis.limits import Limits
+from litellm_qwen_ai.stores.redis.place import RedisPlace
+from tests.networks import listening
 from tests.valkey import KEY, shared_valkey
 
 PASSWORD = "pass-of-the-store"
@@ -101,7 +106,7 @@ def test_doctor_looks_at_the_store(on: Any) -> None:
         ),
         ("QWEN_STORE_KEY", "", "QWEN_STORE needs QWEN_STORE_KEY"),
         ("QWEN_STORE_KEY", "c2hvcnQ=", "has 5 bytes instead of 32"),
-        ("QWEN_STORE_KEY", "A" * 43 + "=", "was sealed with another key"),
+        ("QWEN_STORE_KEY", "A" * 43 + "=", "QWEN_STORE_KEY does not fit"),
     ],
 )
 def test_what_is_wrong_with_the_store_is_said_with_exit_code_1(  # noqa: PLR0913, PLR0917  # a test's fixtures
@@ -113,6 +118,48 @@ def test_what_is_wrong_with_the_store_is_said_with_exit_code_1(  # noqa: PLR0913
     assert outcome.code == 1
     assert says in " ".join((outcome.out + outcome.err).split())
     assert "Traceback" not in outcome.err
+
+
+def test_a_key_that_does_not_fit_is_told_and_keeps_nobody_from_logging_out(
+    on: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on("a", "login")
+    monkeypatch.setenv("QWEN_STORE_KEY", "A" * 43 + "=")
+    listed = on("b", "accounts")
+    assert listed.code == exits.NOT_LOGGED_IN
+    assert "unusable" in listed.out
+    assert "QWEN_STORE_KEY does not fit" in listed.err
+    assert on("b", "logout").code == exits.CANCELLED  # it asks
+    assert "Removed redis://" in on("b", "logout", "--yes").out
+    monkeypatch.setenv("QWEN_STORE_KEY", KEY)
+    assert on("a", "status").code == exits.NOT_LOGGED_IN
+
+
+def test_a_login_replaces_one_that_the_key_does_not_fit(on: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    on("a", "login")
+    monkeypatch.setenv("QWEN_STORE_KEY", "A" * 43 + "=")
+    assert on("b", "login", "--force").code == exits.DONE
+    assert on("b", "status").code == exits.DONE
+
+
+@pytest.mark.parametrize("command", [["status"], ["accounts"], ["login"], ["login", "--start"], ["logout"]])
+def test_a_command_asks_a_silent_store_once(
+    on: Any, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    asked: list[bytes] = []
+
+    def speak(connection: socket.socket) -> None:
+        while piece := connection.recv(65536):
+            asked.append(piece)
+
+    quick = functools.partial(RedisPlace, limits=Limits(answer=0.3, wait=0.05))
+    monkeypatch.setattr("litellm_qwen_ai.stores.redis.place.RedisPlace", quick)
+    with listening(speak) as port:
+        monkeypatch.setenv("QWEN_STORE", f"redis://:{PASSWORD}@127.0.0.1:{port}/0")
+        outcome = on("a", *command)
+    assert outcome.code == exits.ERROR
+    assert "no answer within 0.3 s" in " ".join(outcome.err.split())
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("command", ["status", "doctor"])

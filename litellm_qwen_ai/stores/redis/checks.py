@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from litellm_qwen_ai.oauth.errors import QwenAuthError
+from litellm_qwen_ai.oauth.errors import CorruptCredentialsError, QwenAuthError
 from litellm_qwen_ai.stores.finding import FAIL, OK, WARN, Finding
 from litellm_qwen_ai.stores.redis import scripts
+from litellm_qwen_ai.stores.redis.shared import DEFAULT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from litellm_qwen_ai.stores.redis.login import RedisStore
     from litellm_qwen_ai.stores.redis.shared import Shared
@@ -25,8 +26,8 @@ _COMMANDS = (
 )
 
 
-def check(shared: Shared, store: RedisStore) -> Iterator[Finding]:
-    """The server, our rights there, and whether the key fits."""
+def check(shared: Shared, store: RedisStore, accounts: Callable[[], list[str]]) -> Iterator[Finding]:
+    """The server, our rights there, and whether the key fits the logins of all accounts."""
     began = time.perf_counter()
     try:
         answer = shared.link.run(scripts.LOOK, store.keys)
@@ -57,7 +58,7 @@ def check(shared: Shared, store: RedisStore) -> Iterator[Finding]:
         )
     yield _rights(shared)
     yield from _server(shared)
-    yield _key(store)
+    yield _key(shared, accounts)
 
 
 def _rights(shared: Shared) -> Finding:
@@ -147,18 +148,40 @@ def _info(shared: Shared) -> dict[str, str]:
     return {str(name): str(value) for name, value in found.items()}
 
 
-def _key(store: RedisStore) -> Finding:
+def _key(shared: Shared, accounts: Callable[[], list[str]]) -> Finding:
+    """What the logins of all accounts are sealed with: an older key can go when none needs it."""
+    fit, older, others = 0, list[str](), list[str]()
     try:
-        stored = store.look()
+        names = [DEFAULT, *accounts()]
+        asked = [("HMGET", shared.key(name, "login"), "number", "n", "record") for name in names]
+        found = shared.link.send_all(asked)
     except QwenAuthError as error:
-        return Finding("Key", FAIL, str(error), "Give every machine the same QWEN_STORE_KEY")
-    if stored is None:
-        return Finding("Key", OK, "nothing is sealed yet")
-    if not store.is_sealed_with_first_key():
+        return Finding("Key", FAIL, str(error))
+    for name, (number, n, record) in zip(names, found, strict=True):
+        if record is None:
+            continue
+        shown = "the default account" if name == DEFAULT else name
+        try:
+            anew = shared.sealer.sealed_anew(record, shared.prefix, name, int(number), int(n))
+        except CorruptCredentialsError:
+            others.append(shown)
+        else:
+            fit += anew is None
+            if anew is not None:
+                older.append(shown)
+    if others:
+        text = f"QWEN_STORE_KEY does not fit the logins of {', '.join(others)}: sealed with another key"
+        return Finding(
+            "Key", FAIL, text, "Give every machine the same QWEN_STORE_KEY, or log in to them anew"
+        )
+    if older:
+        text = f"still sealed with an older key: the logins of {', '.join(older)}"
         return Finding(
             "Key",
             WARN,
-            "the login is still sealed with an older key; its next renewal seals it anew",
-            "Keep the older key until then",
+            text,
+            "Run litellm-qwen-ai accounts, which seals them anew; keep the older key till then",
         )
-    return Finding("Key", OK, "the login is sealed with the first key")
+    return Finding(
+        "Key", OK, f"all logins are sealed with the first key: {fit}" if fit else "nothing is sealed yet"
+    )

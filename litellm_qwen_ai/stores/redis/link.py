@@ -44,7 +44,8 @@ class Link:
         self._limits, self._elapsed = limits, elapsed
         self._is_cluster = False
         self._cut = False
-        self._back_since = -math.inf
+        self._back_since = self._silent_until = -math.inf
+        self._silence = ""
         self._after_fork()
         renew_in_child(self)
 
@@ -62,8 +63,14 @@ class Link:
         """Whether the store could not be reached a short while ago: then others may be ahead of us."""
         return self._cut or self._elapsed() - self._back_since < self._limits.quiet
 
-    def run(self, script: Script, keys: Sequence[str], *arguments: Argument) -> Any:
+    def run(self, script: Script, keys: Sequence[str], *arguments: Argument, urgent: bool = False) -> Any:
         """Run a script, in one step.
+
+        Args:
+            script: The script.
+            keys: Its keys.
+            arguments: Its arguments.
+            urgent: Something may be lost otherwise: try although the store has just been silent.
 
         Raises:
             StoreError: The store cannot be reached, or refuses.
@@ -84,7 +91,7 @@ class Link:
                 self._made = None
             return run()
 
-        return self.attempt(run_anywhere)
+        return self._attempt(run_anywhere, urgent=urgent)
 
     def send(self, *command: Argument) -> Any:
         """Send a command and return its answer.
@@ -92,7 +99,7 @@ class Link:
         Raises:
             StoreError: The store cannot be reached, or refuses.
         """
-        return self.attempt(lambda: self._client.execute_command(*command))
+        return self._attempt(lambda: self._client.execute_command(*command))
 
     def send_all(self, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
         """Send commands at once, each about one key, and return their answers.
@@ -108,7 +115,7 @@ class Link:
                 answers: list[Any] = pipeline.execute()
                 return answers
 
-        return self.attempt(send)
+        return self._attempt(send)
 
     def listen(self, channel: str, hear: Callable[[Any], T]) -> T:
         """Subscribe on a connection of its own.
@@ -126,7 +133,7 @@ class Link:
                 pubsub.subscribe(channel)
                 return hear(pubsub)
 
-        return self.attempt(listen)
+        return self._attempt(listen, urgent=True)
 
     @property
     def _client(self) -> Any:
@@ -144,12 +151,23 @@ class Link:
             self._made = self.address.client(is_cluster=self._is_cluster, **options)
         return self._made
 
-    def attempt(self, work: Callable[[], T]) -> T:
+    def reached(self) -> None:
+        """The store has answered."""
+        self._silent_until = -math.inf
+        if self._cut:
+            self._cut, self._back_since = False, self._elapsed()
+
+    def _attempt(self, work: Callable[[], T], *, urgent: bool = False) -> T:
         """Do something with the store; redis-py's errors become ours.
+
+        Who has just waited for a silent store has waited for all: others are told at once, for a while.
 
         Raises:
             StoreError: The store cannot be reached, or refuses.
         """
+        began = self._elapsed()
+        if began < self._silent_until and not urgent:
+            raise StoreError(self._silence)
         error: Exception | None = None
         try:
             done = work()
@@ -157,9 +175,13 @@ class Link:
             error = found  # ValueError: a host's name that can be none, or TLS
         if error is not None:
             # Raised outside of `except`: redis-py's errors lead to the connection, and that to the password.
-            raise self._in_words(error)
-        if self._cut:
-            self._cut, self._back_since = False, self._elapsed()
+            told = self._in_words(error)
+            if isinstance(error, _LOST):
+                self._cut, now = True, self._elapsed()
+                if now - began > self._limits.wait:
+                    self._silence, self._silent_until = str(told), now + self._limits.alone
+            raise told
+        self.reached()
         return done
 
     def _in_words(self, error: Exception) -> StoreError:

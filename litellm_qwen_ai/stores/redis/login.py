@@ -106,6 +106,8 @@ class RedisStore:
         if self._changed:
             self._shared.watcher.start()
         stored = self._read()
+        if stored.record:
+            self._seal_anew(stored, stored.record)
         newest = self._newest
         if stored.version < newest.version:
             if known is not None and newest.credentials is not None:
@@ -200,11 +202,6 @@ class RedisStore:
         """See `Store.watch`."""
         self._changed.append(changed)
         self._shared.watcher.add(self)
-
-    def is_sealed_with_first_key(self) -> bool:
-        """Whether the newest state is; another key can be given up when all are."""
-        state = self._newest
-        return not state.record or self._shared.sealer.is_current(state.record, *self._where, *state.version)
 
     def refresh(self) -> bool:
         """Look, and put back what the store has lost; False if that must be tried again."""
@@ -335,7 +332,9 @@ class RedisStore:
 
     def _refuse(self, name: str, spent: str, reason: str) -> list[Any]:
         word = self._shared.channel, f"{self.name} turn"
-        answer: list[Any] = self._shared.link.run(scripts.REFUSED, self.keys, name, spent, reason, *word)
+        answer: list[Any] = self._shared.link.run(
+            scripts.REFUSED, self.keys, name, spent, reason, *word, urgent=True
+        )
         return answer
 
     def _check_doubt(self, lost: int | None, reason: str) -> None:
@@ -352,7 +351,7 @@ class RedisStore:
     def _by_hand(self, credentials: Credentials | None) -> tuple[int, int]:
         """Put a new login, or the trace of a logout: newer than whatever is there; returns its version."""
         for _ in range(_TRIES):
-            answer = self._shared.link.run(scripts.LOOK, self.keys)
+            answer = self._shared.link.run(scripts.LOOK, self.keys, urgent=True)
             number = max(int(answer[1]), int(answer[2] or 0) + 1, self._newest.number + 1)
             state = State(number, 0) if credentials is None else self._sealed(credentials, number, 0)
             self._put(state, by_hand=True)
@@ -381,6 +380,7 @@ class RedisStore:
                 int(by_hand),
                 self._shared.channel,
                 f"{self.name} {state.number} {state.n}",
+                urgent=True,
             ),
             before,
         )
@@ -423,6 +423,16 @@ class RedisStore:
         with self._mutex:
             if state.version >= self._newest.version:
                 self._newest, self._waiting = state, None
+
+    def _seal_anew(self, state: State, record: bytes) -> None:
+        """With the first key, if another one opened it: accounts that nobody uses are never renewed."""
+        anew = self._shared.sealer.sealed_anew(record, *self._where, *state.version)
+        if anew is not None:
+            with contextlib.suppress(StoreError):  # the next look tries again
+                self._shared.link.run(scripts.SEAL, self.keys[:1], record, anew)
+                with self._mutex:
+                    if self._newest is state:
+                        self._newest = replace(state, record=anew)
 
     def _opened(self, record: bytes, number: int, n: int) -> Credentials:
         try:

@@ -123,6 +123,14 @@ return answer('noted', lost)
 """
 )
 
+#: KEYS: a login. ARGV: its record, and the same sealed with another key.
+SEAL = Script(
+    """
+if redis.call('HGET', KEYS[1], 'record') == ARGV[1] then redis.call('HSET', KEYS[1], 'record', ARGV[2]) end
+return 1
+"""
+)
+
 #: KEYS: a hash of counts. ARGV: seconds that it is kept; then three lists, each after its length: fields
 #: to count up with how much, fields to set with their values, fields to remove.
 COUNT = Script(

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from litellm_qwen_ai.oauth.errors import ConfigurationError, CorruptCredentialsError
+from litellm_qwen_ai.settings import LITELLM
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.settings import Settings
@@ -55,13 +56,14 @@ class Sealer:
         """
         return self._opened(sealed, where)[0]
 
-    def is_current(self, sealed: bytes, *where: object) -> bool:
-        """Whether it is sealed with the first key.
+    def sealed_anew(self, sealed: bytes, *where: object) -> bytes | None:
+        """The same content, sealed with the first key; None if it is already.
 
         Raises:
             CorruptCredentialsError: No key opens it.
         """
-        return self._opened(sealed, where)[1] == 0
+        content, number = self._opened(sealed, where)
+        return None if number == 0 else self.seal(content, *where)
 
     def _opened(self, sealed: bytes, where: tuple[object, ...]) -> tuple[bytes, int]:
         if sealed[:1] == _FORMAT:
@@ -72,9 +74,9 @@ class Sealer:
                 except (InvalidTag, ValueError):  # noqa: PERF203  # one of two keys or so
                     continue
         raise CorruptCredentialsError(
-            "what is stored cannot be opened: it was sealed with another key, or changed, or belongs to "
-            "another account or prefix. Give every machine the same QWEN_STORE_KEY (or LITELLM_SALT_KEY) and "
-            "QWEN_STORE_PREFIX"
+            "QWEN_STORE_KEY does not fit: what is stored was sealed with another key, or changed, or belongs "
+            "to another account or prefix. Give every machine the same key (or LITELLM_SALT_KEY, which can "
+            "make it) and QWEN_STORE_PREFIX"
         )
 
 
@@ -84,17 +86,19 @@ def sealer_of(settings: Settings) -> Sealer:
     Raises:
         ConfigurationError: There is none, or one is no key. The message never shows it.
     """
-    if settings.store_key is not None:
-        return Sealer([_key(text, place) for place, text in enumerate(settings.store_key.split(","), 1)])
-    if settings.salt_key is None:
+    named = (settings.store_key or LITELLM).split(",")
+    return Sealer([_key(text.strip(), place, settings) for place, text in enumerate(named, 1)])
+
+
+def _key(text: str, place: int, settings: Settings) -> bytes:
+    if text == LITELLM and settings.salt_key is not None:
+        return HKDF(SHA256(), _KEY, salt=None, info=_INFO).derive(settings.salt_key.encode())
+    if text == LITELLM and settings.store_key is None:
         raise ConfigurationError(f"QWEN_STORE needs QWEN_STORE_KEY, which seals the logins. {_MAKE_ONE}")
-    derived = HKDF(SHA256(), _KEY, salt=None, info=_INFO).derive(settings.salt_key.encode())
-    return Sealer([derived])
-
-
-def _key(text: str, place: int) -> bytes:
+    if text == LITELLM:
+        raise ConfigurationError(f"QWEN_STORE_KEY: key {place} is litellm, but LITELLM_SALT_KEY is not set.")
     try:
-        key = base64.b64decode(text.strip(), altchars=b"-_" if set(text) & set("-_") else None, validate=True)
+        key = base64.b64decode(text, altchars=b"-_" if set(text) & set("-_") else None, validate=True)
     except (binascii.Error, ValueError):
         fault = "is no base64"
     else:

@@ -105,6 +105,7 @@ class Watcher:
             if message is not None:
                 heard = now
                 if message["type"] == "subscribe":  # also after redis-py has connected anew by itself
+                    self._link.reached()
                     self.is_live, look_at = True, now
                 elif message["type"] == "message":
                     self._tell(message["data"])

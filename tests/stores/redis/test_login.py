@@ -10,8 +10,9 @@ from litellm_qwen_ai.oauth.errors import CorruptCredentialsError, LoginExpiredEr
 from litellm_qwen_ai.stores.redis.login import RedisStore
 from litellm_qwen_ai.stores.redis.turn import RedisTurn
 from tests.logins import NOW, Clock
-from tests.valkey import Machine, Valkey
+from tests.valkey import KEY, Machine, Valkey
 
+OTHER_KEY = "A" * 43 + "="
 LOGIN = Credentials(access_token="access-0", refresh_token="refresh-0", expiry_date=int((NOW + 60) * 1000))
 
 
@@ -357,19 +358,79 @@ def test_a_record_of_another_account_is_not_believed(machine: Machine, common: V
 
 def test_another_key_is_an_error_and_never_no_login(new_machine: Callable[..., Machine]) -> None:
     new_machine().store().save(LOGIN)
-    other = new_machine().store(store_key="A" * 43 + "=")
+    other = new_machine().store(store_key=OTHER_KEY)
     with pytest.raises(CorruptCredentialsError, match="QWEN_STORE_KEY"):
         other.look()
 
 
-def test_a_key_is_changed_in_three_steps_without_an_outage(machine: Machine) -> None:
-    old, new = machine.settings().store_key, "A" * 43 + "="
+def test_a_wrong_key_keeps_nobody_from_logging_out_or_in_anew(new_machine: Callable[..., Machine]) -> None:
+    one, other = new_machine(), new_machine().place(store_key=OTHER_KEY)
+    for account in (None, "alice"):
+        one.store(account).save(LOGIN)
+    assert other.login(None).delete()
+    other.login("alice").save(renewed(1))
+    assert one.store().look() is None
+    assert known(one.place(store_key=OTHER_KEY).login("alice")).credentials.access_token == "access-1"
+
+
+#: What `QWEN_STORE_KEY` and `LITELLM_SALT_KEY` say, before, between and after.
+OLD, NEW = {"store_key": KEY}, {"store_key": OTHER_KEY}
+SALT = {"store_key": None, "salt_key": "sk-salt"}
+WAYS = {
+    "a key for another": [OLD, {"store_key": f"{KEY},{OTHER_KEY}"}, {"store_key": f"{OTHER_KEY},{KEY}"}, NEW],
+    "the salt for a key": [
+        SALT,
+        {**SALT, "store_key": f"litellm,{OTHER_KEY}"},
+        {**SALT, "store_key": f"{OTHER_KEY},litellm"},
+        NEW,
+    ],
+    "a key for the salt": [
+        OLD,
+        {**SALT, "store_key": f"{KEY},litellm"},
+        {**SALT, "store_key": f"litellm,{KEY}"},
+        SALT,
+    ],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_key_is_changed_while_processes_with_the_one_before_and_the_one_after_run(
+    new_machine: Callable[..., Machine], way: str
+) -> None:
+    steps = WAYS[way]
+    machines = [new_machine() for _ in steps]
+    machines[0].store("idle", **steps[0]).save(LOGIN)
+    running = machines[0].store(**steps[0])
+    running.save(LOGIN)
+    number = 0
+    for machine, keys in zip(machines[1:], steps[1:], strict=True):
+        started = machine.store(**keys)
+        for renews, looks in ((running, started), (started, running)):
+            known(renews)
+            number += 1
+            with turn(renews) as ours:
+                ours.put(renewed(number))
+            assert known(looks).credentials.access_token == f"access-{number}"
+        running = started
+        (key,) = (one for one in machine.place(**keys).check(None) if one.name == "Key")
+        if keys is steps[2]:
+            assert (key.state, key.text[-4:]) == ("warn", "idle")
+            for account in (None, "idle"):  # what the command `accounts` does
+                known(machine.store(account, **keys))
+            (key,) = (one for one in machine.place(**keys).check(None) if one.name == "Key")
+            assert (key.state, key.text) == ("ok", "all logins are sealed with the first key: 2")
+        elif keys is not steps[-1]:
+            assert key.state == "ok"
+    assert known(machines[-1].store("idle", **steps[-1])).credentials.access_token == "access-0"
+
+
+def test_where_nothing_can_be_written_a_login_is_not_sealed_anew(
+    new_machine: Callable[..., Machine], own: Valkey
+) -> None:
+    machine = new_machine(own)
     machine.store().save(LOGIN)
-    for keys in (f"{old},{new}", f"{new},{old}"):
-        store = machine.store(store_key=keys)
-        with turn(store) as ours:
-            ours.put(renewed(1))
-    assert known(machine.store(store_key=new)).credentials.access_token == "access-1"
+    own.client.replicaof("127.0.0.1", 1)
+    assert known(machine.store(store_key=f"{OTHER_KEY},{KEY}")).credentials.access_token == "access-0"
 
 
 def test_a_note_is_swapped_in_one_step(new_machine: Callable[..., Machine]) -> None:

@@ -3,20 +3,27 @@ from __future__ import annotations
 import base64
 import logging
 import pickle
+import signal
+import socket
 import subprocess
 import sys
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from litellm_qwen_ai.oauth.clocks import CLOCKS
 from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.errors import ConfigurationError, CorruptCredentialsError, StoreError
+from litellm_qwen_ai.proxy.accounts import view
 from litellm_qwen_ai.quota.tally import QUOTA_SPENT, THROTTLED, Failure, Refusal, Tally
 from litellm_qwen_ai.settings import Settings
 from litellm_qwen_ai.stores.place import place_of
+from litellm_qwen_ai.stores.redis.limits import Limits
 from litellm_qwen_ai.stores.redis.sealing import Sealer, sealer_of
+from tests.networks import listening
 from tests.valkey import KEY, Machine, Sentinel, Valkey, free_port
 
 LOGIN = Credentials(access_token="access-0", refresh_token="refresh-0", expiry_date=1)
@@ -68,6 +75,11 @@ def test_litellms_salt_makes_a_key_but_only_where_none_is_given() -> None:
     one, same = (sealer_of(Settings.from_environment(told)) for _ in range(2))
     assert same.open(one.seal(b"x", 1), 1) == b"x"
     assert Settings.from_environment({**told, "QWEN_STORE_KEY": KEY}).salt_key is None
+
+
+def test_a_key_that_is_made_from_a_salt_that_is_not_there_is_told() -> None:
+    with pytest.raises(ConfigurationError, match="key 2 is litellm, but LITELLM_SALT_KEY is not set"):
+        sealer_of(Settings(store="redis://a", store_key=f"{KEY},litellm"))
 
 
 # --- the settings ---
@@ -183,6 +195,68 @@ def test_a_full_store_is_told(new_machine: Callable[..., Machine], own: Valkey) 
     assert "is full" in told(store.ping)
 
 
+# --- a silent store: it takes connections, and says nothing ---
+
+SILENT = Limits(answer=0.3, wait=0.05, alone=600.0)
+
+
+@pytest.fixture
+def asked() -> list[bytes]:
+    """What the silent store was sent, by connection."""
+    return []
+
+
+@pytest.fixture
+def silent(asked: list[bytes]) -> Iterator[str]:
+    def speak(connection: socket.socket) -> None:
+        while piece := connection.recv(65536):
+            asked.append(piece)
+
+    with listening(speak) as port:
+        yield f"redis://:secret-pass@127.0.0.1:{port}/0"
+
+
+def test_who_has_waited_for_a_silent_store_has_waited_for_all(
+    new_machine: Callable[..., Machine], silent: str, asked: list[bytes]
+) -> None:
+    place = new_machine(url=silent, limits=SILENT).place()
+    works = (place.login("alice").look, place.login(None).note, place.login(None).ping, place.accounts)
+    works += (place.counters(None).read, lambda: place.login(None).swap_note(None, b"x"))  # type: ignore[assignment]  # any
+    for work in works:
+        assert "no answer within 0.3 s" in told(work)
+    assert len(asked) == 1
+    assert [(one.name, one.state) for one in place.check(None)] == [("Store", "fail")]
+
+
+def test_what_may_be_lost_is_tried_all_the_same(new_machine: Callable[..., Machine], own: Valkey) -> None:
+    store = new_machine(own, limits=SILENT).store()
+    store.save(LOGIN)
+    own.signal(signal.SIGSTOP)
+    told(store.look)
+    own.signal(signal.SIGCONT)
+    told(store.look)  # for now nobody waits again
+    store.save(LOGIN)
+    store.look()  # it has answered
+
+
+def test_word_from_a_store_that_was_silent_ends_the_silence(
+    new_machine: Callable[..., Machine], own: Valkey
+) -> None:
+    place = new_machine(own, limits=SILENT).place()
+    store = place.login(None)
+    store.save(LOGIN)
+    own.signal(signal.SIGSTOP)
+    told(store.look)
+    own.signal(signal.SIGCONT)
+    store.watch(lambda: None)
+    place._shared.watcher.start()
+    until = time.monotonic() + 20.0
+    while not place._shared.watcher.is_live:
+        assert time.monotonic() < until, "it was not heard of within 20 s"
+        time.sleep(0.01)
+    assert store.look()
+
+
 # --- doctor ---
 
 
@@ -209,9 +283,10 @@ def test_doctor_names_what_is_wrong_with_a_store(new_machine: Callable[..., Mach
     new_machine(own).store().save(LOGIN)
     found = findings(new_machine(own, prefix=new_machine(own).prefix))
     assert found["Eviction"][0] == found["Persistence"][0] == found["Clock"][0] == "warn"
-    other = new_machine(own)
-    place = other.place(store_key="A" * 43 + "=")
-    assert {one.name: one.state for one in place.check(None)}["Key"] == "fail"
+    place = new_machine(own).place(store_key="A" * 43 + "=")
+    (key,) = (one for one in place.check(None) if one.name == "Key")
+    assert key.state == "fail"
+    assert "does not fit the logins of the default account" in key.text
 
 
 def test_the_rights_that_doctor_names_are_enough(new_machine: Callable[..., Machine], own: Valkey) -> None:
@@ -248,6 +323,15 @@ def test_a_full_store_is_no_lack_of_rights(new_machine: Callable[..., Machine], 
     assert found["Writes"][0] == "fail"
     assert "Rights" not in found
     assert "ACL" not in found["Writes"][1]
+
+
+def test_the_page_tells_of_a_key_that_does_not_fit(new_machine: Callable[..., Machine]) -> None:
+    machine = new_machine(clocks=CLOCKS)
+    machine.store().save(LOGIN)
+    seen = view(machine.settings(store_key="A" * 43 + "="), None)
+    assert seen["state"] == "unusable"
+    assert "QWEN_STORE_KEY does not fit" in seen["last_error"]["text"]
+    assert "login --force" in seen["last_error"]["text"]
 
 
 def test_a_store_that_forbids_info_works_without_the_rule_of_losses(
