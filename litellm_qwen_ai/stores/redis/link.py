@@ -26,7 +26,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Argument: TypeAlias = "bytes | str | int"
-_LOST = (faults.ConnectionError, faults.TimeoutError, faults.RedisClusterException, OSError, ValueError)
+#: The last three are redis-py's too: of a name that no host can have, of a connection that has just ended.
+_LOST = (
+    *(faults.ConnectionError, faults.TimeoutError, faults.RedisClusterException, OSError),
+    *(ValueError, TypeError, AttributeError),
+)
 _LONGEST_REASON = 200  # characters of what a server says
 
 
@@ -171,8 +175,8 @@ class Link:
         error: Exception | None = None
         try:
             done = work()
-        except (faults.RedisError, faults.RedisClusterException, OSError, ValueError) as found:
-            error = found  # ValueError: a host's name that can be none, or TLS
+        except (faults.RedisError, *_LOST) as found:
+            error = found
         if error is not None:
             # Raised outside of `except`: redis-py's errors lead to the connection, and that to the password.
             told = self._in_words(error)
