@@ -9,12 +9,14 @@ import json
 from dataclasses import asdict, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from litellm_qwen_ai.names import DEFAULT_API_BASE
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.errors import LoginExpiredError, QwenAuthError, RefreshError, StoreError
 from litellm_qwen_ai.oauth.memory import Held
 from litellm_qwen_ai.oauth.pending import PendingLogin, pending_login
+from litellm_qwen_ai.plans import mismatch
 from litellm_qwen_ai.quota.meter import KEEPER, Meter
 from litellm_qwen_ai.quota.tally import iso
 from litellm_qwen_ai.stores.place import checked_name, place_of
@@ -109,6 +111,7 @@ class Standing(str, Enum):
     """How an account stands: the value is the commands' word for it, the name in lower case the page's."""
 
     SIGNED_IN = "logged in"
+    KEY = "key"
     SIGNED_OUT = "not logged in"
     ENDED = "expired"
     UNUSABLE = "unusable"
@@ -174,18 +177,19 @@ class LoginState:
             "mode": guard.removeprefix("mode ") if guard else None,
             "logged_in": self.logged_in,
             "account": self.account,
+            "plan": self.key_plan,
             "user": self.user,
             "scope": shown(credentials.scope) if credentials else None,
             "token_type": shown(credentials.token_type) if credentials else None,
             "resource_url": shown(credentials.resource_url) if credentials else None,
             "expires_at": self.expires_at,
-            "seconds_left": int(self.seconds_left) if credentials else None,
+            "seconds_left": int(self.seconds_left) if self.expires_at else None,
             "can_renew": self.can_renew,
             "renewal": self.renewal,
             "api_key_set": self.settings.api_key is not None,
             "uses": self.uses,
             "base_url": self.base_url if self.uses else None,
-            "problem": self.trouble,
+            "problem": self.trouble or self.mismatch or None,
             "usage": asdict(self.usage),
         }
 
@@ -195,6 +199,25 @@ class LoginState:
         return self.stored.credentials if self.stored else None
 
     @property
+    def key_plan(self) -> str | None:
+        """What the account's key was kept for: a plan's name or `custom`; None without a key."""
+        return self.credentials.plan if self.credentials and self.credentials.is_key else None
+
+    @property
+    def key_host(self) -> str | None:
+        """Where the account's key goes; None without one, or if its address cannot be used."""
+        return urlsplit(self.base_url).netloc if self.key_plan and self.base_url else None
+
+    @property
+    def mismatch(self) -> str:
+        """Why the key in use looks like one for another address, in a sentence; empty if it does not."""
+        key = self.settings.api_key
+        if key is not None:
+            return mismatch(key, self.base_url or "")
+        kept = self.credentials
+        return mismatch(kept.access_token, self.base_url or "", kept.plan) if kept and kept.is_key else ""
+
+    @property
     def unreadable(self) -> bool:
         """Whether nobody can tell if there is a login."""
         return self.problem is not None and self.stored is None
@@ -202,11 +225,13 @@ class LoginState:
     @property
     def ended(self) -> bool:
         """Whether the server takes the refresh token no more."""
-        return self.stored is not None and self.failure is not None and self.failure.login_ended
+        if self.stored is None or self.key_plan is not None:
+            return False
+        return self.failure is not None and self.failure.login_ended
 
     @property
     def seconds_left(self) -> float:
-        """Until the access token dies; 0 without one, negative once it is dead."""
+        """Until the access token dies; 0 without one, negative once it is dead, infinite for a key."""
         return self.stored.credentials.seconds_left(self.now) if self.stored else 0.0
 
     @property
@@ -216,7 +241,7 @@ class LoginState:
 
     @property
     def logged_in(self) -> bool:
-        """Whether the login is alive or can be renewed."""
+        """Whether there is a key, or a login that is alive or can be renewed."""
         return self.can_renew or (self.seconds_left > 0 and not self.ended)
 
     @property
@@ -226,6 +251,8 @@ class LoginState:
             return Standing.UNUSABLE
         if self.stored is None:
             return Standing.SIGNED_OUT
+        if self.key_plan is not None:
+            return Standing.KEY
         return Standing.SIGNED_IN if self.logged_in else Standing.ENDED
 
     @property
@@ -238,21 +265,23 @@ class LoginState:
 
     @property
     def uses(self) -> str | None:
-        """What calls use now: `key`, `login`, or None."""
-        return "key" if self.settings.api_key is not None else "login" if self.logged_in else None
+        """What calls use now: `key` (that of QWEN_API_KEY, else the account's), `login`, or None."""
+        if self.settings.api_key is not None or self.key_plan is not None:
+            return "key"
+        return "login" if self.logged_in else None
 
     @property
     def renewal(self) -> str | None:
         """`not due`, `due` (with the next call, in the background) or `overdue` (before the next call)."""
-        if self.stored is None:
+        if self.stored is None or self.key_plan is not None:
             return None
         due = Held.of(self.stored)
         return "not due" if self.now < due.renew_at else "due" if self.now < due.wait_at else "overdue"
 
     @property
     def expires_at(self) -> str | None:
-        """When the access token dies, ISO 8601 in UTC."""
-        return iso(self.stored.credentials.expiry_date / 1000) if self.stored else None
+        """When the access token dies, ISO 8601 in UTC; None without one, and for a key."""
+        return iso(self.stored.credentials.dies_at) if self.stored and self.key_plan is None else None
 
     @property
     def user(self) -> str | None:

@@ -27,6 +27,11 @@ def login_command(account: str | None) -> str:
     return LOGIN_COMMAND if account is None else f"{LOGIN_COMMAND} --account {account}"
 
 
+def key_command(account: str | None) -> str:
+    """What a person runs to keep a key in an account; None is the default one."""
+    return f"{login_command(account)} --key"
+
+
 SERVICE_NOTICE = (
     "Qwen announced the end of its free tier for logins for 2026-04-15. What works without a login: "
     "QWEN_API_KEY with QWEN_API_BASE of Alibaba Cloud Model Studio, or LiteLLM's own dashscope/ and "

@@ -12,6 +12,15 @@ PIECE = 8  # characters of a secret that are never shown, wherever in it they st
 _WHOLE = 4  # characters from which a whole secret is taken out: a shorter one would star out words
 
 
+class Secret(str):
+    """A text whose repr is masked: a traceback with locals shows the repr of every variable."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"'{STARS}'"
+
+
 def redacted(text: str, secrets: Iterable[str]) -> str:
     """The text with stars for every secret, and for every piece of one from `PIECE` characters on."""
     pieces: set[str] = set()

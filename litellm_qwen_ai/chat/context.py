@@ -10,6 +10,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptKey:
+    """A key that is kept in an account, in words for a message."""
+
+    account: str  # whose it is
+    plan: str  # what it was kept for
+    command: str  # what replaces it
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerContext:
     """The call that an answer, or its failure, belongs to."""
 
@@ -22,6 +31,7 @@ class AnswerContext:
     origin: str = ""  # where its address comes from, in words: an argument, a variable, the login
     #: Of a failure: a sentence on the way to the server and what to do, and the secrets that are on that way.
     way: Callable[[BaseException], tuple[str, Iterable[str]]] | None = field(default=None, repr=False)
+    kept_key: KeptKey | None = None  # the bearer, if it is one
     merge: bool = False  # whether text deltas of a stream that are read together become one chunk
     think_tags: bool = False  # whether a stream's reasoning comes in its content, in `<think>` tags
 

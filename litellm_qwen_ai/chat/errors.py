@@ -59,7 +59,7 @@ def error_from_refusal(refusal: Refusal, context: AnswerContext) -> Exception:
     parts = [
         f"{said}." if said[-1].isalnum() else said,
         f"[request id {refusal.request_id}]" if refusal.request_id else "",
-        hint_for(reason, refusal, with_login=context.with_login),
+        hint_for(reason, refusal, context),
     ]
     return _build(reason, " ".join(filter(None, parts)), refusal, context)
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from litellm_qwen_ai.chat.refusal import Reason, Refusal
 from litellm_qwen_ai.names import LOGIN_COMMAND
+from litellm_qwen_ai.plans import MEND, mismatch
+
+if TYPE_CHECKING:
+    from litellm_qwen_ai.chat.context import AnswerContext
 
 _TIER_NOTICE = (
     "Qwen announced the end of its free tier for logins on 2026-04-15 (QwenLM/qwen-code issue #3203); since "
@@ -18,11 +24,21 @@ _CLOSED = f"{_TIER_NOTICE} {_ALTERNATIVES}"
 _CLOSING_WORDS = ("discontinued", "no longer available", "has been closed", "has ended", "was shut down")
 
 
-def hint_for(reason: Reason, refusal: Refusal, *, with_login: bool) -> str:
+def hint_for(reason: Reason, refusal: Refusal, context: AnswerContext) -> str:
     """What the reader can do about it; empty where the server's words suffice."""
-    if with_login and _says_closed(refusal):
+    if context.with_login and _says_closed(refusal):
         return _CLOSED
-    return (_WITH_LOGIN if with_login else _WITH_KEY).get(reason) or _ALWAYS.get(reason) or _by_words(refusal)
+    hint = _ALWAYS.get(reason) or _by_words(refusal)
+    if context.with_login:
+        return _WITH_LOGIN.get(reason) or hint
+    if reason not in {Reason.TOKEN_REJECTED, Reason.NOT_PERMITTED}:
+        return _WITH_KEY.get(reason) or hint
+    kept = context.kept_key
+    wrong = mismatch("".join(context.secrets[:1]), context.host, kept.plan if kept else None)
+    hint = _WITH_KEY[reason]
+    if kept and reason is Reason.TOKEN_REJECTED:
+        hint = f"The key of {kept.account} was refused by {context.host}. Replace it: `{kept.command}`."
+    return f"{hint} {wrong} {MEND}" if wrong else hint
 
 
 def _says_closed(refusal: Refusal) -> bool:

@@ -31,15 +31,6 @@ _TITLE = re.compile(r"<(title|h1)\b[^>]*>(.{0,400}?)</\1\s*>", re.IGNORECASE | r
 _TAG = re.compile(r"<[^<>]{0,200}>")
 
 
-class Secret(str):
-    """A text whose repr is masked: a traceback with locals shows the repr of every variable."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"'{STARS}'"
-
-
 def one_line(text: str, limit: int = MESSAGE_LIMIT) -> str:
     """Fold white space and control characters into single spaces and cut at `limit` characters."""
     # Twice the limit before folding: a huge text is not walked whole.

@@ -33,9 +33,8 @@ def accounts(*, as_json: bool) -> int:
         exits.print_json(found)
     else:
         _show(found)
-    return (
-        exits.DONE if any(one["state"] == Standing.SIGNED_IN.value for one in found) else exits.NOT_LOGGED_IN
-    )
+    good = {Standing.SIGNED_IN.value, Standing.KEY.value}
+    return exits.DONE if any(one["state"] in good for one in found) else exits.NOT_LOGGED_IN
 
 
 def _as_dict(state: LoginState) -> dict[str, Any]:
@@ -43,6 +42,8 @@ def _as_dict(state: LoginState) -> dict[str, Any]:
         "account": state.account,
         "state": state.standing.value,
         "waiting_for_approval": state.pending is not None and state.pending.state == WAITING,
+        "plan": state.key_plan,
+        "host": state.key_host,
         "user": state.user,
         "expires_at": state.expires_at,
         "can_renew": state.can_renew,
@@ -67,8 +68,11 @@ def _show(found: list[dict[str, Any]]) -> None:
 
 
 def _row(one: dict[str, Any]) -> tuple[str, str, str, str]:
-    state = one["state"] + (", waiting for approval" if one["waiting_for_approval"] else "")
+    plan = f" ({one['plan']})" if one["plan"] else ""
+    state = one["state"] + plan + (", waiting for approval" if one["waiting_for_approval"] else "")
     until = local(one["expires_at"]) if one["expires_at"] else _NOTHING
+    if one["host"]:
+        until = f"at {one['host']}"
     return (
         one["account"] or DEFAULT_ACCOUNT,
         state,

@@ -10,8 +10,8 @@ import click
 from litellm_qwen_ai.accounts import LoginState, account_of
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.screen import coloured, local, span, wrapped
-from litellm_qwen_ai.cli.status import readable
-from litellm_qwen_ai.oauth.check import Verdict, check_token
+from litellm_qwen_ai.cli.status import kept_key, readable
+from litellm_qwen_ai.oauth.check import Verdict, check_credentials
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.settings import Settings
@@ -31,6 +31,8 @@ class Report:
         state = self._state()
         if self.as_json:
             self._print(state, None, changed=False)
+        elif state.key_plan:
+            _say(f"A key is kept here {kept_key(state)}. For a login: {self.store.login_command} --force")
         else:
             _say(f"Already logged in, {_until(state)}. For another login: {self.store.login_command} --force")
         return exits.DONE
@@ -81,7 +83,7 @@ def _checked(state: LoginState) -> Verdict | None:
     usable = state.uses == "login" and state.seconds_left > 0
     if not usable or state.credentials is None or state.base_url is None:
         return None
-    return check_token(state.base_url, state.credentials.access_token)
+    return check_credentials(state.base_url, state.credentials)
 
 
 def _say(text: str, first: str = "", state: str = "ok") -> None:

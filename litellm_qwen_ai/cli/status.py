@@ -11,6 +11,7 @@ from litellm_qwen_ai.accounts import shown
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.options import account_option, json_option
 from litellm_qwen_ai.cli.screen import local, span, wrapped
+from litellm_qwen_ai.plans import MEND, plan_named
 from litellm_qwen_ai.quota.tally import THROTTLED
 
 if TYPE_CHECKING:
@@ -63,12 +64,13 @@ def _lines(state: LoginState) -> list[tuple[str, str]]:
     if state.credentials is not None:
         named = (("User", state.user), ("Scope", shown(state.credentials.scope)))
         lines += [(label, text) for label, text in named if text]
-        lines.append(("Token", _token(state)))
+        lines.append(("Key", kept_key(state)) if state.key_plan else ("Token", _token(state)))
         if state.can_renew:
             lines.append(("Renewal", _RENEWAL[state.renewal or "not due"]))
     lines += _counted(state.usage)
-    if state.trouble:
-        lines.append(("Problem", state.trouble))
+    problem = state.trouble or (f"{state.mismatch} {MEND}" if state.mismatch else None)
+    if problem:
+        lines.append(("Problem", problem))
     lines.append(("qwen_ai/", _uses(state)))
     return lines
 
@@ -100,10 +102,20 @@ def _token(state: LoginState) -> str:
     return f"valid until {when}, {span(state.seconds_left)} from now{ending}"
 
 
+def kept_key(state: LoginState) -> str:
+    """What is to be told of the account's key."""
+    plan = plan_named(state.key_plan or "")
+    return f"for {plan.title} ({plan.name})" if plan else "for an address of your own (custom)"
+
+
 def _uses(state: LoginState) -> str:
-    if state.uses == "key":
-        beside = ", not the login" if state.logged_in else ""
+    if state.settings.api_key is not None:
+        beside = f", not the {'kept key' if state.key_plan else 'login'}" if state.logged_in else ""
         return f"uses the key in QWEN_API_KEY{beside}, at {state.base_url}"
+    if state.key_plan and state.base_url:
+        return f"uses this key, at {state.base_url}"
+    if state.key_plan:
+        return "cannot use this key, see above"
     if state.uses == "login":
         return (
             f"uses this login, at {state.base_url}" if state.base_url else "cannot use this login, see above"

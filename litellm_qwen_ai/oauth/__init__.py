@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.errors import (
         ConfigurationError,
         CorruptCredentialsError,
+        KeyRefusedError,
+        KeyUncheckedError,
         LockTimeoutError,
         LoginCancelledError,
         LoginDeniedError,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
         RefreshError,
         StoreError,
     )
+    from litellm_qwen_ai.oauth.keys import keep_key
     from litellm_qwen_ai.oauth.login import device_login, may_prompt
     from litellm_qwen_ai.oauth.pending import (
         PendingLogin,
@@ -55,6 +58,8 @@ __all__ = [
     "Credentials",
     "DeviceCode",
     "FileStore",
+    "KeyRefusedError",
+    "KeyUncheckedError",
     "LockTimeoutError",
     "LoginCancelledError",
     "LoginDeniedError",
@@ -76,6 +81,7 @@ __all__ = [
     "TerminalPrompt",
     "cancel_login",
     "device_login",
+    "keep_key",
     "may_open_browser",
     "may_prompt",
     "open_browser",
@@ -94,6 +100,7 @@ _HOMES = (
     "litellm_qwen_ai.oauth.pending",
     "litellm_qwen_ai.oauth.login",
     "litellm_qwen_ai.oauth.session",
+    "litellm_qwen_ai.oauth.keys",
     "litellm_qwen_ai.stores.files.login",  # by name alone: a place imports what it keeps
 )
 

@@ -1,4 +1,8 @@
-"""The record of one login, and its JSON form (the file format of Qwen Code's `oauth_creds.json`)."""
+"""The record of one login, and its JSON form (the file format of Qwen Code's `oauth_creds.json`).
+
+A key that is kept instead of a login is a record of the same form: `access_token` is the key, `resource_url`
+its whole base URL, and `plan` says what it was issued for.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from litellm_qwen_ai.oauth.errors import CorruptCredentialsError
-from litellm_qwen_ai.oauth.urls import api_base_of
+from litellm_qwen_ai.oauth.urls import api_base_of, own_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 # RFC 6749 appendix A.12: a token is visible ASCII. Anything else could split an HTTP header.
 TOKEN = re.compile(r"[\x21-\x7e]+")
+_PLAN = re.compile(r"[a-z0-9-]{1,32}")
 _MAX_DEPTH = 50  # of unknown keys: far from the recursion limit, so that what was read can always be written
 _MAX_EXPIRY_MS = 253_402_300_799_000  # the end of the year 9999, the last one that datetime can print
 
@@ -55,6 +60,7 @@ class Credentials(BaseModel):
         expiry_date: When the access token dies, in epoch milliseconds; 0 means unknown and counts as dead.
         scope: The scopes granted, if the server said so.
         id_token: An OpenID token, if the server gave one. Not used here.
+        plan: Of a key: the name of its plan, or `custom`. What another program wrote there is kept as it is.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
@@ -66,19 +72,35 @@ class Credentials(BaseModel):
     expiry_date: Annotated[int, BeforeValidator(_milliseconds)] = Field(default=0, strict=True)
     scope: str | None = None
     id_token: str | None = None
+    plan: Any = None
+
+    @property
+    def is_key(self) -> bool:
+        """Whether this is a key, not a login: it names a plan and an address; nothing ends or renews it."""
+        named = isinstance(self.plan, str) and _PLAN.fullmatch(self.plan) is not None
+        return named and bool(self.resource_url) and self.refresh_token is None and not self.expiry_date
 
     @property
     def api_base(self) -> str | None:
         """The chat base URL that belongs to this login, or None when the server named none.
 
+        Of a key it is what its user chose, so it may lead into a private network, by plain http too.
+
         Raises:
             ConfigurationError: The login names a URL that no token may be sent to.
         """
-        return api_base_of(self.resource_url) if self.resource_url else None
+        if not self.resource_url:
+            return None
+        return own_url(self.resource_url) if self.is_key else api_base_of(self.resource_url)
+
+    @property
+    def dies_at(self) -> float:
+        """When the access token dies, in epoch seconds; infinite for a key."""
+        return math.inf if self.is_key else self.expiry_date / 1000
 
     def seconds_left(self, now: float) -> float:
         """Seconds until the access token dies, from `now` (epoch seconds); negative once it is dead."""
-        return self.expiry_date / 1000 - now
+        return self.dies_at - now
 
     @classmethod
     def from_json(cls, data: bytes) -> Credentials:
@@ -110,6 +132,9 @@ class Credentials(BaseModel):
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """What repr, str and rich show: no secret and nothing that the server chose freely."""
         yield "access_token", "***"
+        if self.is_key:
+            yield "plan", self.plan
+            return
         yield "refresh_token", "***" if self.refresh_token else None
         yield "expires", datetime.fromtimestamp(self.expiry_date / 1000, timezone.utc).isoformat()
 

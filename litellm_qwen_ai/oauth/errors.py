@@ -9,7 +9,9 @@
     │   ├── LoginTimedOutError      nobody approved in time
     │   ├── LoginCancelledError     the caller gave up
     │   ├── LoginRefusedError       the server refused to start or to finish
-    │   └── LoginNotStartedError    there is no started login to go on with
+    │   ├── LoginNotStartedError    there is no started login to go on with
+    │   ├── KeyRefusedError         the server refuses a key, so it is not kept
+    │   └── KeyUncheckedError       nobody can tell whether the server takes a key, so it is not kept
     ├── RefreshError                no new token just now, and the old one is of no use; try again later
     └── StoreError                  the credentials cannot be read, written or locked
         ├── CorruptCredentialsError the file is there but holds no credentials
@@ -32,6 +34,8 @@ Each error can be pickled.
 """
 
 from __future__ import annotations
+
+import os
 
 
 class QwenAuthError(Exception):
@@ -90,6 +94,14 @@ class LoginNotStartedError(LoginError):
     code = "not_started"
 
 
+class KeyRefusedError(LoginError):
+    """The server refuses a key, which is therefore not kept."""
+
+
+class KeyUncheckedError(LoginError):
+    """Whether the server takes a key is not known: it is not kept unless that is left unchecked."""
+
+
 class RefreshError(QwenAuthError):
     """The access token could not be renewed for now (network, 5xx, 429); the login itself is kept.
 
@@ -121,7 +133,18 @@ class LockTimeoutError(StoreError):
 
 def not_logged_in(where: str, command: str) -> NotLoggedInError:
     """The error of a place that holds no login; `command` logs in."""
-    return NotLoggedInError(f"Not logged in to Qwen: there is no login in {where}. Run `{command}`.")
+    text = f"Not logged in to Qwen: there is no login in {where}. Run `{command}`."
+    return NotLoggedInError(f"{text} {foreign_key(command)}".rstrip())
+
+
+def foreign_key(command: str) -> str:
+    """How to use the key that most guides have one set, in a sentence; empty if it is not set."""
+    if not os.environ.get("DASHSCOPE_API_KEY", "").strip():
+        return ""
+    return (
+        "DASHSCOPE_API_KEY is set, which qwen_ai/ does not read: to use that key, give it to "
+        f"`{command} --key --plan NAME`, or to QWEN_API_KEY with its address in QWEN_API_BASE."
+    )
 
 
 def ended(where: str, command: str, reason: str) -> LoginExpiredError:

@@ -43,9 +43,11 @@ class Held:
     def of(cls, stored: StoredCredentials, rejected: str | None = None) -> Held:
         """The login as it was read or written; `rejected` is the access token that was refused last."""
         credentials = stored.credentials
+        dies_at = credentials.dies_at
+        if math.isinf(dies_at):  # a key: nobody can renew it, so it serves whatever a server said of it
+            return cls(stored, credentials, dies_at, dies_at, dies_at)
         if credentials.access_token == rejected:
             return cls(stored, credentials, -math.inf, -math.inf, -math.inf)
-        dies_at = credentials.expiry_date / 1000
         # It was written when the token was new.
         lifetime = DEFAULT_TOKEN_LIFETIME if stored.saved_at is None else max(0.0, dies_at - stored.saved_at)
         renew_at = dies_at - min(ADVISORY, lifetime * ADVISORY_SHARE)

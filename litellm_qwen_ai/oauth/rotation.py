@@ -29,7 +29,8 @@ def merged(old: Credentials, tokens: TokenAnswer | Rotated, now: float) -> Crede
 def _told(tokens: TokenAnswer, now: float) -> dict[str, Any]:
     """What an answer says, as fields of the login."""
     said = {**asdict(tokens), "expiry_date": int((now + tokens.expires_in) * 1000)}
-    return {name: said[name] for name in Credentials.model_fields if said[name] is not None}
+    known = said.keys() & Credentials.model_fields.keys()
+    return {name: said[name] for name in known if said[name] is not None}
 
 
 def merged_answer(old: Credentials, caught: bytes, at: float, now: float) -> Credentials | None:

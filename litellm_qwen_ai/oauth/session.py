@@ -129,7 +129,8 @@ class Session:
         """The login with an access token that is good now. Blocks while a renewal that is needed runs.
 
         Args:
-            rejected: An access token that the chat server has just refused; it will not be returned.
+            rejected: An access token that the chat server has just refused; it will not be returned. A kept
+                key is, if it has not been changed meanwhile: another address may take it.
 
         Raises:
             NotLoggedInError: There is no login.
@@ -199,7 +200,7 @@ class Session:
         for _ in range(_ROUNDS):
             held = self._held
             if held is None or self._monotonic() >= self._look_again:
-                patience, look = self._patience(held), self._looks.board()
+                patience, look = self._patience(held, rejected), self._looks.board()
                 yield look, patience
                 held = look.result() if held is None or look.done() else held
             credentials = self._without_waiting(held)
@@ -209,13 +210,13 @@ class Session:
                 if not renewal.done():
                     raise not_renewed(f"no answer within {CALLER_PATIENCE:g} s; it is still waited for.")
                 credentials = renewal.result()
-            if credentials.access_token != rejected:
+            if credentials.access_token != rejected or credentials.is_key:
                 return credentials
         raise still_rejected(self._store.login_command)
 
-    def _patience(self, held: Held | None) -> float | None:
-        """Seconds that a look is worth: without a live token, all that it takes."""
-        if held is None or self._now() >= held.dies_at:
+    def _patience(self, held: Held | None, rejected: str | None) -> float | None:
+        """Seconds that a look is worth: without a live token, or after a refused key, all that it takes."""
+        if held is None or self._now() >= held.dies_at or held.credentials.access_token == rejected:
             return None
         if not self._looks.is_running:
             return LOOK_PATIENCE
@@ -229,7 +230,9 @@ class Session:
             held = self._held
             if held is not None and held.credentials.access_token != rejected:
                 return  # it has been replaced already
-            if self._rejected != rejected:
+            if held is not None and held.credentials.is_key:
+                self._look_again = -math.inf
+            elif self._rejected != rejected:
                 self._rejected = rejected
                 self._look_again = -math.inf
                 self._held = held and Held.of(held.stored, rejected)

@@ -1,4 +1,7 @@
-"""Which URLs a token may travel to: https, or http on this machine; no name or password inside."""
+"""Which URLs a token may travel to: https, or http on this machine; no name or password inside.
+
+For a key, whose user chooses the address, plain http to another machine is one of them.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +37,35 @@ def checked_url(url: str, name: str) -> str:
     if fault:
         raise ConfigurationError(f"{name} cannot be used: {fault}.")
     return url.rstrip("/")
+
+
+@functools.lru_cache(maxsize=64)  # asked at every call
+def own_url(base_url: str) -> str:
+    """The base URL of a key, as `own_base` made it.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    fault = _fault(base_url, own=True)
+    if fault:
+        raise ConfigurationError(f"The key's base URL cannot be used: {fault}.")
+    return base_url
+
+
+def own_base(typed: str) -> str:
+    """The base URL that a user means for a key, read as a call's `api_base` is.
+
+    A missing scheme becomes https (http on this machine), an empty path `/v1`, and Model Studio's own address
+    that of its OpenAI-compatible API.
+
+    Raises:
+        ConfigurationError: It is no URL that a key can be sent to.
+    """
+    text = typed.strip()
+    if "://" not in text:
+        text = f"{'http' if leads_here(text) else 'https'}://{text}"
+    url = completed(own_url(text).rstrip("/").removesuffix("/chat/completions"))
+    return url if urlsplit(url).path else f"{url}/v1"
 
 
 @functools.lru_cache(maxsize=256)  # asked at every call: saves it 20 us
@@ -88,7 +120,8 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def _fault(url: str) -> str | None:
+def _fault(url: str, *, own: bool = False) -> str | None:
+    """What keeps a URL from being used, in words; `own`: its user chose it, and may choose plain http."""
     # urlsplit drops tabs and line ends silently, so they are looked for first.
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         return "it holds characters that no URL has"
@@ -99,14 +132,14 @@ def _fault(url: str) -> str | None:
         return "it is no URL"
     if "@" in parts.netloc:
         return "it holds a user name or password"
-    return _form_fault(url, parts.scheme, host or "")
+    return _form_fault(url, parts.scheme, host or "", own=own)
 
 
-def _form_fault(url: str, scheme: str, host: str) -> str | None:
+def _form_fault(url: str, scheme: str, host: str, *, own: bool) -> str | None:
     if scheme not in {"http", "https"} or not host:
         return f"{url!r} is not of the form https://host"
     if "?" in url or "#" in url:
         return f"{url!r} has a query or a fragment"
-    if scheme == "http" and not is_loopback(host):
+    if scheme == "http" and not own and not is_loopback(host):
         return f"{url!r} is plain http to another machine; only https is allowed there"
     return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from litellm_qwen_ai.accounts import LoginState, usable_name
 from litellm_qwen_ai.names import DEFAULT_API_BASE, PROVIDER
-from litellm_qwen_ai.oauth.check import Verdict, check_token
+from litellm_qwen_ai.oauth.check import Verdict, check_credentials
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.errors import ConfigurationError, LoginExpiredError, QwenAuthError
 from litellm_qwen_ai.oauth.pending import WAITING
@@ -78,7 +78,9 @@ def view(
         "state": state.standing.name.lower(),
         "stays": account is None or account in named,
         "expires_at": state.expires_at,
-        "seconds_left": round(state.seconds_left) if state.stored else None,
+        "seconds_left": round(state.seconds_left) if state.expires_at else None,
+        "plan": state.key_plan,
+        "host": state.key_host,
         "can_renew": state.can_renew,
         "last_refresh": iso(saved_at) if saved_at is not None else None,
         "last_error": _error(state),
@@ -98,7 +100,7 @@ def check(settings: Settings, account: Account) -> Verdict:
         return Verdict("refused", str(error))
     except QwenAuthError as error:
         return Verdict("unknown", str(error))
-    return check_token(base_url, credentials.access_token)
+    return check_credentials(base_url, credentials)
 
 
 def _error(state: LoginState) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Which bearer a call uses: an explicit key, `QWEN_API_KEY`, or the login of an account.
+"""Which bearer a call uses: an explicit key, `QWEN_API_KEY`, or the login or kept key of an account.
 
 Errors of `oauth/` become the LiteLLM exceptions that a built-in provider would raise, so that Router retries,
 cools down and falls back as it does for those.
@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from litellm import exceptions
 
-from litellm_qwen_ai.chat.text import Secret
-from litellm_qwen_ai.names import DEFAULT_API_BASE, PROVIDER
+from litellm_qwen_ai.chat.context import KeptKey
+from litellm_qwen_ai.names import DEFAULT_API_BASE, PROVIDER, key_command
 from litellm_qwen_ai.oauth.errors import (
     ConfigurationError,
     LoginError,
@@ -24,7 +24,8 @@ from litellm_qwen_ai.oauth.errors import (
     RefreshError,
 )
 from litellm_qwen_ai.oauth.urls import is_loopback
-from litellm_qwen_ai.plans import completed
+from litellm_qwen_ai.plans import MEND, completed, mismatch
+from litellm_qwen_ai.redaction import Secret
 from litellm_qwen_ai.route.observer import Nobody
 from litellm_qwen_ai.settings import Settings
 
@@ -46,6 +47,7 @@ class Bearer:
         with_login: Whether it is a login's, not a key.
         origin: In words for a message: where that address comes from.
         renewed: This process asked the OAuth server for it.
+        kept: What to say of it, if it is a key kept in an account.
     """
 
     token: str = field(repr=False)
@@ -53,6 +55,7 @@ class Bearer:
     with_login: bool
     origin: str = ""
     renewed: bool = False
+    kept: KeptKey | None = None
 
 
 class BearerSource:
@@ -92,12 +95,12 @@ class BearerSource:
 
     @property
     def can_renew(self) -> bool:
-        """Whether a refused bearer can be replaced: a login can, a key cannot."""
+        """Whether a refused bearer may be replaced: that of an account may, a key that was given may not."""
         return self._key is None
 
     @property
     def observer(self) -> Observer:
-        """Who counts the requests: the meter of a login, nobody for a key."""
+        """Who counts the requests: the meter of an account, nobody for a key that was given."""
         return Nobody() if self._key is not None else self._of_account.meter
 
     def get(self, rejected: str | None = None) -> Bearer:
@@ -137,21 +140,30 @@ class BearerSource:
             raise as_litellm_error(error, self._model) from error
 
     def _of_key(self) -> Bearer:
-        base, origin = self._address(None)
-        return Bearer(Secret(self._key or ""), base, with_login=False, origin=origin)
+        base, origin = self._address(None, "")
+        key = Secret(self._key or "")
+        _warn_of_mismatch(key, base)
+        return Bearer(key, base, with_login=False, origin=origin)
 
     def _of_login(self, account: Account, credentials: Credentials) -> Bearer:
-        base, origin = self._address(credentials.api_base)
-        renewed = account.session.has_renewed(credentials)
+        own = "the kept key's plan" if credentials.is_key else "the login's resource_url"
+        base, origin = self._address(credentials.api_base, own)
         token = Secret(credentials.access_token)
+        if credentials.is_key:
+            _warn_of_plain_http(base)
+            _warn_of_mismatch(token, base, credentials.plan)
+            name = f"the account {account.name!r}" if account.name else "the default account"
+            kept = KeptKey(name, credentials.plan, key_command(account.name))
+            return Bearer(token, base, with_login=False, origin=origin, kept=kept)
+        renewed = account.session.has_renewed(credentials)
         return Bearer(token, base, with_login=True, origin=origin, renewed=renewed)
 
-    def _address(self, own_base: str | None) -> tuple[str, str]:
-        """Where the call goes, and what says so."""
+    def _address(self, own_base: str | None, own: str) -> tuple[str, str]:
+        """Where the call goes, and what says so: if nobody else does, `own`."""
         if self._base is not None:
             _warn_of_plain_http(self._base)
             return self._base, self._origin
-        return (own_base, "the login's resource_url") if own_base else (DEFAULT_API_BASE, "the default")
+        return (own_base, own) if own_base else (DEFAULT_API_BASE, "the default")
 
     @functools.cached_property
     def _of_account(self) -> Account:
@@ -178,6 +190,14 @@ def _warn_of_plain_http(base_url: str) -> None:
             "Use https if the server has it.",
             host,
         )
+
+
+def _warn_of_mismatch(key: str, base_url: str, plan: str | None = None) -> None:
+    """Say once that a key looks like one for another address, before it costs anything there."""
+    wrong = mismatch(key, base_url, plan)
+    if wrong and wrong not in _warned_of:
+        _warned_of.add(wrong)
+        _logger.warning("%s %s", wrong, MEND)
 
 
 _page: str | None = None

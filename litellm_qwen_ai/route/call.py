@@ -171,6 +171,7 @@ class Call:
             self._bounds.timeout,
             host=host_of(bearer.base_url),
             origin=bearer.origin,
+            kept_key=bearer.kept,
             way=functools.partial(way_of_chat, bearer.base_url) if self.client is None else None,
             merge=self.source.settings.coalesce and asks_for_one(self.optional_params),
             think_tags=self.think_tags,

@@ -92,6 +92,7 @@ def call_flow(
             return
         elif (
             can_renew
+            and bearer.token != rejected
             and (rejected is None or (may_adopt and not bearer.renewed))
             and is_token_rejection(outcome.status_code, outcome.content)
         ):
@@ -123,7 +124,8 @@ def run(
         if attempt.wait:
             sleep(attempt.wait)
         bearer = source.get(attempt.rejected)
-        outcome = send(bearer)
+        if bearer.token != attempt.rejected:  # else a kept key that nobody has changed: its refusal stands
+            outcome = send(bearer)
         try:
             attempt = flow.send((bearer, outcome))
         except StopIteration:
@@ -142,7 +144,8 @@ async def arun(
         if attempt.wait:
             await sleep(attempt.wait)
         bearer = await source.aget(attempt.rejected)
-        outcome = await send(bearer)
+        if bearer.token != attempt.rejected:  # as above
+            outcome = await send(bearer)
         try:
             attempt = flow.send((bearer, outcome))
         except StopIteration:

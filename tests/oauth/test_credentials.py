@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import string
 import traceback
@@ -10,8 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from litellm_qwen_ai.chat.wire import chat_url
 from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.errors import ConfigurationError, CorruptCredentialsError
+from litellm_qwen_ai.oauth.urls import own_base
+from litellm_qwen_ai.plans import PLANS
 
 SECRET = "s3cret-" + "x" * 20
 tokens = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1, max_size=80)
@@ -216,3 +220,111 @@ def test_a_hostile_resource_url_is_refused(resource_url: str, told: str) -> None
         _ = login.api_base
     assert told in str(caught.value)
     assert "pass" not in str(caught.value).replace("password", "")
+
+
+# --- a key instead of a login ---
+
+keys = st.builds(
+    Credentials,
+    access_token=tokens,
+    plan=st.sampled_from(["custom", *(plan.name for plan in PLANS)]),
+    resource_url=st.sampled_from(["http://10.0.0.7:8000/v1", *(plan.base_url for plan in PLANS)]),
+)
+#: What an older version, Qwen Code, or a hand may have left under our name.
+plans = st.sampled_from(["custom", "coding-intl", "Pro Plan", ""]) | json_values
+
+
+@given(key=keys, unknown=unknown_keys)
+def test_a_key_is_read_back_as_one_and_never_ends(key: Credentials, unknown: dict[str, Any]) -> None:
+    again = Credentials.from_json(key.model_copy(update=unknown).to_json())
+    assert again.is_key
+    assert again.plan == key.plan
+    assert again.access_token == key.access_token
+    assert again.api_base == key.resource_url
+    assert again.seconds_left(4e12) == math.inf
+    assert again.model_extra == unknown
+
+
+@given(
+    access=tokens,
+    refresh=st.none() | tokens,
+    expiry=st.integers(0, 253_402_300_799_000),
+    resource=st.none() | st.sampled_from(["portal.qwen.ai", "http://10.0.0.7/v1", ""]),
+    plan=plans,
+)
+def test_what_can_be_renewed_or_ends_is_never_taken_for_a_key(
+    access: str, refresh: str | None, expiry: int, resource: str | None, plan: Any
+) -> None:
+    if refresh is None and expiry == 0:
+        expiry = 1
+    written = {
+        "access_token": access,
+        "refresh_token": refresh,
+        "expiry_date": expiry,
+        "resource_url": resource,
+        "plan": plan,
+    }
+    read = Credentials.from_json(json.dumps(written).encode())
+    assert not read.is_key
+    assert read.plan == plan  # kept as it is
+    assert read.seconds_left(0) == expiry / 1000
+
+
+@given(unknown=unknown_keys)
+def test_a_file_without_a_plan_is_a_login(unknown: dict[str, Any]) -> None:
+    old = {"access_token": SECRET, "resource_url": "portal.qwen.ai", **unknown}
+    assert not Credentials.from_json(json.dumps(old).encode()).is_key
+
+
+@pytest.mark.parametrize("fault", [{"plan": "Not A Name"}, {"plan": 7}, {"plan": None}, {"resource_url": ""}])
+def test_a_key_names_its_plan_and_its_address(fault: dict[str, Any]) -> None:
+    key = {"access_token": SECRET, "plan": "custom", "resource_url": "http://10.0.0.7/v1"}
+    assert Credentials(**key).is_key
+    assert not Credentials(**{**key, **fault}).is_key
+
+
+def test_a_login_may_not_name_what_a_key_may() -> None:
+    known = {"access_token": SECRET, "resource_url": "http://10.0.0.7/v1"}
+    assert Credentials(**known, plan="custom").api_base == "http://10.0.0.7/v1"
+    with pytest.raises(ConfigurationError):
+        assert Credentials(**known).api_base
+
+
+def test_no_key_in_repr_or_str() -> None:
+    key = Credentials(access_token=SECRET, plan="coding-intl", resource_url="https://x.example/v1")
+    assert "coding-intl" in repr(key)
+    assert not [shown for shown in (repr(key), str(key)) if SECRET[:8] in shown]
+
+
+@pytest.mark.parametrize(
+    ("typed", "base"),
+    [
+        ("https://gateway.example/v1/", "https://gateway.example/v1"),
+        ("gateway.example", "https://gateway.example/v1"),
+        ("localhost:8000", "http://localhost:8000/v1"),
+        ("http://10.0.0.7:8000", "http://10.0.0.7:8000/v1"),
+        (" http://vllm:8000/v1/chat/completions ", "http://vllm:8000/v1"),
+        ("dashscope-intl.aliyuncs.com", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1"),
+        ("https://dashscope.aliyuncs.com/api/v1/", "https://dashscope.aliyuncs.com/compatible-mode/v1"),
+    ],
+)
+def test_a_keys_address_is_read_as_a_call_reads_it(typed: str, base: str) -> None:
+    assert own_base(typed) == own_base(base) == base
+    assert chat_url(typed, model="m") == chat_url(base, model="m") or "dashscope" in typed
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("https://me:pw@gateway.example", "user name or password"),
+        ("ftp://gateway.example", "not of the form"),
+        ("https://gateway.example/v1?key=1", "query"),
+        ("https://", "not of the form"),
+        ("", "not of the form"),
+        ("a b", "characters"),
+    ],
+)
+def test_what_is_no_address_for_a_key_is_said(typed: str, told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told) as failure:
+        own_base(typed)
+    assert "pw" not in str(failure.value)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -979,3 +980,56 @@ def test_with_its_own_clocks_a_session_serves_now(server: Any, store: FileStore)
     session = Session(store, oauth_base_url=server.url)
     assert session.get().access_token == tokens["access_token"]
     assert session.get(rejected=tokens["access_token"]).access_token != tokens["access_token"]
+
+
+# --- a key instead of a login ---
+
+
+def a_key(text: str = "sk-sp-first-0123456789") -> Credentials:
+    return Credentials(access_token=text, plan="custom", resource_url="http://10.0.0.7:8000/v1")
+
+
+def test_a_key_is_served_for_ever_and_no_server_is_asked(
+    session: Session, store: FileStore, server: Any, clock: Any
+) -> None:
+    store.save(a_key())
+    assert session.get() == a_key()
+    clock.pass_time(1e9)
+    assert session.get() == a_key()
+    assert server.requests == []
+
+
+def test_a_changed_key_is_served_within_a_second(session: Session, store: FileStore, clock: Any) -> None:
+    store.save(a_key())
+    session.get()
+    store.save(a_key("sk-sp-second-0123456789"))
+    clock.pass_time(store.look_interval)
+    assert session.get() == a_key("sk-sp-second-0123456789")
+
+
+def test_a_refused_key_is_looked_after_once_and_comes_back_if_it_is_the_same(
+    session: Session, store: FileStore, server: Any
+) -> None:
+    store.save(a_key())
+    first = session.get().access_token
+    assert session.get(rejected=first) == a_key()  # its refusal is the caller's to tell
+    assert session.get() == a_key()  # another address may take it
+    store.save(a_key("sk-sp-second-0123456789"))
+    assert session.get(rejected=first) == a_key("sk-sp-second-0123456789")  # without waiting for a second
+    assert asyncio.run(session.aget(rejected=first)) == a_key("sk-sp-second-0123456789")
+    assert server.requests == []
+
+
+def test_a_key_and_a_login_take_each_others_place(
+    session: Session, store: FileStore, logins: Any, server: Any, clock: Any
+) -> None:
+    login = logins.write()
+    session.get()
+    renewed = session.get(rejected=login.access_token)
+    store.save(a_key(renewed.access_token))  # whatever it looks like
+    clock.pass_time(1)
+    assert session.get(rejected=renewed.access_token).is_key
+    again = logins.write()
+    clock.pass_time(1)
+    assert session.get() == again
+    assert server.refreshes == 1

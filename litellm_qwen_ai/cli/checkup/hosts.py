@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.cli.screen import span
 from litellm_qwen_ai.oauth import QwenAuthError, network
-from litellm_qwen_ai.oauth.check import check_token
+from litellm_qwen_ai.oauth.check import check_credentials
 from litellm_qwen_ai.oauth.transport import exchange, host_of
 from litellm_qwen_ai.oauth.urls import checked_url
 from litellm_qwen_ai.stores.finding import FAIL, OK, WARN, Finding
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from litellm_qwen_ai.accounts import LoginState
+    from litellm_qwen_ai.settings import Settings
 
 TIMEOUT = 5.0  # seconds, for one host
 _SKEW_TO_MIND = 60.0  # seconds
@@ -31,22 +32,31 @@ def ask(state: LoginState) -> Iterator[Finding]:
     settings, credentials = state.settings, state.credentials
     for told, fix in _oddities():
         yield Finding("Network", WARN, told, fix)
+    if state.key_plan is None:  # a key needs no OAuth server
+        yield from _oauth(settings)
+    if state.base_url is None:
+        yield Finding("Chat server", FAIL, str(state.address_problem), f"{state.store.login_command} --force")
+        return
+    if settings.api_base is None and settings.api_key is None and credentials is None:
+        return  # without a login nothing is sent anywhere
+    chat = _reach("Chat server", state.base_url)
+    yield from chat if state.key_plan else (next(chat),)  # one clock is enough
+    if settings.api_key is None and credentials is not None and state.seconds_left > 0:
+        what = "Key" if state.key_plan else "Token"
+        verdict = check_credentials(state.base_url, credentials, timeout=TIMEOUT)
+        how = "litellm-qwen-ai doctor --call tries it" if verdict.result == "unknown" else None
+        if state.key_plan and verdict.result == "refused":
+            how = f"Replace it: {state.store.login_command} --key"
+        yield Finding(what, _STATES[verdict.result], verdict.message, how)
+
+
+def _oauth(settings: Settings) -> Iterator[Finding]:
     try:
         oauth = checked_url(settings.oauth_base_url, "QWEN_OAUTH_BASE_URL")
     except QwenAuthError as error:
         yield Finding("OAuth server", FAIL, str(error), "Unset QWEN_OAUTH_BASE_URL, or mend it")
     else:
         yield from _reach("OAuth server", oauth)
-    if state.base_url is None:
-        yield Finding("Chat server", FAIL, str(state.address_problem), f"{state.store.login_command} --force")
-        return
-    if settings.api_base is None and settings.api_key is None and credentials is None:
-        return  # without a login nothing is sent anywhere
-    yield next(_reach("Chat server", state.base_url))  # one clock is enough
-    if settings.api_key is None and credentials is not None and state.seconds_left > 0:
-        verdict = check_token(state.base_url, credentials.access_token, timeout=TIMEOUT)
-        how = "litellm-qwen-ai doctor --call tries it" if verdict.result == "unknown" else None
-        yield Finding("Token", _STATES[verdict.result], verdict.message, how)
 
 
 def _reach(name: str, base_url: str) -> Iterator[Finding]:

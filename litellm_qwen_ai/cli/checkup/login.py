@@ -6,8 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.cli.screen import local, span
+from litellm_qwen_ai.cli.status import kept_key
 from litellm_qwen_ai.oauth.errors import LockTimeoutError, QwenAuthError
 from litellm_qwen_ai.oauth.pending import WAITING
+from litellm_qwen_ai.plans import MEND
 from litellm_qwen_ai.stores.finding import FAIL, OK, WARN, Finding
 from litellm_qwen_ai.stores.place import place_of
 
@@ -24,7 +26,9 @@ def look_at(state: LoginState) -> Iterator[Finding]:
     """Everything about one account's login; asks no OAuth server and leaves everything as it is."""
     names = sorted(name for name in os.environ if name.startswith("QWEN_") and os.environ[name].strip())
     said = f"set: {', '.join(names)}" if names else "no QWEN_ variable is set"
-    key = "; calls use the key, not a login" if state.uses == "key" else ""
+    key = (
+        "; calls use the key in QWEN_API_KEY, not what is kept" if state.settings.api_key is not None else ""
+    )
     yield Finding("Settings", OK, said + key)
     interrupted = False
     for finding in place_of(state.settings).check(state.account):
@@ -35,7 +39,9 @@ def look_at(state: LoginState) -> Iterator[Finding]:
     if state.unreadable:
         yield Finding("Login", FAIL, str(state.problem))
         return
-    yield _login(state)
+    yield _login(state) if state.key_plan is None else Finding("Key", OK, kept_key(state))
+    if state.mismatch:
+        yield Finding("Plan", WARN, state.mismatch, MEND)
     yield from _started(state)
     if state.can_renew and not interrupted:
         yield _renewal(state.store)
@@ -44,7 +50,7 @@ def look_at(state: LoginState) -> Iterator[Finding]:
 def _login(state: LoginState) -> Finding:
     command = state.store.login_command
     if state.stored is None:
-        if state.uses == "key":
+        if state.settings.api_key is not None:
             return Finding("Login", OK, "none, and none is needed with QWEN_API_KEY")
         return Finding("Login", FAIL, f"none in {state.store.describe()}", command)
     if state.ended and state.failure:

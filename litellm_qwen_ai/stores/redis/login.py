@@ -412,7 +412,7 @@ class RedisStore:
             credentials = self._opened(record, *version)
             # Whoever wrote it may have another clock: the store's tells how long it lives.
             dies_at = max(0, int(before * 1000) + int(ends) - now)
-            if abs(dies_at - credentials.expiry_date) > _CLOCKS_AGREE:
+            if not credentials.is_key and abs(dies_at - credentials.expiry_date) > _CLOCKS_AGREE:
                 credentials = credentials.model_copy(update={"expiry_date": dies_at})
         saved_at = before - (now - int(written or now)) / 1000
         state = State(*version, record, (spent or b"").decode(), saved_at, credentials)
