@@ -63,20 +63,16 @@ def apply_adaptations() -> None:
     for name, adapt in _ADAPTERS.items():
         if not adapt():
             _logger.debug("LiteLLM adaptation %r does not apply to LiteLLM %s", name, installed_version())
-    if PROXY_SERVER in sys.modules and not _adapt_health_checks():
-        _logger.debug("LiteLLM adaptation 'health checks' does not apply to LiteLLM %s", installed_version())
 
 
 def remove_adaptations() -> None:
     """Put LiteLLM back as it was before `apply_adaptations`; idempotent."""
     global _spares_logs  # noqa: PLW0603  # on or off in the whole process
     _spares_logs = False
-    steps = [(litellm.utils, name) for name in _FIRST_STEPS]
-    ours = [(litellm.main, _DISPATCH), *_LOGGERS, *steps, *_health_functions()]
-    for place, name in ours:
-        original = getattr(getattr(place, name, None), "_qwen_ai_original", None)
-        if original is not None:
-            setattr(place, name, original)
+    while _wrapped:
+        place, name = _wrapped.pop()
+        if _is_wrapped(place, name):
+            setattr(place, name, getattr(getattr(place, name), _ORIGINAL))
     if _our_member() is not None:
         LlmProviders._member_map_.pop(_MEMBER)
         LlmProviders._member_names_.remove(_MEMBER)
@@ -92,13 +88,31 @@ def active_adaptations() -> dict[str, bool]:
         "eager async streams": streams_are_eager(),
         "parameters": _our_member() is not None,
         "logs for nobody": _spares_logs,
-        "headers": all(hasattr(getattr(litellm.utils, name), "_qwen_ai_original") for name in _FIRST_STEPS),
+        "headers": all(_is_wrapped(litellm.utils, name) for name in _FIRST_STEPS),
     }
 
 
 def streams_are_eager() -> bool:
     """Whether an async stream connects before `acompletion()` returns."""
-    return hasattr(getattr(litellm.main, _DISPATCH, None), "_qwen_ai_original")
+    return _is_wrapped(litellm.main, _DISPATCH)
+
+
+_ORIGINAL = "_qwen_ai_original"  # what a wrapper of ours is known by
+_wrapped: list[tuple[Any, str]] = []  # where they are
+
+
+def _wrap(place: Any, name: str, wrapper_of: Callable[[Any], Any]) -> None:
+    """Put a wrapper around a function of LiteLLM's, once."""
+    if not _is_wrapped(place, name):
+        original = getattr(place, name)
+        wrapper = functools.wraps(original)(wrapper_of(original))
+        setattr(wrapper, _ORIGINAL, original)
+        setattr(place, name, wrapper)
+        _wrapped.append((place, name))
+
+
+def _is_wrapped(place: Any, name: str) -> bool:
+    return hasattr(getattr(place, name, None), _ORIGINAL)
 
 
 # Adaptation 1: eager async streams
@@ -109,16 +123,13 @@ _MODEL_NAME = "_cached_model_name"  # of the chunks that LiteLLM's wrapper makes
 
 def _adapt_streams() -> bool:
     original = look_up("litellm.main._complete_custom_providers")
-    if hasattr(original, "_qwen_ai_original"):
-        return True
     if not callable(original) or list(inspect.signature(original).parameters) != ["ctx"]:
         return False
-    setattr(litellm.main, _DISPATCH, _eager(original))
+    _wrap(litellm.main, _DISPATCH, _eager)
     return True
 
 
 def _eager(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    @functools.wraps(original)
     def dispatch(ctx: Any) -> Any:
         result = original(ctx)
         stream: Any = getattr(result, "completion_stream", None)
@@ -135,7 +146,6 @@ def _eager(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
             setattr(result, _LOG_CHUNK, _log_nothing)
         return result
 
-    dispatch._qwen_ai_original = original  # type: ignore[attr-defined]  # noqa: SLF001  # how we know our own wrapper
     return dispatch
 
 
@@ -237,9 +247,9 @@ _spares_logs = False
 
 def _adapt_logging() -> bool:
     global _spares_logs  # noqa: PLW0603  # on or off in the whole process
-    if not _spares_logs and all(map(has, _LOGGING_NEEDS)):
+    if all(map(has, _LOGGING_NEEDS)):
         for place, name in _LOGGERS:
-            setattr(place, name, _at_need(getattr(place, name)))
+            _wrap(place, name, _at_need)
         _spares_logs = True
     return _spares_logs
 
@@ -247,17 +257,13 @@ def _adapt_logging() -> bool:
 def _at_need(original: Callable[..., Any]) -> Callable[..., Any]:
     """A logger, plain or async, that does nothing where it would be for nobody."""
 
-    @functools.wraps(original)
     def plain(logging_obj: Any, *args: Any, **more: Any) -> Any:
         return None if _for_nobody(logging_obj) else original(logging_obj, *args, **more)
 
-    @functools.wraps(original)
     async def awaited(logging_obj: Any, *args: Any, **more: Any) -> Any:
         return None if _for_nobody(logging_obj) else await original(logging_obj, *args, **more)
 
-    made: Any = awaited if inspect.iscoroutinefunction(original) else plain
-    made._qwen_ai_original = original  # noqa: SLF001  # how we know our own wrapper
-    return made  # type: ignore[no-any-return]  # one of the two
+    return awaited if inspect.iscoroutinefunction(original) else plain
 
 
 def _for_nobody(logging_obj: Any) -> bool:
@@ -267,11 +273,7 @@ def _for_nobody(logging_obj: Any) -> bool:
 
 
 def nobody_listens(logging_obj: Any) -> bool:
-    """Whether what LiteLLM does after a success leads nowhere: no callback, no sum for a budget, no print.
-
-    Args:
-        logging_obj: LiteLLM's, of the call.
-    """
+    """Whether what LiteLLM does after a success leads nowhere: no callback, no sum for a budget, no print."""
     return _spares_logs and not (
         litellm.success_callback
         or litellm._async_success_callback  # noqa: SLF001  # LiteLLM moves `litellm.callbacks` to these two
@@ -298,16 +300,13 @@ def _adapt_headers() -> bool:
     if not all(has(f"litellm.utils.{name}") for name in _FIRST_STEPS):
         return False
     for name in _FIRST_STEPS:
-        original = getattr(litellm.utils, name)
-        if not hasattr(original, "_qwen_ai_original"):
-            setattr(litellm.utils, name, _after_headers(original))
+        _wrap(litellm.utils, name, _after_headers)
     return True
 
 
 def _after_headers(original: Callable[..., Any]) -> Callable[..., Any]:
     """A first step that refuses a call of ours whose headers are no object."""
 
-    @functools.wraps(original)
     def step(*args: Any, **more: Any) -> Any:
         call: Any = args[0] if args and isinstance(args[0], dict) else more  # the hook's, or the setup's
         wrong = [name for name in _HEADERS if call.get(name) and not isinstance(call[name], Mapping)]
@@ -319,28 +318,24 @@ def _after_headers(original: Callable[..., Any]) -> Callable[..., Any]:
             raise bad_request(f"{wrong[0]} must be an object, not a {kind}.", model=model)
         return original(*args, **more)
 
-    step._qwen_ai_original = original  # type: ignore[attr-defined]  # noqa: SLF001  # how we know our own wrapper
     return step
 
 
 # Adaptation 5: health checks
 
 
-def _health_functions() -> list[tuple[Any, str]]:
-    """Where the function that makes a health check ready is known, as far as it has been loaded."""
-    modules = [sys.modules.get(name) for name in HEALTH_MODULES]
-    return [(module, name) for module in modules for name in HEALTH_FUNCTIONS if hasattr(module, name)]
-
-
 def _adapt_health_checks() -> bool:
-    for module, name in _health_functions():
-        if not hasattr(getattr(module, name), "_qwen_ai_original"):
-            setattr(module, name, _with_account(getattr(module, name)))
-    return bool(_health_functions())
+    """Wrap what makes a health check ready, wherever it is known and as far as it has been loaded."""
+    if PROXY_SERVER not in sys.modules:
+        return True
+    modules = [sys.modules.get(name) for name in HEALTH_MODULES]
+    found = [(module, name) for module in modules for name in HEALTH_FUNCTIONS if hasattr(module, name)]
+    for module, name in found:
+        _wrap(module, name, _with_account)
+    return bool(found)
 
 
 def _with_account(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    @functools.wraps(original)
     def ready(model_info: dict[str, Any], litellm_params: dict[str, Any]) -> dict[str, Any]:
         made = original(model_info, litellm_params)
         account = (model_info or {}).get("qwen_account")
@@ -348,14 +343,13 @@ def _with_account(original: Callable[..., dict[str, Any]]) -> Callable[..., dict
             return made
         return {**made, "qwen_account": account}
 
-    ready._qwen_ai_original = original  # type: ignore[attr-defined]  # noqa: SLF001  # how we know our own wrapper
     return ready
 
 
-#: By the names of `active_adaptations`.
 _ADAPTERS = {
     "eager async streams": _adapt_streams,
     "parameters": _adapt_parameters,
     "logs for nobody": _adapt_logging,
     "headers": _adapt_headers,
+    "health checks": _adapt_health_checks,
 }
