@@ -29,7 +29,6 @@ from litellm_qwen_ai.quota.tally import (
     Failure,
     Refusal,
     Tally,
-    Usage,
 )
 
 if TYPE_CHECKING:
@@ -127,10 +126,6 @@ class Meter:
         if self._asleep:
             self._wake()
 
-    def last_failure(self) -> Failure | None:
-        """The account's last failure in any process, as far as it has been written."""
-        return self.counted().failure
-
     def headers(self) -> dict[str, str]:
         """The counts as response headers; what other processes have sent is in them as of the last turn."""
         new = len(self._pending)
@@ -138,10 +133,6 @@ class Meter:
             _HEADER + "used-requests-minute": str(self._minute + new),
             _HEADER + "used-requests-day": str(self._day + new),
         }
-
-    def usage(self) -> Usage:
-        """The counts now, with those that other processes have written; reads the file if it has changed."""
-        return self.counted().usage(self._clock())
 
     def counted(self) -> Tally:
         """All that is known now, here and of other processes; reads the file if it has changed."""

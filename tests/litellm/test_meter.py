@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def test_every_request_that_is_sent_counts_retries_too(sandbox: Sandbox) -> None
     sandbox.answer_next("chat", "throttled")
     sandbox.answer_next("chat", "server_error")
     list(_call(stream=True))
-    usage = _meter().usage()
+    usage = _meter().counted().usage(time.time())
     assert usage.requests_today == len(sandbox.requests_to("chat")) == 3
     assert (usage.refused_today, usage.limited) == (1, False)
 
@@ -70,17 +71,17 @@ def test_a_spent_quota_is_known_until_a_request_is_accepted(sandbox: Sandbox) ->
     with pytest.raises(litellm.RateLimitError):
         _call()
     meter = _meter()
-    usage = meter.usage()
+    usage = meter.counted().usage(time.time())
     assert (usage.limited, usage.limited_reason, usage.limited_until) == (
         True,
         "quota_spent",
         usage.day_ends_at,
     )
-    failure = meter.last_failure()
+    failure = meter.counted().failure
     assert failure is not None
     assert "Free allocated quota exceeded" in failure.text
     _call()
-    assert not meter.usage().limited
+    assert not meter.counted().usage(time.time()).limited
 
 
 @pytest.mark.parametrize(
@@ -101,14 +102,14 @@ def test_a_refusal_inside_a_stream_counts_once(
     sandbox.answer_next("chat", name)
     with pytest.raises(litellm.exceptions.openai.OpenAIError):
         asyncio.run(read()) if asynchronous else list(_call(stream=True, max_retries=0))
-    usage = _meter().usage()
+    usage = _meter().counted().usage(time.time())
     assert (usage.requests_today, usage.refused_today) == (1, 1)
     assert (usage.limited, usage.limited_reason) == (True, reason)
-    failure = _meter().last_failure()
+    failure = _meter().counted().failure
     assert failure is not None
     assert failure.text
     list(_call(stream=True))
-    assert not _meter().usage().limited
+    assert not _meter().counted().usage(time.time()).limited
 
 
 @pytest.mark.usefixtures("login")
@@ -117,7 +118,7 @@ def test_a_refusal_in_an_answer_with_status_200_counts(sandbox: Sandbox) -> None
     sandbox.answer_next("chat", Answer(body=error))
     with pytest.raises(litellm.RateLimitError):
         _call(max_retries=0)
-    assert _meter().usage().refused_today == 1
+    assert _meter().counted().usage(time.time()).refused_today == 1
 
 
 @pytest.mark.usefixtures("login")
@@ -125,8 +126,8 @@ def test_a_stream_that_only_breaks_is_no_refusal(sandbox: Sandbox) -> None:
     sandbox.answer_next("chat", "stream_cut")
     with pytest.raises(litellm.exceptions.openai.OpenAIError):
         list(_call(stream=True, max_retries=0))
-    assert _meter().usage().refused_today == 0
-    assert _meter().last_failure() is not None
+    assert _meter().counted().usage(time.time()).refused_today == 0
+    assert _meter().counted().failure is not None
 
 
 def test_each_account_is_counted_for_itself(accounts: Any, sandbox: Sandbox) -> None:
@@ -135,7 +136,7 @@ def test_each_account_is_counted_for_itself(accounts: Any, sandbox: Sandbox) -> 
     _call(qwen_account="alice")
     _call(qwen_account="alice")
     _call(qwen_account="bob")
-    counts = [_meter(name).usage().requests_today for name in ("alice", "bob")]
+    counts = [_meter(name).counted().usage(time.time()).requests_today for name in ("alice", "bob")]
     assert counts == [2, 1]
 
 
@@ -143,7 +144,7 @@ def test_each_account_is_counted_for_itself(accounts: Any, sandbox: Sandbox) -> 
 def test_a_key_is_not_counted(sandbox: Sandbox) -> None:
     answer = _call(api_key="sk-sandbox", api_base=sandbox.api_base)
     assert _shown(answer) == {}
-    assert _meter().usage().requests_today == 0
+    assert _meter().counted().usage(time.time()).requests_today == 0
 
 
 def test_a_login_that_has_ended_is_noted_for_its_keeper(sandbox: Sandbox, token_dir: Path) -> None:
@@ -151,7 +152,7 @@ def test_a_login_that_has_ended_is_noted_for_its_keeper(sandbox: Sandbox, token_
     sandbox.revoke()
     with pytest.raises(litellm.AuthenticationError):
         asyncio.run(litellm.acompletion("qwen_ai/coder-model", messages=MESSAGES))
-    failure = _meter().last_failure()
+    failure = _meter().counted().failure
     assert failure is not None
     assert failure.login_ended
     assert "has ended" in failure.text

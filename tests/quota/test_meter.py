@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import filelock
@@ -16,6 +15,7 @@ import pytest
 
 from litellm_qwen_ai.accounts import account_of
 from litellm_qwen_ai.quota.meter import Keeper, Meter
+from litellm_qwen_ai.quota.tally import Usage
 from litellm_qwen_ai.settings import Settings
 from litellm_qwen_ai.stores.files.counters import FileCounters
 
@@ -38,6 +38,10 @@ def clock() -> Clock:
 def path(tmp_path: Path) -> Path:
     (tmp_path / "tokens").mkdir()
     return tmp_path / "tokens" / "meter" / "alice.json"
+
+
+def used(meter: Meter, now: float = NOW) -> Usage:
+    return meter.counted().usage(now)
 
 
 @pytest.fixture
@@ -63,7 +67,7 @@ def test_each_account_has_a_file_beside_its_login(tmp_path: Path) -> None:
 def test_counting_touches_no_file_until_the_next_turn(meter: Meter, path: Path) -> None:
     meter.sent()
     assert not path.parent.exists()
-    assert meter.usage().requests_last_minute == 1
+    assert used(meter).requests_last_minute == 1
     meter.turn()
     assert FileCounters(path).read().last_minute(NOW) == 1
     if os.name == "posix":
@@ -76,7 +80,7 @@ def test_the_counts_of_several_meters_of_a_file_add_up(meter: Meter, path: Path,
     for counted in (meter, meter, other):
         counted.sent()
         counted.turn()
-    assert meter.usage().requests_today == other.usage().requests_today == 3
+    assert used(meter).requests_today == used(other).requests_today == 3
 
 
 def test_the_headers_count_what_is_known_at_once(meter: Meter, path: Path, clock: Clock) -> None:
@@ -92,15 +96,12 @@ def test_the_headers_count_what_is_known_at_once(meter: Meter, path: Path, clock
     }
 
 
-@pytest.mark.parametrize("look", [Meter.usage, Meter.last_failure])
-def test_looking_at_the_counts_takes_nothing_from_the_headers(
-    meter: Meter, path: Path, clock: Clock, look: Callable[[Meter], object]
-) -> None:
+def test_looking_at_the_counts_takes_nothing_from_the_headers(meter: Meter, path: Path, clock: Clock) -> None:
     other = Meter(FileCounters(path), clock=clock)
     other.sent()
     other.turn()
     meter.sent()
-    look(meter)
+    meter.counted()
     meter.sent()
     assert meter.headers()["llm_provider-x-qwen-ratelimit-used-requests-day"] == "3"
 
@@ -126,30 +127,30 @@ def test_a_refusal_lasts_until_the_server_accepts_a_request_in_whatever_process(
     meter.refused("quota_spent", None)
     meter.turn()
     other = Meter(FileCounters(path), clock=clock)
-    assert other.usage().limited
+    assert used(other).limited
     other.sent()
     other.turn()
     other.accepted()
     other.turn()
-    assert not meter.usage().limited
-    assert meter.usage().refused_today == 1
+    assert not used(meter).limited
+    assert used(meter).refused_today == 1
 
 
 def test_a_named_wait_is_kept_and_an_endless_one_does_no_harm(meter: Meter) -> None:
     meter.refused("throttled", 42.0)
-    usage = meter.usage()
+    usage = used(meter)
     assert (usage.limited_until, usage.limited_until_source) == ("2027-01-15T08:00:42+00:00", "server")
     meter.refused("throttled", 1e300)
-    assert meter.usage().limited
+    assert used(meter).limited
 
 
 def test_a_refusal_after_an_accepted_request_counts_although_neither_was_written(meter: Meter) -> None:
     meter.refused("throttled", None)
     meter.accepted()
     meter.refused("throttled", None)
-    assert meter.usage().limited
+    assert used(meter).limited
     meter.accepted()
-    assert not meter.usage().limited
+    assert not used(meter).limited
 
 
 def test_the_last_failure_is_known_to_other_processes_and_kept_short(
@@ -160,7 +161,7 @@ def test_the_last_failure_is_known_to_other_processes_and_kept_short(
     meter.failed(ValueError("word " * 1000), login_ended=True)
     assert not meter.is_asleep
     meter.turn()
-    failure = Meter(FileCounters(path), clock=clock).last_failure()
+    failure = Meter(FileCounters(path), clock=clock).counted().failure
     assert failure is not None
     assert (failure.at, failure.login_ended) == (NOW + 1, True)
     assert failure.text == "word " * 119 + "…"
@@ -169,7 +170,7 @@ def test_the_last_failure_is_known_to_other_processes_and_kept_short(
 @pytest.mark.parametrize("reason", [None, "content_policy", "server_error"])
 def test_other_refusals_say_nothing_of_the_quota(meter: Meter, reason: str | None) -> None:
     meter.refused(reason, 5.0)
-    assert meter.usage().refused_today == 0
+    assert used(meter).refused_today == 0
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"\xff\xfe", b"[1]", b"x" * 300_000])
@@ -177,7 +178,7 @@ def test_a_damaged_file_costs_its_counts_and_nothing_else(meter: Meter, path: Pa
     path.parent.mkdir()
     path.write_bytes(damage)
     meter.sent()
-    assert meter.usage().requests_today == 1
+    assert used(meter).requests_today == 1
     meter.turn()
     assert FileCounters(path).read().today(NOW) == 1
 
@@ -191,7 +192,7 @@ def test_without_a_place_to_write_the_process_counts_for_itself(tmp_path: Path, 
         meter.turn()
         meter.sent()
         meter.turn()
-        assert meter.usage().requests_today == 2
+        assert used(meter).requests_today == 2
     assert not (tmp_path / "no-such-folder").exists()
 
 
