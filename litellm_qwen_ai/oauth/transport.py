@@ -126,6 +126,17 @@ def host_of(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]
 
 
+def second_handle(event: str, info: dict[str, Any]) -> socket.socket | None:
+    """One of a connection that has just been made; None for what else a trace hook of httpcore is told.
+
+    TLS takes the first handle over, and its handshake may drip for ever as well.
+    """
+    if not event.endswith(".connect_tcp.complete"):
+        return None
+    connection: socket.socket = info["return_value"].get_extra_info("socket").dup()
+    return connection
+
+
 class _Deadline:
     """Cuts the connection when the time is up. httpx's own timeout starts anew with each byte that comes."""
 
@@ -146,9 +157,8 @@ class _Deadline:
 
     def watch(self, event: str, info: dict[str, Any]) -> None:
         """Remember the connection before anything is said on it (a trace hook of httpcore)."""
-        if event.endswith(".connect_tcp.complete"):
-            # A second handle: TLS takes the first one over, and its handshake may drip for ever as well.
-            connection = info["return_value"].get_extra_info("socket").dup()
+        connection = second_handle(event, info)
+        if connection is not None:
             self._sockets.append(connection)
             with contextlib.suppress(OSError):  # nothing that an exchange depends on
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

@@ -3,8 +3,9 @@
 An HTTP client's timeouts start anew with each byte: a server that drips headers, sends one `103` after
 another or never ends a chunk's length keeps a caller for as long as it likes. On an event loop the exchange
 is cancelled at its deadline. A thread that reads cannot be: there a watchdog, one thread for the process,
-shuts the socket, which ends the read. It finds the socket by names of httpcore's that are not public
-(`private_names.py`); without them, or with a caller's own transport, the client's timeouts alone hold.
+shuts the socket, which ends the read. A new connection tells of itself before its TLS (a trace hook of
+httpcore); one that was kept is found by names of httpcore's that are not public (`private_names.py`). Without
+them, or with a caller's own transport, the client's timeouts alone hold. Looking a name up cannot be cut.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
+
+from litellm_qwen_ai.oauth.transport import second_handle
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -64,6 +67,7 @@ class Deadline(_Exchange):
         super().__init__(seconds)
         self._client = client
         self._goes_on = False
+        self._made: list[socket.socket] = []  # second handles of connections that this exchange has made
         self.until = math.inf
 
     def __enter__(self) -> None:
@@ -73,6 +77,7 @@ class Deadline(_Exchange):
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         _watchdog.forget(self)
+        self._forget_made()
         self._stop()
         goes_on, self._goes_on = self._goes_on, False
         # Without an error too: what seems to be an answer's end may be that of its connection.
@@ -84,9 +89,23 @@ class Deadline(_Exchange):
         self._over = True
         self.until = time.monotonic() + _AGAIN
         with contextlib.suppress(Exception):  # it may end while it is looked for
-            for connection in _connections(self._client, self):
+            for connection in self._made or _connections(self._client, self):
                 # The method of plain sockets: that of a TLS socket also drops its state, which is being read.
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+    def watch(self, event: str, info: dict[str, Any]) -> None:
+        """Take a connection that the exchange makes (a trace hook of httpcore)."""
+        made = second_handle(event, info)
+        if made is not None:
+            self._made.append(made)
+            if self._over:
+                self.expire()
+        elif event.startswith("http2."):
+            self._forget_made()  # from here on it carries other exchanges too
+
+    def _forget_made(self) -> None:
+        while self._made:
+            self._made.pop().close()
 
     def to_first_byte(self, response: httpx.Response) -> None:
         """Let the time that is left hold for the first byte of a stream's body, while it is waited for."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 
-from litellm_qwen_ai.route.deadline import MARK
+from litellm_qwen_ai.route.deadline import MARK, Deadline
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.chat.request import ChatRequest
@@ -28,7 +28,9 @@ _httpx_logger = logging.getLogger("httpx")
 _parsed = functools.lru_cache(maxsize=64)(httpx.URL)
 
 
-def send(client: httpx.Client, request: ChatRequest, timeout: Any, mark: object = None) -> httpx.Response:
+def send(
+    client: httpx.Client, request: ChatRequest, timeout: Any, mark: Deadline | None = None
+) -> httpx.Response:
     """Post, and return the open response, its body unread.
 
     Args:
@@ -69,7 +71,7 @@ async def asend(client: httpx.AsyncClient, request: ChatRequest, timeout: Any) -
 
 
 def _whole_request(
-    client: AnyClient, request: ChatRequest, timeout: Any, mark: object = None
+    client: AnyClient, request: ChatRequest, timeout: Any, mark: Deadline | None = None
 ) -> httpx.Request:
     own = {} if timeout is None else {"timeout": timeout}
     return client.build_request(
@@ -77,12 +79,14 @@ def _whole_request(
         request.url,
         headers=request.headers,
         content=request.body,
-        extensions={MARK: mark},
+        extensions=_watched(mark),
         **own,
     )
 
 
-def _request(client: AnyClient, wanted: ChatRequest, timeout: Any, mark: object = None) -> httpx.Request:
+def _request(
+    client: AnyClient, wanted: ChatRequest, timeout: Any, mark: Deadline | None = None
+) -> httpx.Request:
     ours = {name.lower().encode(): (name.encode(), value.encode()) for name, value in wanted.headers.items()}
     pairs = [pair for pair in client.headers.raw if pair[0].lower() not in ours]
     limits = client.timeout if timeout is None else httpx.Timeout(timeout)
@@ -96,12 +100,16 @@ def _request(client: AnyClient, wanted: ChatRequest, timeout: Any, mark: object 
         address,
         headers=[*framing, *pairs, *ours.values()],
         stream=httpx.ByteStream(wanted.body),
-        extensions={"timeout": limits.as_dict(), MARK: mark},
+        extensions={"timeout": limits.as_dict(), **_watched(mark)},
     )
     request.read()  # so that it has its content, which LiteLLM's transport sends as it is
     if client.cookies.jar:
         client.cookies.set_cookie_header(request)
     return request
+
+
+def _watched(mark: Deadline | None) -> dict[str, Any]:
+    return {} if mark is None else {MARK: mark, "trace": mark.watch}
 
 
 def _answered(client: AnyClient, request: httpx.Request, response: httpx.Response) -> httpx.Response:

@@ -51,6 +51,8 @@ DRIPS = {
     "headers": (b"HTTP/1.1 200 OK\r\nx-slow: ", b"x"),
     "early hints": (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
     "chunk extension": (HEAD + b"transfer-encoding: chunked\r\n\r\n5;", b"x"),
+    # A record of TLS (RFC 8446 section 5.1): a handshake message of 16 kB.
+    "handshake": (b"\x16\x03\x03\x40\x00\x02\x00\x3f\xfc", b"\x00"),
 }
 
 
@@ -96,8 +98,9 @@ def test_an_answer_that_drips_in_ends_with_the_calls_timeout(
     ask: Callable[..., Any], dripper: Dripper, kind: str
 ) -> None:
     dripper.at_once, dripper.then = DRIPS[kind]
+    api_base = dripper.api_base.replace("http:", "https:" if kind == "handshake" else "http:")
     with pytest.raises(litellm.exceptions.openai.APIError) as failure:
-        ask(api_key="sk-any", api_base=dripper.api_base, timeout=0.5, max_retries=0)
+        ask(api_key="sk-any", api_base=api_base, timeout=0.5, max_retries=0)
     # LiteLLM 1.110 wraps what a stream raises before its first chunk, for Router.
     assert isinstance(getattr(failure.value, "original_exception", None) or failure.value, litellm.Timeout)
     assert dripper.left.acquire(timeout=30), "the connection is still open after 30 s"

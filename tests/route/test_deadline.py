@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import socket
 import threading
 from typing import Any
 
 import httpx
 import pytest
 
+from litellm_qwen_ai.chat.request import ChatRequest
+from litellm_qwen_ai.route import post
 from litellm_qwen_ai.route.deadline import AsyncDeadline, Deadline, Watchdog
+from tests.networks import HOST, http_proxy, listening
 
 
 class Expiring:
@@ -85,3 +90,25 @@ async def test_an_exchange_on_a_loop_is_cancelled_at_its_deadline_and_the_task_g
     with pytest.raises(httpx.ReadTimeout, match="0 s"), AsyncDeadline(0):
         await asyncio.Event().wait()
     await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("behind_a_proxy", [False, True])
+def test_a_connection_is_cut_while_its_tls_begins(behind_a_proxy: bool) -> None:
+    cut = threading.Event()
+
+    def stall(connection: socket.socket) -> None:
+        connection.recv(65536)  # the client's first record
+        deadline.expire()
+        connection.settimeout(30)
+        if not connection.recv(65536):  # a TimeoutError if nobody ends it
+            cut.set()
+
+    with contextlib.ExitStack() as stack:
+        port = stack.enter_context(listening(stall))
+        proxy = stack.enter_context(http_proxy(port, [])) if behind_a_proxy else None
+        client = stack.enter_context(httpx.Client(proxy=proxy, timeout=None, trust_env=False))  # noqa: S113  # the deadline's is the only one
+        deadline = Deadline(client, 60)
+        url = f"https://{HOST if behind_a_proxy else f'127.0.0.1:{port}'}/v1/chat/completions"
+        with pytest.raises(httpx.ReadTimeout, match="60 s"), deadline:
+            post.send(client, ChatRequest(url, {}, b"{}", {}), None, deadline)
+        assert cut.wait(30), "the connection was not ended within 30 s"
