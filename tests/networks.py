@@ -148,7 +148,10 @@ def socks5(port: int, asked: list[str]) -> Iterator[str]:
 
     def speak(connection: socket.socket) -> None:
         stream = connection.makefile("rb")
-        methods = stream.read(2)[1]
+        version, methods = stream.read(2)
+        if version != 5:
+            stream.close()
+            return
         stream.read(methods)
         connection.sendall(b"\x05\x00")
         kind = stream.read(4)[3]

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import httpx
 
 CONNECT = 10.0  # seconds for each of a host's addresses: the next one may answer
+#: What to do where LiteLLM's asynchronous client, of aiohttp, does less than httpx.
+AIOHTTP_OFF = "Set DISABLE_AIOHTTP_TRANSPORT=True"
 _NOT_IN_TIME, _NOT_TRUSTED = "no whole answer in time", "its certificate is not trusted"
 _SLOW = (_NOT_IN_TIME, "Check the network and any firewall")
 _CUT = ("the connection ended early, or what came is no HTTP", "Try again, and check the address")

@@ -10,6 +10,7 @@ from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined
 
 import httpx
 
+from litellm_qwen_ai.oauth import network
 from litellm_qwen_ai.oauth.network import Network, TransportError, current, setting
 from litellm_qwen_ai.route.private_names import look_up
 
@@ -47,6 +48,11 @@ def way_of_chat(url: str, error: BaseException) -> tuple[str, list[str]]:
     secrets = [secret for _, proxy in here.proxies for secret in proxy.secrets()]
     proxy = _proxy_of_chat(here, url)
     through = f"The way there is through the proxy {proxy}. " if proxy else ""
+    if proxy and proxy.address.startswith("socks") and _is_of_aiohttp(error):
+        return (
+            f"{through}aiohttp, which asynchronous calls use, speaks no SOCKS: {network.AIOHTTP_OFF}.",
+            secrets,
+        )
     try:
         known = current()
         if not isinstance(error, (httpx.TransportError, TimeoutError)):
@@ -60,6 +66,12 @@ def way_of_chat(url: str, error: BaseException) -> tuple[str, list[str]]:
     except TransportError as refused:
         return f"{refused}.", secrets
     return "", secrets
+
+
+def _is_of_aiohttp(error: BaseException | None) -> bool:
+    while error is not None and not type(error).__module__.startswith("aiohttp"):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _proxy_of_chat(here: Network, url: str) -> Proxy | None:

@@ -271,6 +271,7 @@ def test_a_server_that_says_no_time_says_nothing_of_the_clock(date: str | None) 
         ("NO_PROXY", "http://[::", "warn", "NO_PROXY holds 'http://[::', with which"),
         ("NO_PROXY", "*.[x", "warn", "NO_PROXY holds '*.[x', which names no host"),
         ("HTTPS_PROXY", "socks5://127.0.0.1:9", "warn", "asynchronous ones speak no SOCKS"),
+        ("SSL_CERTIFICATE", "client.pem", "warn", "asynchronous ones show none"),
     ],
 )
 def test_an_odd_variable_of_the_network_is_told(  # noqa: PLR0913, PLR0917  # a table and its fixtures
@@ -357,3 +358,12 @@ def test_the_probe_sees_this_litellm() -> None:
     seen = _probe.look()
     assert seen["registered"]
     assert set(seen["adaptations"]) == set(SEEN["adaptations"])
+
+
+def test_a_variable_that_keeps_litellm_from_being_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_SECURITY_LEVEL", "nonsense")
+    with plugin.probing(None, call=False) as probe:
+        (found,) = plugin.seen_by(probe)
+    assert (found.name, found.state) == ("LiteLLM", "fail")
+    assert found.text == "cannot be imported: SSLError: ('No cipher can be selected.',)"
+    assert found.fix.startswith("Mend or unset SSL_SECURITY_LEVEL")

@@ -121,6 +121,21 @@ def test_chat_goes_through_the_proxy_that_the_renewal_went_through(
     assert len(asked) == 2
 
 
+def test_the_error_of_async_chat_through_socks_says_what_it_needs(
+    office: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISABLE_AIOHTTP_TRANSPORT", raising=False)
+    with socks5(office, []) as proxy:
+        monkeypatch.setenv("ALL_PROXY", proxy)
+        for stream in (False, True):
+            with pytest.raises(litellm.APIConnectionError) as failed:
+                acompletes(stream)
+            assert str(failed.value).endswith(
+                "of ALL_PROXY. aiohttp, which asynchronous calls use, speaks no SOCKS: "
+                "Set DISABLE_AIOHTTP_TRANSPORT=True."
+            )
+
+
 NO_WAY = [
     (
         {"HTTPS_PROXY": "http://me:hunter2@127.0.0.1:9"},

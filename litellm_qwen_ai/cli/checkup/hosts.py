@@ -88,10 +88,13 @@ def _oddities() -> Iterator[tuple[str, str]]:
         if value and value.lower() not in {"true", "false"} and not network.is_there(value):
             told = f"{name} names no file, so LiteLLM ignores it, and so do we: {value}"
             yield told, "Mend it or unset it"
-    speaks_socks = os.environ.get("DISABLE_AIOHTTP_TRANSPORT", "").strip().lower() == "true"
-    if not speaks_socks and any(proxy.address.startswith("socks") for _, proxy in way.proxies):
-        told = "a SOCKS proxy serves logins and synchronous calls; LiteLLM's asynchronous ones speak no SOCKS"
-        yield told, "Set DISABLE_AIOHTTP_TRANSPORT=True"
+    if os.environ.get("DISABLE_AIOHTTP_TRANSPORT", "").strip().lower() != "true":
+        if any(proxy.address.startswith("socks") for _, proxy in way.proxies):
+            told = "a SOCKS proxy serves logins and synchronous calls"
+            yield f"{told}; LiteLLM's asynchronous ones speak no SOCKS", network.AIOHTTP_OFF
+        if way.certificate:
+            told = "SSL_CERTIFICATE is shown in logins and synchronous calls"
+            yield f"{told}; LiteLLM's asynchronous ones show none", network.AIOHTTP_OFF
     yield from way.faults_of_no_proxy()
 
 

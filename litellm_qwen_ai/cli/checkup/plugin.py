@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 TIMEOUT = 120.0  # seconds, for the import of LiteLLM and a call
 _REINSTALL = "pip install --upgrade --force-reinstall litellm-qwen-ai, in the Python that runs your program"
+#: LiteLLM makes a TLS context when it is imported.
+_MEND_TLS = (
+    "Mend or unset SSL_SECURITY_LEVEL, SSL_CERT_FILE and SSL_VERIFY: LiteLLM reads them when it is imported"
+)
 
 
 def versions() -> Iterator[Finding]:
@@ -62,7 +66,8 @@ def seen_by(probe: subprocess.Popen[str]) -> Iterator[Finding]:
 def read(seen: dict[str, Any]) -> Iterator[Finding]:
     """What the process has printed, as findings."""
     if seen["litellm"] is None:
-        yield Finding("LiteLLM", FAIL, f"cannot be imported: {seen['fault']}", _REINSTALL)
+        fix = _MEND_TLS if seen["fault"].startswith("SSLError") else _REINSTALL
+        yield Finding("LiteLLM", FAIL, f"cannot be imported: {seen['fault']}", fix)
         return
     yield Finding("LiteLLM", OK, seen["litellm"])
     if seen["registered"]:
