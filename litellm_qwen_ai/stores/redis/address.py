@@ -125,7 +125,7 @@ class Address:
         """A client of redis-py.
 
         Args:
-            is_cluster: The server has said that it is one node of a cluster.
+            is_cluster: It is one, or the server has said that it is part of one.
             options: More for every connection.
 
         Raises:
@@ -140,7 +140,7 @@ class Address:
         library: Any = redis  # not all of it is typed
         if self.service is not None:
             return library.Sentinel(list(self.nodes), sentinel_kwargs=asking, **made).master_for(self.service)
-        if not self.nodes and not is_cluster:
+        if not is_cluster:
             return library.Redis(**made)
         node: Any = ClusterNode
         nodes = self.nodes or ((made["host"], made["port"]),)

@@ -22,8 +22,9 @@ _APART = 60  # seconds between two clocks
 _NOBODY = "_doctor"  # no account can be named so
 _COMMANDS = (
     "eval evalsha time info get set del exists expire hget hset hdel hmget hgetall hexists hincrby publish "
-    "subscribe unsubscribe sadd srem smembers ping select cluster"
+    "subscribe sadd srem smembers ping select"
 )
+_COMMANDS_OF_CLUSTER = " cluster|slots command"
 
 
 def check(shared: Shared, store: RedisStore, accounts: Callable[[], list[str]]) -> Iterator[Finding]:
@@ -86,13 +87,14 @@ def _rights(shared: Shared) -> Finding:
 
 
 def _lacks_a_right(error: QwenAuthError) -> bool:
-    """Whether a user's rights are at fault, in the words of Redis and Valkey."""
-    said = str(error)
-    return any(words in said for words in ("permission", "can't run this command", "can't access"))
+    """Whether a user's rights are at fault, in the words of Redis, Valkey, and redis-py for a cluster."""
+    words = "permission", "can't run this command", "can't access", "Cluster mode is not enabled"
+    return any(one in str(error) for one in words)
 
 
 def _all_rights(shared: Shared) -> str:
-    allowed = " ".join(f"+{command}" for command in _COMMANDS.split())
+    commands = _COMMANDS + (_COMMANDS_OF_CLUSTER if shared.link.is_cluster else "")
+    allowed = " ".join(f"+{command}" for command in commands.split())
     return (
         f"At the store: ACL SETUSER <user> on ><password> ~{{{shared.prefix}:* ~{shared.names_key} "
         f"resetchannels &{shared.channel} {allowed}"

@@ -46,7 +46,7 @@ class Link:
     def __init__(self, address: Address, limits: Limits, elapsed: Callable[[], float]) -> None:
         self.address = address
         self._limits, self._elapsed = limits, elapsed
-        self._is_cluster = False
+        self.is_cluster = bool(address.nodes) and address.service is None  # or it turns out to be one
         self._cut = False
         self._back_since = self._silent_until = -math.inf
         self._silence = ""
@@ -87,15 +87,7 @@ class Link:
             except faults.NoScriptError:
                 return self._client.eval(script.text, *given)
 
-        def run_anywhere() -> Any:
-            try:
-                return run()
-            except faults.MovedError:
-                self._is_cluster = True
-                self._made = None
-            return run()
-
-        return self._attempt(run_anywhere, urgent=urgent)
+        return self._attempt(run, urgent=urgent)
 
     def send(self, *command: Argument) -> Any:
         """Send a command and return its answer.
@@ -152,7 +144,7 @@ class Link:
             }
             if "unix_socket_path" not in self.address.options:
                 options.update(socket_keepalive=True, socket_keepalive_options=KEEPALIVE)
-            self._made = self.address.client(is_cluster=self._is_cluster, **options)
+            self._made = self.address.client(is_cluster=self.is_cluster, **options)
         return self._made
 
     def reached(self) -> None:
@@ -174,7 +166,11 @@ class Link:
             raise StoreError(self._silence)
         error: Exception | None = None
         try:
-            done = work()
+            try:
+                done = work()
+            except faults.MovedError:  # one server of a cluster; its clients follow by themselves
+                self.is_cluster, self._made = True, None
+                done = work()
         except (faults.RedisError, *_LOST) as found:
             error = found
         if error is not None:

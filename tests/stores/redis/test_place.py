@@ -301,6 +301,7 @@ def test_the_rights_that_doctor_names_are_enough(new_machine: Callable[..., Mach
     state, text = findings(machine)["Rights"]
     assert state == "fail"
     _, _, line = text.partition("ACL SETUSER <user> on ><password> ")
+    assert "cluster" not in line
     own.client.execute_command("ACL", "SETUSER", "few", "reset", "on", ">secret-pass", *line.split())
     assert findings(machine)["Rights"][0] == "ok"
     store = machine.store("alice")
