@@ -6,7 +6,7 @@ import base64
 import contextlib
 import functools
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -82,7 +82,7 @@ def account_of(settings: Settings, name: str | None = None) -> Account:
     Raises:
         ConfigurationError: The name, the place or the OAuth server's address cannot be used.
     """
-    return _made(replace(settings, api_base=None, api_key=None, coalesce=True, host_adaptations=True), name)
+    return _made(settings.of_places, name)
 
 
 _made = functools.lru_cache(maxsize=MOST_ACCOUNTS)(Account)

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -57,7 +57,6 @@ class Settings:
     api_base: str | None = None
     api_key: str | None = field(default=None, repr=False)
     coalesce: bool = True
-    host_adaptations: bool = True
     homes: tuple[str | None, ...] = ()
     store: str | None = field(default=None, repr=False)
     store_key: str | None = field(default=None, repr=False)
@@ -82,7 +81,6 @@ class Settings:
             api_base=completed(value("QWEN_API_BASE") or "") or None,
             api_key=value("QWEN_API_KEY"),
             coalesce=is_on("QWEN_COALESCE", source),
-            host_adaptations=is_on("QWEN_HOST_ADAPTATIONS", source),
             homes=() if folder else tuple(map(source.get, _HOMES)),
             store=store,
             store_key=key,
@@ -90,6 +88,11 @@ class Settings:
             salt_key=value("LITELLM_SALT_KEY") if store and LITELLM in (key or LITELLM) else None,
             litellm_redis=_redis_of_host(_litellm_redis(source)) if store == LITELLM else (),
         )
+
+    @property
+    def of_places(self) -> Settings:
+        """Without what only calls look at: equal ones mean the same places and sessions."""
+        return replace(self, api_base=None, api_key=None, coalesce=True)
 
     @property
     def store_note(self) -> str | None:

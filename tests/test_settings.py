@@ -10,7 +10,7 @@ import pytest
 from litellm_qwen_ai.accounts import account_of
 from litellm_qwen_ai.oauth import CorruptCredentialsError, NotLoggedInError
 from litellm_qwen_ai.oauth.errors import ConfigurationError
-from litellm_qwen_ai.settings import Settings
+from litellm_qwen_ai.settings import Settings, is_on
 from litellm_qwen_ai.stores.place import place_of
 
 
@@ -22,7 +22,7 @@ def test_nothing_set_means_qwens_own_service_and_the_users_config_folder() -> No
     assert settings.api_base is None
     assert settings.api_key is None
     assert settings.coalesce is True
-    assert settings.host_adaptations is True
+    assert is_on("QWEN_HOST_ADAPTATIONS", {})
 
 
 def test_every_variable_is_read() -> None:
@@ -35,7 +35,6 @@ def test_every_variable_is_read() -> None:
             "QWEN_API_BASE": "https://api.example/v1",
             "QWEN_API_KEY": "sk-key",
             "QWEN_COALESCE": "0",
-            "QWEN_HOST_ADAPTATIONS": "0",
         }
     )
     assert place_of(settings).login(None).describe() == str(Path("/srv/tokens/team.json"))
@@ -44,7 +43,7 @@ def test_every_variable_is_read() -> None:
     assert settings.api_base == "https://api.example/v1"
     assert settings.api_key == "sk-key"
     assert settings.coalesce is False
-    assert settings.host_adaptations is False
+    assert not is_on("QWEN_HOST_ADAPTATIONS", {"QWEN_HOST_ADAPTATIONS": "0"})
 
 
 def test_an_empty_variable_counts_as_not_set() -> None:

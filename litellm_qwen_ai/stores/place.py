@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from litellm_qwen_ai.oauth.errors import ConfigurationError
@@ -50,7 +49,7 @@ def place_of(settings: Settings) -> Place:
         ConfigurationError: It cannot be used.
     """
     if settings.store is not None:
-        return _fleet(replace(settings, api_base=None, api_key=None, coalesce=True, host_adaptations=True))
+        return _fleet(settings.of_places)
     from litellm_qwen_ai.stores.files.place import Folder  # noqa: PLC0415  # each place loads when it is used
 
     return Folder(settings.token_dir, settings.auth_file)
