@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.accounts import LoginState, account_of, known_accounts
-from litellm_qwen_ai.oauth.errors import CorruptCredentialsError
+from litellm_qwen_ai.oauth.errors import CorruptCredentialsError, StoreError
 from litellm_qwen_ai.oauth.flight import SingleFlight
 from litellm_qwen_ai.oauth.login import device_login
 from litellm_qwen_ai.oauth.pending import cancel_login
@@ -93,7 +93,8 @@ def logout(account: str | None = None) -> str | None:
 
     Raises:
         CorruptCredentialsError: The file is no login: it is left as it is.
-        StoreError: The place cannot be read or written.
+        StoreError: The place cannot be read or written, or what waits for approval cannot: the login is
+            removed all the same, and the text says so.
         ConfigurationError: The account's name or a setting cannot be used.
     """
     settings = Settings.from_environment()
@@ -107,8 +108,16 @@ def logout(account: str | None = None) -> str | None:
                 f"{store.describe()} holds no login that can be read, so it is not removed. If you need it "
                 "no more, remove it yourself."
             ) from None
-    cancelled = cancel_login(store)
+    cancelled = False
+    fault: StoreError | None = None
+    try:
+        cancelled = cancel_login(store)
+    except StoreError as error:  # what waits cannot be read: that keeps no login
+        fault = error
     removed = store.delete() if there else None
+    if fault is not None:
+        done = f"Removed {removed}. " if removed else ""
+        raise StoreError(f"{done}Of the login that had been started: {fault}")
     return removed or ("the login that had been started" if cancelled else None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,24 @@ def test_a_logout_forgets_a_login_that_waits(qwen_sandbox_logged_out: Sandbox) -
     assert litellm_qwen_ai.status().pending is not None
     assert litellm_qwen_ai.logout() == "the login that had been started"
     assert litellm_qwen_ai.pending_login(store) is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are of POSIX")
+def test_a_login_that_waits_and_cannot_be_trusted_keeps_no_login(qwen_sandbox: Sandbox) -> None:
+    store = litellm_qwen_ai.status().store
+    litellm_qwen_ai.start_login(store, oauth_base_url=qwen_sandbox.url)
+    (note,) = Path(store.describe()).parent.glob("*.pending")
+    note.chmod(0o622)
+    with pytest.raises(litellm_qwen_ai.StoreError) as told:
+        litellm_qwen_ai.logout()
+    assert str(told.value).startswith(
+        f"Removed {store.describe()}. Of the login that had been started: {note} can be written by other users"
+    )
+    assert not litellm_qwen_ai.status().logged_in
+    with pytest.raises(litellm_qwen_ai.StoreError, match=r"^Of the login that had been started"):
+        litellm_qwen_ai.logout()
+    note.chmod(0o600)
+    assert litellm_qwen_ai.logout() == "the login that had been started"
 
 
 def test_nothing_secret_is_shown_of_how_an_account_stands(qwen_sandbox: Sandbox) -> None:
