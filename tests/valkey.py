@@ -45,8 +45,10 @@ def server_binary() -> str:
 class Valkey:
     """One server process; it is ended by its id."""
 
-    def __init__(self, folder: Path, *options: str, port: int = 0, program: str = "") -> None:
-        self.folder, self.port = folder, port or free_port()
+    def __init__(
+        self, folder: Path, *options: str, port: int = 0, program: str = "", password: str | None = None
+    ) -> None:
+        self.folder, self.port, self._password = folder, port or free_port(), password
         folder.mkdir(parents=True, exist_ok=True)
         self._command = [program or server_binary(), "--port", str(self.port), "--dir", str(folder)]
         self._command += ["--bind", "127.0.0.1", "--save", "", *options]
@@ -60,7 +62,7 @@ class Valkey:
         self._process = subprocess.Popen(
             self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
         )
-        self.client = redis.Redis(port=self.port, socket_timeout=5, protocol=2)
+        self.client = redis.Redis(port=self.port, password=self._password, socket_timeout=5, protocol=2)
         until = time.monotonic() + SECONDS_TO_START
         while True:
             with contextlib.suppress(redis.RedisError):

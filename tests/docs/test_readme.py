@@ -34,6 +34,8 @@ RUN_ELSEWHERE = {
     "export LITELLM_WORKER_STARTUP_HOOKS=litellm_qwen_ai.proxy:startup": "tests/proxy/conftest.py",
     "curl --silent http://localhost:4000/qwen_ai/": "tests/proxy/test_page.py",
     "curl ": "tests/proxy/test_readme.py",
+    "mkdir one two": "tests/proxy/test_fleet.py",
+    "HOME=$PWD/": "tests/proxy/test_fleet.py",
     "export QWEN_STORE": "tests/stores/redis/test_place.py",
     "litellm-qwen-ai doctor": "tests/cli/test_doctor.py",  # and for its transcript; it takes seconds
 }

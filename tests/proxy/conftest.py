@@ -69,11 +69,13 @@ def running_proxy(  # noqa: PLR0913  # one keyword for each thing a test may wan
     workers: int = 1,
     accounts: Sequence[str] = (),
     upstream: Sandbox | None = None,
-    more: Mapping[str, str] | None = None,
+    more: Mapping[str, str | None] | None = None,
+    command: Sequence[str] = (),
 ) -> Iterator[Proxy]:
     """Run `litellm --config CONFIG`; `accounts` are logged in when it starts.
 
-    Its sandbox is one of its own, if no other's is given; `more` is for its environment.
+    Its sandbox is one of its own, if no other's is given; `more` is for its environment, where None removes a
+    variable. Of another `command`, the configuration's place and the address are replaced.
     """
     done: queue.SimpleQueue[RecordedRequest] = queue.SimpleQueue()
     with nullcontext(upstream) if upstream else Sandbox(interval=0, on_answer=done.put) as sandbox:
@@ -81,11 +83,21 @@ def running_proxy(  # noqa: PLR0913  # one keyword for each thing a test may wan
             sandbox.write_credentials(token_dir, f"{account}.json")
         port = _free_port()
         running = Proxy(f"http://127.0.0.1:{port}", sandbox, token_dir, done)
-        command = [str(Path(sys.executable).parent / "litellm"), "--config", str(config)]
-        command += ["--host", "127.0.0.1", "--port", str(port), "--num_workers", str(workers)]
+        command = command or [
+            "litellm",
+            "--config",
+            "",
+            "--host",
+            "",
+            "--port",
+            "",
+            "--num_workers",
+            str(workers),
+        ]
+        environment = {**_environment(sandbox, token_dir), **(more or {})}
         process = subprocess.Popen(
-            command,
-            env={**_environment(sandbox, token_dir), **(more or {})},
+            _placed(command, {"--config": str(config), "--host": "127.0.0.1", "--port": str(port)}),
+            env={name: value for name, value in environment.items() if value is not None},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -131,6 +143,14 @@ def _environment(sandbox: Sandbox, token_dir: Path) -> dict[str, str]:
     # On a busy machine a starting worker says nothing for more than uvicorn's 5 s, and would be killed.
     ours["TIMEOUT_WORKER_HEALTHCHECK"] = "120"
     return {**inherited, **sandbox.environment(token_dir), **ours}
+
+
+def _placed(command: Sequence[str], values: Mapping[str, str]) -> list[str]:
+    """The command with our values of some options, and the program of this installation."""
+    placed = [str(Path(sys.executable).parent / command[0]), *command[1:]]
+    for option, value in values.items():
+        placed[placed.index(option) + 1] = value
+    return placed
 
 
 def _free_port() -> int:
