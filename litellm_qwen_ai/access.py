@@ -104,7 +104,9 @@ class QwenAuth(httpx.Auth):
         bearer = self._source.get()
         response = yield _signed(request, bearer)
         if _is_refused(response, bearer):
-            yield _signed(request, self._source.get(rejected=bearer.token))
+            newer = self._source.get(rejected=bearer.token)
+            if newer.token != bearer.token:  # a key stays what it is, unless somebody has changed it
+                yield _signed(request, newer)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """See `httpx.Auth`."""
@@ -112,15 +114,16 @@ class QwenAuth(httpx.Auth):
         bearer = await self._source.aget()
         response = yield _signed(request, bearer)
         if _is_refused(response, bearer):
-            yield _signed(request, await self._source.aget(rejected=bearer.token))
+            newer = await self._source.aget(rejected=bearer.token)
+            if newer.token != bearer.token:  # as above
+                yield _signed(request, newer)
 
 
 class _Bearer(NamedTuple):
-    """A token, the base URL that it is for, and whether a refused one can be replaced."""
+    """A token, and the base URL that it is for."""
 
     token: str
     base_url: str
-    can_renew: bool
 
     def __repr__(self) -> str:
         return f"_Bearer('***', {self.base_url!r})"
@@ -150,11 +153,11 @@ class _Source:
 
 
 def _of_key(settings: Settings) -> _Bearer:
-    return _Bearer(settings.api_key or "", address_of(settings, None), can_renew=False)
+    return _Bearer(settings.api_key or "", address_of(settings, None))
 
 
 def _of_login(settings: Settings, credentials: Credentials) -> _Bearer:
-    return _Bearer(credentials.access_token, address_of(settings, credentials), can_renew=True)
+    return _Bearer(credentials.access_token, address_of(settings, credentials))
 
 
 def _signed(request: httpx.Request, bearer: _Bearer) -> httpx.Request:
@@ -169,7 +172,7 @@ def _signed(request: httpx.Request, bearer: _Bearer) -> httpx.Request:
 
 
 def _is_refused(response: httpx.Response, bearer: _Bearer) -> bool:
-    """Whether the server that the token is for refuses it, and another one can be had."""
+    """Whether the server that the token is for refuses it."""
     if response.status_code != _UNAUTHORIZED:
         return False
     home = httpx.URL(bearer.base_url)
@@ -178,7 +181,7 @@ def _is_refused(response: httpx.Response, bearer: _Bearer) -> bool:
             f"{_shown(home)} redirected the request to {_shown(response.url)}, where the token does not go "
             "and which answered 401. Set QWEN_API_BASE to the right address, or do not follow redirects."
         )
-    return bearer.can_renew
+    return True
 
 
 def _origin(url: httpx.URL) -> tuple[str, bytes, int | None]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from litellm_qwen_ai.accounts import LoginState, account_of, known_accounts
 from litellm_qwen_ai.oauth.errors import CorruptCredentialsError, StoreError
 from litellm_qwen_ai.oauth.flight import SingleFlight
+from litellm_qwen_ai.oauth.kernel import in_notebook
 from litellm_qwen_ai.oauth.login import device_login
 from litellm_qwen_ai.oauth.pending import cancel_login
 from litellm_qwen_ai.oauth.prompt import may_open_browser, open_browser
@@ -35,13 +36,14 @@ def login(
 ) -> LoginState:
     """Log in with a code that a person approves in a browser; blocks until that is done (RFC 8628).
 
-    An account that has a live login is left as it is.
+    An account that has a live login is left as it is. In a notebook the cell runs until then, and Interrupt
+    cancels it; other tasks of the kernel's event loop stand still meanwhile, but not with `await alogin()`.
 
     Args:
         account: The account's name.
         force: Log in all the same; also if what is stored there cannot be read.
         browser: Open the page where a browser would open before the person: not over SSH, not in CI.
-        prompt: Shows the page's address and the code; text on stderr by default.
+        prompt: Shows the page's address and the code; text on stderr by default, a link in a notebook.
 
     Returns:
         How the account stands now; `changed` says whether this is a new login.
@@ -50,9 +52,9 @@ def login(
         LoginError: It ended without tokens; its `code` and its class say how.
         StoreError: The place cannot be read or written.
         ConfigurationError: The account's name or a setting cannot be used.
-        RuntimeError: An event loop runs in this thread, which would stand still: `await alogin()` there.
+        RuntimeError: An event loop runs in this thread and would stand still: `await alogin()` there.
     """
-    if _in_event_loop():
+    if _in_event_loop() and not in_notebook():
         raise RuntimeError(
             "login() would block the event loop that runs here until a person has approved. "
             "Use: await litellm_qwen_ai.alogin()"

@@ -37,6 +37,9 @@ from __future__ import annotations
 
 import os
 
+from litellm_qwen_ai.names import LOGIN_COMMAND
+from litellm_qwen_ai.oauth.kernel import in_notebook
+
 
 class QwenAuthError(Exception):
     """The root of all errors of the login."""
@@ -133,7 +136,7 @@ class LockTimeoutError(StoreError):
 
 def not_logged_in(where: str, command: str) -> NotLoggedInError:
     """The error of a place that holds no login; `command` logs in."""
-    text = f"Not logged in to Qwen: there is no login in {where}. Run `{command}`."
+    text = f"Not logged in to Qwen: there is no login in {where}. Run {_way(command)}."
     return NotLoggedInError(f"{text} {foreign_key(command)}".rstrip())
 
 
@@ -150,7 +153,7 @@ def foreign_key(command: str) -> str:
 def ended(where: str, command: str, reason: str) -> LoginExpiredError:
     """The error of a login that can be renewed no more; `reason` is a sentence."""
     return LoginExpiredError(
-        f"The login in {where} has ended: {reason} Run `{command}` to log in again; the old one is kept."
+        f"The login in {where} has ended: {reason} Run {_way(command)} to log in again; the old one is kept."
     )
 
 
@@ -167,3 +170,12 @@ def still_rejected(command: str) -> RefreshError:
         "The chat server refuses the access token, and a refresh brought the same one. Try again later, "
         f"or run `{command} --force`."
     )
+
+
+def _way(command: str) -> str:
+    """How a person logs in where this program runs."""
+    if not in_notebook():
+        return f"`{command}`"
+    account = command.removeprefix(LOGIN_COMMAND).removeprefix(" --account ")
+    call = f'litellm_qwen_ai.login("{account}")' if account else "litellm_qwen_ai.login()"
+    return f"`{call}` in a cell, or `{command}` in a terminal"

@@ -12,6 +12,7 @@ from litellm_qwen_ai.names import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL, LOG
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.door import StoredCredentials
 from litellm_qwen_ai.oauth.errors import LoginCancelledError, LoginNotStartedError, StoreError
+from litellm_qwen_ai.oauth.kernel import in_notebook
 from litellm_qwen_ai.oauth.pending import PendingLogin, cancel_login, pending_login, poll_login, start_login
 from litellm_qwen_ai.oauth.prompt import TerminalPrompt, is_terminal
 
@@ -58,7 +59,7 @@ def device_login(  # noqa: PLR0913  # the server is named by two, the rest are s
     Args:
         store: Where to keep the login. That it can be written is made sure of before anybody is asked.
             None: the caller keeps it.
-        prompt: Shows the code; plain text on stderr by default.
+        prompt: Shows the code; by default plain text on stderr, and in a notebook a link to click.
         open_browser: Called once with the page's address; None opens none. See `prompt.open_browser`.
         cancelled: Asked about once a second; True ends the login.
         oauth_base_url: The OAuth server: https, or http on loopback.
@@ -75,7 +76,7 @@ def device_login(  # noqa: PLR0913  # the server is named by two, the rest are s
         ConfigurationError: `oauth_base_url` cannot be used.
     """
     place = _Nowhere() if store is None else store
-    shown = prompt or TerminalPrompt()
+    shown = prompt or _prompt_here()
     before = None
     with contextlib.suppress(StoreError):  # a new login replaces what cannot be read
         before = place.look()
@@ -98,6 +99,14 @@ def device_login(  # noqa: PLR0913  # the server is named by two, the rest are s
         if not approved and (waited is None or waited.device_code != pending.device_code):
             cancel_login(place)
     return credentials
+
+
+def _prompt_here() -> LoginPrompt:
+    if not in_notebook():
+        return TerminalPrompt()
+    from litellm_qwen_ai.oauth.notebook import NotebookPrompt  # noqa: PLC0415  # few logins need it
+
+    return NotebookPrompt()
 
 
 def _until_approved(  # noqa: PLR0913, PLR0917  # what one loop needs

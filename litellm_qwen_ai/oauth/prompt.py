@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import textwrap
@@ -120,6 +121,24 @@ def countdown(seconds_left: float, columns: int) -> str:
 def trouble_text(reason: str) -> str:
     """What a person is told while the server's answers are of no help."""
     return f"Still waiting, but the server's last answers were of no help: {reason} {SERVICE_NOTICE}"
+
+
+@functools.lru_cache(maxsize=32)
+def qr_code(link: str) -> str | None:
+    """A link as an SVG image in a data URI (ISO/IEC 18004).
+
+    None without the optional package segno, and for a link that fits into none: a server wrote it.
+    """
+    try:
+        import segno  # noqa: PLC0415  # an optional package
+    except ImportError:
+        return None
+    try:
+        code = segno.make(link, error="m", micro=False)
+    except Exception:  # noqa: BLE001  # whatever it is: the page has the link as well
+        return None
+    image: str = code.svg_data_uri(border=3, light="#fff", dark="#000")
+    return image
 
 
 def may_open_browser(environ: Mapping[str, str] | None = None) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from litellm_qwen_ai.oauth.check import Verdict, check_credentials
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.errors import ConfigurationError, LoginExpiredError, QwenAuthError
 from litellm_qwen_ai.oauth.pending import WAITING
-from litellm_qwen_ai.oauth.prompt import trouble_text
+from litellm_qwen_ai.oauth.prompt import qr_code, trouble_text
 from litellm_qwen_ai.quota.tally import iso
 from litellm_qwen_ai.stores.place import checked_name
 
@@ -124,21 +123,3 @@ def _login(pending: PendingLogin, now: float, *, may_change: bool) -> dict[str, 
         "message": trouble_text(pending.message) if waiting and pending.message else pending.message,
         "qr": qr_code(link) if link else None,
     }
-
-
-@functools.lru_cache(maxsize=32)
-def qr_code(link: str) -> str | None:
-    """A link as an SVG image in a data URI (ISO/IEC 18004).
-
-    None without the optional package segno, and for a link that fits into none: a server wrote it.
-    """
-    try:
-        import segno  # noqa: PLC0415  # an optional package
-    except ImportError:
-        return None
-    try:
-        code = segno.make(link, error="m", micro=False)
-    except Exception:  # noqa: BLE001  # whatever it is: the page has the link as well
-        return None
-    image: str = code.svg_data_uri(border=3, light="#fff", dark="#000")
-    return image

@@ -10,7 +10,7 @@ from rich.console import Console
 from litellm_qwen_ai.cli.panel import PanelPrompt
 from litellm_qwen_ai.cli.qr import drawn
 from litellm_qwen_ai.oauth import DeviceCode, TerminalPrompt
-from litellm_qwen_ai.proxy.accounts import qr_code
+from litellm_qwen_ai.oauth.prompt import qr_code
 
 LINK = "https://chat.qwen.ai/authorize?user_code=K7QX2MPB&client=qwen-code"
 

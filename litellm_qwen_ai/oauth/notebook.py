@@ -1,0 +1,56 @@
+"""How a person is asked to approve a login in a notebook: a link to click in the output of the cell."""
+
+from __future__ import annotations
+
+import html
+import sys
+from typing import TYPE_CHECKING, Any
+
+from litellm_qwen_ai.oauth.prompt import COMPARE, INVITATION, qr_code, trouble_text, warning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from litellm_qwen_ai.oauth.protocol import DeviceCode
+
+
+class NotebookPrompt:
+    """See `LoginPrompt`: one output of the cell, with a link to click, which says at the end how it ended.
+
+    Args:
+        display: Shows an output and returns its handle; IPython's `display` by default.
+    """
+
+    def __init__(self, display: Callable[..., Any] | None = None) -> None:
+        self._display = display or sys.modules["IPython"].display.display
+        self._output: Any = None
+        self._shown: dict[str, str] = {}
+
+    def show(self, code: DeviceCode) -> None:
+        """The link, its QR code where segno is installed, the code, the time, the line against phishing."""
+        link, picture = html.escape(code.link), qr_code(code.link)
+        image = f'<p><img src="{picture}" alt="QR code of the link" width="180"></p>' if picture else ""
+        self._shown = {
+            "text/plain": (
+                f"{INVITATION}\n\n    {code.link}\n\n{COMPARE}\n\n    {code.user_code}\n\n{warning(code)}"
+            ),
+            "text/html": (
+                f'<p>{INVITATION}<br><a href="{link}" target="_blank" rel="noopener">{link}</a></p>'
+                f"{image}<p>{COMPARE} <b>{html.escape(code.user_code)}</b></p><p>{warning(code)}</p>"
+            ),
+        }
+        self._output = self._display(self._shown, raw=True, display_id=True)
+
+    def waiting(self, seconds_left: float) -> None:
+        """Nothing: each change of an output is a message to every browser that shows the notebook."""
+
+    def trouble(self, reason: str) -> None:
+        """Say it below."""
+        text = trouble_text(reason)
+        more = {"text/plain": f"\n\n{text}", "text/html": f"<p>{html.escape(text)}</p>"}
+        self._output.update({kind: shown + more[kind] for kind, shown in self._shown.items()}, raw=True)
+
+    def done(self, *, approved: bool) -> None:
+        """Put the end in the link's place: it leads nowhere now, and notebooks are saved and shared."""
+        text = "Approved." if approved else "The login has ended without an approval."
+        self._output.update({"text/plain": text, "text/html": f"<p>{text}</p>"}, raw=True)
