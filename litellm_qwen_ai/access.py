@@ -104,9 +104,9 @@ class QwenAuth(httpx.Auth):
         bearer = self._source.get()
         response = yield _signed(request, bearer)
         if _is_refused(response, bearer):
-            newer = self._source.get(rejected=bearer.token)
-            if newer.token != bearer.token:  # a key stays what it is, unless somebody has changed it
-                yield _signed(request, newer)
+            again = self._source.get(rejected=bearer.token)
+            if again.token != bearer.token:  # else a kept key: nobody has changed it
+                yield _signed(request, again)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """See `httpx.Auth`."""
@@ -114,9 +114,9 @@ class QwenAuth(httpx.Auth):
         bearer = await self._source.aget()
         response = yield _signed(request, bearer)
         if _is_refused(response, bearer):
-            newer = await self._source.aget(rejected=bearer.token)
-            if newer.token != bearer.token:  # as above
-                yield _signed(request, newer)
+            again = await self._source.aget(rejected=bearer.token)
+            if again.token != bearer.token:  # as above
+                yield _signed(request, again)
 
 
 class _Bearer(NamedTuple):
