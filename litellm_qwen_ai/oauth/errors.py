@@ -28,7 +28,7 @@ The codes of a `LoginError`, for programs; those of RFC 8628 section 3.5 have it
 | `refused` | `LoginRefusedError` | the server refused to start or to finish; the message has its words |
 | `not_started` | `LoginNotStartedError` | there is no started login to go on with |
 | `key_refused` | `KeyRefusedError` | the server refuses a key that was to be kept |
-| `key_unchecked` | `KeyUncheckedError` | nobody can tell whether it takes the key; `check=False` keeps it all the same |
+| `key_unchecked` | `KeyUncheckedError` | nobody can tell whether it takes the key (`check=False` keeps it) |
 | `unreachable` | `LoginError` | no answer came when a code was asked for; try again |
 
 A message says what happened, where, and what to do. It never holds a token, a device code or a verifier.
