@@ -12,8 +12,7 @@ import logging
 import os
 import re
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from litellm_qwen_ai.oauth.errors import StoreError
 from litellm_qwen_ai.stores.files import disk
@@ -32,26 +31,13 @@ _KEPT = 86_400.0  # seconds for an answer that fits nothing any more
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Leftover:
-    """What a dead process left.
-
-    Attributes:
-        path: The file.
-        name: Whose turn it was.
-        answer: What was caught; empty if nothing was.
-        at: When it was written last, in epoch seconds.
-    """
+class Leftover(NamedTuple):
+    """What a dead process left: its name, what it caught (perhaps nothing), and when, in epoch seconds."""
 
     path: Path
     name: str
     answer: bytes
     at: float
-
-    def drop(self) -> None:
-        """Remove it."""
-        with contextlib.suppress(OSError):
-            self.path.unlink(missing_ok=True)
 
 
 class Catchers:
@@ -65,14 +51,12 @@ class Catchers:
     def __init__(self, folder: Path | None, account: str) -> None:
         self._folder = folder if fcntl is not None else None
         self._account = account
+        self._ours = re.compile(
+            re.escape(account) + r"\.(?P<mark>[0-9a-f]{16})\.(?P<name>[0-9a-f]+)\.[0-9a-f]+"
+        )
 
     def make(self, mark: str, name: str) -> Catcher:
-        """A new file for one turn, empty and locked.
-
-        Args:
-            mark: Of the token that the turn will spend.
-            name: Whose turn it will be.
-        """
+        """A new file, empty and locked, for a turn: the mark of the token that it spends, and whose it is."""
         made = Catcher()
         if self._folder is not None:
             path = self._folder / f"{self._account}.{mark}.{name}.{time.monotonic_ns():x}"
@@ -91,32 +75,26 @@ class Catchers:
         return made
 
     def left(self, mark: str) -> Iterator[Leftover]:
-        """What dead processes left of renewals that spent this token."""
-        for path, parts in self._files():
+        """What dead processes left of renewals that spent this token; what is too old for any goes."""
+        for path, named in self._files():
             with contextlib.suppress(OSError, StoreError):
-                if parts["mark"] == mark:
+                if named["mark"] == mark:
                     found = disk.read(path) if _unlocked(path) else None
                     if found is not None:
-                        yield Leftover(path, parts["name"], found[0].strip(), found[1].st_mtime)
+                        yield Leftover(path, named["name"], found[0].strip(), found[1].st_mtime)
                 elif time.time() - path.stat().st_mtime > _KEPT:
-                    path.unlink(missing_ok=True)
+                    drop(path)
 
     def drop(self) -> None:
         """Remove them all: the login is gone."""
         for path, _ in self._files():
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)
+            drop(path)
 
-    def _files(self) -> list[tuple[Path, dict[str, str]]]:
-        ours = re.compile(
-            re.escape(self._account) + r"\.(?P<mark>[0-9a-f]{16})\.(?P<name>[0-9a-f]+)\.[0-9a-f]+"
-        )
-        if self._folder is None:
-            return []
+    def _files(self) -> Iterator[tuple[Path, re.Match[str]]]:
         with contextlib.suppress(OSError):
-            paths = list(self._folder.iterdir())
-            return [(path, found.groupdict()) for path in paths if (found := ours.fullmatch(path.name))]
-        return []
+            for path in list(self._folder.iterdir()) if self._folder is not None else ():
+                if named := self._ours.fullmatch(path.name):
+                    yield path, named
 
 
 class Catcher(AnswerFile):
@@ -128,6 +106,12 @@ class Catcher(AnswerFile):
             with contextlib.suppress(OSError):
                 disk.blank(self._fd, disk.RESERVE)
                 os.fsync(self._fd)
+
+
+def drop(path: Path) -> None:
+    """Remove a file; it does not matter if that cannot be done."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _lock(fd: int) -> bool:

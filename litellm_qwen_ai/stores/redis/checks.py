@@ -13,7 +13,6 @@ from litellm_qwen_ai.stores.redis.shared import DEFAULT
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from litellm_qwen_ai.stores.redis.login import RedisStore
     from litellm_qwen_ai.stores.redis.shared import Shared
 
 _OLDEST = (6, 2)
@@ -25,38 +24,40 @@ _COMMANDS = (
     "subscribe sadd srem smembers ping select"
 )
 _COMMANDS_OF_CLUSTER = " cluster|slots command"
+#: How Redis, Valkey, and redis-py for a cluster say that a right is missing.
+_NO_RIGHT = ("permission", "can't run this command", "can't access", "Cluster mode is not enabled")
 
 
-def check(shared: Shared, store: RedisStore, accounts: Callable[[], list[str]]) -> Iterator[Finding]:
-    """The server, our rights there, and whether the key fits the logins of all accounts."""
+def check(shared: Shared, keys: list[str], accounts: Callable[[], list[str]]) -> Iterator[Finding]:
+    """The server, our rights there, and whether the key fits the logins of all accounts.
+
+    Args:
+        shared: The store.
+        keys: Of one account's login and turn.
+        accounts: Gives the names of the others.
+    """
     began = time.perf_counter()
     try:
-        answer = shared.link.run(scripts.LOOK, store.keys)
+        answer = shared.link.run(scripts.LOOK, keys)
     except QwenAuthError as error:
-        if _lacks_a_right(error):
-            yield Finding("Rights", FAIL, str(error), _all_rights(shared))
-        else:
-            yield Finding("Store", FAIL, str(error), "Make it reachable, or mend QWEN_STORE")
+        yield _lack_of_rights(shared, error) or Finding(
+            "Store", FAIL, str(error), "Make it reachable, or mend QWEN_STORE"
+        )
         return
     took = time.perf_counter() - began
-    slow = took > _SLOW
     text = f"{shared.describe()} answers in {took * 1000:.1f} ms"
-    yield Finding("Store", WARN if slow else OK, text, "Keep it near the proxies" if slow else None)
+    yield (
+        Finding("Store", WARN, text, "Keep it near the proxies")
+        if took > _SLOW
+        else Finding("Store", OK, text)
+    )
     apart = abs(answer[1] / 1000 - shared.clocks.now())
     if apart > _APART:
-        yield Finding(
-            "Clock",
-            WARN,
-            f"this machine and the store are {apart:.0f} s apart; logins do not mind",
-            "Let NTP set both clocks",
-        )
+        text = f"this machine and the store are {apart:.0f} s apart; logins do not mind"
+        yield Finding("Clock", WARN, text, "Let NTP set both clocks")
     if not shared.link.address.is_private:
-        yield Finding(
-            "TLS",
-            WARN,
-            "the way to the store is not encrypted; logins are sealed, the password is not",
-            "Use rediss:// where others can listen",
-        )
+        text = "the way to the store is not encrypted; logins are sealed, the password is not"
+        yield Finding("TLS", WARN, text, "Use rediss:// where others can listen")
     yield _rights(shared)
     yield from _server(shared)
     yield _key(shared, accounts)
@@ -64,60 +65,51 @@ def check(shared: Shared, store: RedisStore, accounts: Callable[[], list[str]]) 
 
 def _rights(shared: Shared) -> Finding:
     """Do what a login's life takes, with an account that is nobody's."""
-    keys = [f"{{{shared.prefix}:{_NOBODY}}}:{what}" for what in ("login", "turn", "use", "note")]
-    limits = 0, 0
+    link, keys = shared.link, [shared.key(_NOBODY, what) for what in ("login", "turn", "use", "note")]
     try:
-        shared.link.run(scripts.PUT, keys[:2], 1, 0, "x", "x", 0, 1000, 1, shared.channel, f"{_NOBODY} 1 0")
-        shared.link.run(scripts.TAKE, keys[:2], "x", "x", 1, 0, 1, *limits)
-        shared.link.run(scripts.REFUSED, keys[:2], "x", "x", "", shared.channel, _NOBODY)
-        shared.link.run(scripts.SWAP, keys[3:], "", "x", 1)
-        shared.link.run(scripts.COUNT, keys[2:], 1, 1, "x", 1, 1, "y", 1, 1, "y")
-        shared.link.send("HGETALL", keys[2])
-        shared.link.send("SMEMBERS", shared.names_key)
+        link.run(scripts.PUT, keys[:2], 1, 0, "x", "x", 0, 1000, 1, shared.channel, f"{_NOBODY} 1 0")
+        link.run(scripts.TAKE, keys[:2], "x", "x", 1, 0, 1, 0, 0)
+        link.run(scripts.REFUSED, keys[:2], "x", "x", "", shared.channel, _NOBODY)
+        link.run(scripts.SWAP, keys[3:], "", "x", 1)
+        link.run(scripts.COUNT, keys[2:], 1, 1, "x", 1, 1, "y", 1, 1, "y")
+        link.send("HGETALL", keys[2])
+        link.send("SMEMBERS", shared.names_key)
         for key in keys:
-            shared.link.send("DEL", key)
-        shared.link.listen(shared.channel, lambda told: told.get_message(timeout=shared.limits.answer))
+            link.send("DEL", key)
+        link.listen(shared.channel, lambda told: told.get_message(timeout=shared.limits.answer))
     except QwenAuthError as error:
-        if _lacks_a_right(error):
-            return Finding("Rights", FAIL, str(error), _all_rights(shared))
-        return Finding(
+        return _lack_of_rights(shared, error) or Finding(
             "Writes", FAIL, str(error), "Mend that at the store: nothing can be renewed until then"
         )
     return Finding("Rights", OK, "all that is needed")
 
 
-def _lacks_a_right(error: QwenAuthError) -> bool:
-    """Whether a user's rights are at fault, in the words of Redis, Valkey, and redis-py for a cluster."""
-    words = "permission", "can't run this command", "can't access", "Cluster mode is not enabled"
-    return any(one in str(error) for one in words)
-
-
-def _all_rights(shared: Shared) -> str:
+def _lack_of_rights(shared: Shared, error: QwenAuthError) -> Finding | None:
+    """What to do if a user's rights are at fault; None if they are not."""
+    if not any(words in str(error) for words in _NO_RIGHT):
+        return None
     commands = _COMMANDS + (_COMMANDS_OF_CLUSTER if shared.link.is_cluster else "")
     allowed = " ".join(f"+{command}" for command in commands.split())
-    return (
+    line = (
         f"At the store: ACL SETUSER <user> on ><password> ~{{{shared.prefix}:* ~{shared.names_key} "
         f"resetchannels &{shared.channel} {allowed}"
     )
+    return Finding("Rights", FAIL, str(error), line)
 
 
 def _server(shared: Shared) -> Iterator[Finding]:
     try:
         info = _info(shared)
     except QwenAuthError:
-        yield Finding(
-            "Server",
-            WARN,
-            "INFO is forbidden: a restart or failover that loses writes is not noticed",
-            "Allow it: ACL SETUSER <user> +info",
-        )
+        text = "INFO is forbidden: a restart or failover that loses writes is not noticed"
+        yield Finding("Server", WARN, text, "Allow it: ACL SETUSER <user> +info")
         return
     name = "Valkey" if "valkey_version" in info else "Redis"
-    version = info.get("valkey_version") or info.get("redis_version", "0")
-    old = tuple(int(part) for part in info.get("redis_version", "0").split(".")[:2]) < _OLDEST
-    yield Finding(
-        "Server", FAIL if old else OK, f"{name} {version}", "Use Redis 6.2, Valkey, or later" if old else None
-    )
+    text = f"{name} {info.get('valkey_version') or info.get('redis_version', '0')}"
+    if tuple(int(part) for part in info.get("redis_version", "0").split(".")[:2]) < _OLDEST:
+        yield Finding("Server", FAIL, text, "Use Redis 6.2, Valkey, or later")
+    else:
+        yield Finding("Server", OK, text)
     if info.get("role") == "slave":
         yield Finding(
             "Replicas", FAIL, "this is a replica", "Name the primary in QWEN_STORE, or its sentinels"
@@ -127,19 +119,11 @@ def _server(shared: Shared) -> Iterator[Finding]:
         yield Finding("Replicas", OK, f"{text} unless min-replicas-to-write is 1")
     policy = info.get("maxmemory_policy", "noeviction")
     if policy.startswith("allkeys") and info.get("maxmemory") != "0":
-        yield Finding(
-            "Eviction",
-            WARN,
-            f"the policy {policy} may evict a login; whoever knows it puts it back",
-            "CONFIG SET maxmemory-policy volatile-lru",
-        )
+        text = f"the policy {policy} may evict a login; whoever knows it puts it back"
+        yield Finding("Eviction", WARN, text, "CONFIG SET maxmemory-policy volatile-lru")
     if info.get("aof_enabled") == "0":
-        yield Finding(
-            "Persistence",
-            WARN,
-            "no append-only file: a restart loses writes, until whoever knows the login puts it back",
-            "CONFIG SET appendonly yes",
-        )
+        text = "no append-only file: a restart loses writes, until whoever knows the login puts it back"
+        yield Finding("Persistence", WARN, text, "CONFIG SET appendonly yes")
 
 
 def _info(shared: Shared) -> dict[str, str]:
@@ -152,25 +136,23 @@ def _info(shared: Shared) -> dict[str, str]:
 
 def _key(shared: Shared, accounts: Callable[[], list[str]]) -> Finding:
     """What the logins of all accounts are sealed with: an older key can go when none needs it."""
-    fit, older, others = 0, list[str](), list[str]()
+    fit, older, others = list[str](), list[str](), list[str]()
     try:
         names = [DEFAULT, *accounts()]
-        asked = [("HMGET", shared.key(name, "login"), "number", "n", "record") for name in names]
-        found = shared.link.send_all(asked)
+        found = shared.link.send_all(
+            [("HMGET", shared.key(name, "login"), "number", "n", "record") for name in names]
+        )
     except QwenAuthError as error:
         return Finding("Key", FAIL, str(error))
     for name, (number, n, record) in zip(names, found, strict=True):
         if record is None:
             continue
-        shown = "the default account" if name == DEFAULT else name
         try:
             anew = shared.sealer.sealed_anew(record, shared.prefix, name, int(number), int(n))
+            kind = fit if anew is None else older
         except CorruptCredentialsError:
-            others.append(shown)
-        else:
-            fit += anew is None
-            if anew is not None:
-                older.append(shown)
+            kind = others
+        kind.append("the default account" if name == DEFAULT else name)
     if others:
         text = f"QWEN_STORE_KEY does not fit the logins of {', '.join(others)}: sealed with another key"
         return Finding(
@@ -178,12 +160,7 @@ def _key(shared: Shared, accounts: Callable[[], list[str]]) -> Finding:
         )
     if older:
         text = f"still sealed with an older key: the logins of {', '.join(older)}"
-        return Finding(
-            "Key",
-            WARN,
-            text,
-            "Run litellm-qwen-ai accounts, which seals them anew; keep the older key till then",
-        )
-    return Finding(
-        "Key", OK, f"all logins are sealed with the first key: {fit}" if fit else "nothing is sealed yet"
-    )
+        fix = "Run litellm-qwen-ai accounts, which seals them anew; keep the older key till then"
+        return Finding("Key", WARN, text, fix)
+    text = f"all logins are sealed with the first key: {len(fit)}" if fit else "nothing is sealed yet"
+    return Finding("Key", OK, text)

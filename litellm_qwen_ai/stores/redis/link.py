@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import os
-import socket
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from redis import exceptions as faults
@@ -36,6 +34,9 @@ _LONGEST_REASON = 200  # characters of what a server says
 
 class Link:
     """Safe to use from any thread; a forked child makes connections of its own.
+
+    Every method that talks to the store raises `StoreError` if it cannot be reached or refuses. Who has just
+    waited for a silent store has waited for all: for a while the others are told at once.
 
     Args:
         address: Where the store is.
@@ -68,17 +69,7 @@ class Link:
         return self._cut or self._elapsed() - self._back_since < self._limits.quiet
 
     def run(self, script: Script, keys: Sequence[str], *arguments: Argument, urgent: bool = False) -> Any:
-        """Run a script, in one step.
-
-        Args:
-            script: The script.
-            keys: Its keys.
-            arguments: Its arguments.
-            urgent: Something may be lost otherwise: try although the store has just been silent.
-
-        Raises:
-            StoreError: The store cannot be reached, or refuses.
-        """
+        """Run a script, in one step; `urgent`: something may be lost, so try although the store was silent."""
         given = len(keys), *keys, *arguments
 
         def run() -> Any:
@@ -90,19 +81,11 @@ class Link:
         return self._attempt(run, urgent=urgent)
 
     def send(self, *command: Argument) -> Any:
-        """Send a command and return its answer.
-
-        Raises:
-            StoreError: The store cannot be reached, or refuses.
-        """
+        """Send a command and return its answer."""
         return self._attempt(lambda: self._client.execute_command(*command))
 
     def send_all(self, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
-        """Send commands at once, each about one key, and return their answers.
-
-        Raises:
-            StoreError: The store cannot be reached, or refuses.
-        """
+        """Send commands at once, each about one key, and return their answers."""
 
         def send() -> list[Any]:
             with self._client.pipeline(transaction=False) as pipeline:
@@ -114,15 +97,7 @@ class Link:
         return self._attempt(send)
 
     def listen(self, channel: str, hear: Callable[[Any], T]) -> T:
-        """Subscribe on a connection of its own.
-
-        Args:
-            channel: What to subscribe to.
-            hear: Gets redis-py's `PubSub`; when it returns, the connection ends.
-
-        Raises:
-            StoreError: The store cannot be reached, or refuses.
-        """
+        """Subscribe on a connection of its own; `hear` gets redis-py's `PubSub`, and ends it by returning."""
 
         def listen() -> T:
             with contextlib.closing(self._client.pubsub()) as pubsub:
@@ -130,6 +105,12 @@ class Link:
                 return hear(pubsub)
 
         return self._attempt(listen, urgent=True)
+
+    def reached(self) -> None:
+        """The store has answered."""
+        self._silent_until = -math.inf
+        if self._cut:
+            self._cut, self._back_since = False, self._elapsed()
 
     @property
     def _client(self) -> Any:
@@ -147,85 +128,57 @@ class Link:
             self._made = self.address.client(is_cluster=self.is_cluster, **options)
         return self._made
 
-    def reached(self) -> None:
-        """The store has answered."""
-        self._silent_until = -math.inf
-        if self._cut:
-            self._cut, self._back_since = False, self._elapsed()
-
     def _attempt(self, work: Callable[[], T], *, urgent: bool = False) -> T:
-        """Do something with the store; redis-py's errors become ours.
-
-        Who has just waited for a silent store has waited for all: others are told at once, for a while.
-
-        Raises:
-            StoreError: The store cannot be reached, or refuses.
-        """
+        """Do something with the store; redis-py's errors become ours."""
         began = self._elapsed()
         if began < self._silent_until and not urgent:
             raise StoreError(self._silence)
-        error: Exception | None = None
         try:
             try:
                 done = work()
-            except faults.MovedError:  # one server of a cluster; its clients follow by themselves
+            except faults.MovedError:  # one server of a cluster; a client for clusters follows by itself
                 self.is_cluster, self._made = True, None
                 done = work()
         except (faults.RedisError, *_LOST) as found:
-            error = found
-        if error is not None:
-            # Raised outside of `except`: redis-py's errors lead to the connection, and that to the password.
-            told = self._in_words(error)
-            if isinstance(error, _LOST):
+            error = self._in_words(found)
+            if isinstance(found, _LOST):
                 self._cut, now = True, self._elapsed()
                 if now - began > self._limits.wait:
-                    self._silence, self._silent_until = str(told), now + self._limits.alone
-            raise told
-        self.reached()
-        return done
+                    self._silence, self._silent_until = str(error), now + self._limits.alone
+        else:
+            self.reached()
+            return done
+        raise error  # outside of `except`: redis-py's errors lead to the connection, and that to the password
 
     def _in_words(self, error: Exception) -> StoreError:
-        text, shown = str(error), self.address.shown
+        text, store = str(error), f"The store {self.address.shown}"
         reason = self.address.without_secrets(text)[:_LONGEST_REASON].rstrip(".")
         reason = "".join(char for char in reason if char.isprintable())
         if isinstance(error, (faults.AuthenticationError, faults.NoPermissionError)) or "NOPERM" in text:
             return StoreError(
-                f"The store {shown} refuses us: {reason}. Check the user and password in QWEN_STORE and the "
-                "user's rights; `litellm-qwen-ai doctor` says which ones are needed."
+                f"{store} refuses us: {reason}. Check the user and password in QWEN_STORE and the user's "
+                "rights; `litellm-qwen-ai doctor` says which ones are needed."
             )
         if isinstance(error, faults.ReadOnlyError) or "READONLY" in text:
             return ReadOnlyStoreError(
-                f"The store {shown} is a read-only replica. Name the primary in QWEN_STORE, or its sentinels."
+                f"{store} is a read-only replica. Name the primary in QWEN_STORE, or its sentinels."
             )
         if isinstance(error, faults.OutOfMemoryError) or "OOM " in text:
             return StoreError(
-                f"The store {shown} is full (maxmemory) and takes no writes. Give it more memory, or let it "
-                "evict keys that end by themselves only (maxmemory-policy volatile-lru)."
+                f"{store} is full (maxmemory) and takes no writes. Give it more memory, or let it evict keys "
+                "that end by themselves only (maxmemory-policy volatile-lru)."
             )
-        lost = (
-            faults.ConnectionError,
-            faults.TimeoutError,
-            faults.RedisClusterException,
-            OSError,
-            ValueError,
-        )
-        if isinstance(error, lost):
-            self._cut = True
-            if isinstance(error, faults.TimeoutError):
-                reason = f"no answer within {self._limits.answer:g} s"
-            if isinstance(error, MasterNotFoundError):
-                return StoreError(
-                    f"No sentinel of {shown} names a primary for the service {self.address.service!r}. Check "
-                    "that name, that the sentinels can be reached from here and see the primary, and that "
-                    "sentinel_password in QWEN_STORE is right if they want one."
-                )
+        if isinstance(error, MasterNotFoundError):
             return StoreError(
-                f"The store {shown} cannot be used just now: {reason}. While it cannot, no login is renewed; "
-                "tokens in memory serve until they end. Check that it runs and can be reached from here."
+                f"No sentinel of {self.address.shown} names a primary for the service "
+                f"{self.address.service!r}. Check that name, that the sentinels can be reached from here and "
+                "see the primary, and that sentinel_password in QWEN_STORE is right if they want one."
             )
-        return StoreError(f"The store {shown} refuses: {reason}. `litellm-qwen-ai doctor` looks at it.")
-
-
-def host_name() -> str:
-    """This machine's name, for messages in other processes."""
-    return socket.gethostname() or f"process {os.getpid()}"
+        if not isinstance(error, _LOST):
+            return StoreError(f"{store} refuses: {reason}. `litellm-qwen-ai doctor` looks at it.")
+        if isinstance(error, faults.TimeoutError):
+            reason = f"no answer within {self._limits.answer:g} s"
+        return StoreError(
+            f"{store} cannot be used just now: {reason}. While it cannot, no login is renewed; tokens in "
+            "memory serve until they end. Check that it runs and can be reached from here."
+        )

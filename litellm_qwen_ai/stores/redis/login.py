@@ -10,6 +10,7 @@ import contextlib
 import math
 import random
 import secrets
+import socket
 import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -22,8 +23,7 @@ from litellm_qwen_ai.oauth.flight import renew_in_child
 from litellm_qwen_ai.oauth.rotation import merged_answer
 from litellm_qwen_ai.stores.files.disk import mark
 from litellm_qwen_ai.stores.redis import scripts
-from litellm_qwen_ai.stores.redis.catcher import Catchers
-from litellm_qwen_ai.stores.redis.link import host_name
+from litellm_qwen_ai.stores.redis.catcher import Catchers, drop
 from litellm_qwen_ai.stores.redis.state import NOTHING, State
 from litellm_qwen_ai.stores.redis.turn import RedisTurn
 
@@ -97,12 +97,7 @@ class RedisStore:
         return self._newest.version
 
     def look(self, known: StoredCredentials | None = None) -> StoredCredentials | None:
-        """See `Store.look`: one question.
-
-        Raises:
-            CorruptCredentialsError: What is stored cannot be opened.
-            StoreError: The store cannot be reached, or refuses.
-        """
+        """See `Store.look`: one question. What no key opens is a `CorruptCredentialsError`."""
         if self._changed:
             self._shared.watcher.start()
         stored = self._read()
@@ -111,21 +106,16 @@ class RedisStore:
         newest = self._newest
         if stored.version < newest.version:
             if known is not None and newest.credentials is not None:
-                return newest.stored(unsaved=True) if known.version != newest.version else _unsaved(known)
+                return newest.stored(unsaved=True) if known.version != newest.version else _marked(known)
             with contextlib.suppress(StoreError):  # the next look tries again
                 self._put(newest)
                 newest = self._newest
         if known is not None and known.version == newest.version and newest.credentials is not None:
-            return replace(known, unsaved=False) if known.unsaved else known
+            return _marked(known, unsaved=False)
         return newest.stored()
 
     def turn(self, known: StoredCredentials) -> TurnAnswer:
-        """See `Store.turn`.
-
-        Raises:
-            LoginExpiredError: The server has refused this refresh token already.
-            RefreshError: It has, and it is not certain that the login has ended.
-        """
+        """See `Store.turn`. A refresh token that was refused already is told as `note_refusal` does."""
         self._shared.watcher.start()
         if self._changed and self._waiting is not None and self.elapsed() < self._ask_again:
             return self._waiting  # word comes when it is over
@@ -134,25 +124,23 @@ class RedisStore:
         # What this process knows to be newer may not be stored; and a dead process may have left something.
         if self._newest.version != known.version or self._finish(known, spent):
             return self._put(self._newest)
-        catcher = self._catchers.make(spent, self._me)
-        taken = False
-        try:
+        with contextlib.ExitStack() as unless_ours:
+            catcher = self._catchers.make(spent, self._me)
+            unless_ours.callback(catcher.close)
             for _ in range(_TRIES):
                 asked, state = self.elapsed(), self._newest
                 if state.version != known.version:
                     return state.stored()
                 word, more = self._take(state)
                 if word == "go":
+                    unless_ours.pop_all()
                     catcher.reserve()
-                    self._open, taken = catcher, True
+                    self._open = catcher
                     return RedisTurn(self, state, asked, catcher)
                 if word == "behind":
                     self._put(state)
                 elif word != "newer":
                     return self._not_ours(word, more)
-        finally:
-            if not taken:
-                catcher.close()
         return Taken("Another process", "has changed the login again and again", "Try again.")
 
     def put_back(self, known: StoredCredentials) -> StoredCredentials | None:
@@ -247,7 +235,7 @@ class RedisStore:
         """Note that the server takes a refresh token no more; the newer login, if there is one.
 
         Raises:
-            RefreshError: It is not certain that the login has ended.
+            RefreshError: The store has lost data lately, or others have changed the login: it may live.
         """
         before = self._now()
         word, _, more = self._read_answer(self._refuse(self._me, state.mark, reason), before)
@@ -280,7 +268,7 @@ class RedisStore:
                 finished = True
             else:
                 self.give_back(spent, left.name)
-            left.drop()
+            drop(left.path)
         return finished
 
     def _take(self, state: State) -> tuple[str, list[Any]]:
@@ -290,7 +278,7 @@ class RedisStore:
                 scripts.TAKE,
                 self.keys,
                 self._me,
-                host_name(),
+                socket.gethostname(),
                 state.number,
                 state.n,
                 0 if self._shared.link.was_cut else 1,
@@ -451,8 +439,8 @@ class RedisStore:
             return b""  # as good as one that nobody can read: the next start replaces it
 
 
-def _unsaved(known: StoredCredentials) -> StoredCredentials:
-    return known if known.unsaved else replace(known, unsaved=True)
+def _marked(known: StoredCredentials, *, unsaved: bool = True) -> StoredCredentials:
+    return known if known.unsaved == unsaved else replace(known, unsaved=unsaved)
 
 
 def _milliseconds(seconds: float) -> int:

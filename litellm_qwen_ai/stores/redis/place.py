@@ -82,7 +82,7 @@ class RedisPlace:
 
     def check(self, account: str | None) -> Iterator[Finding]:
         """The server, our rights there, and whether the key fits."""
-        return check(self._shared, self.login(account), self.accounts)
+        return check(self._shared, self.login(account).keys, self.accounts)
 
     def accounts(self) -> list[str]:
         """The accounts of the list that have a login or one that waits; the others are taken off it."""

@@ -39,29 +39,16 @@ class Sealer:
         self._ciphers = [AESGCM(key) for key in keys]
 
     def seal(self, content: bytes, *where: object) -> bytes:
-        """The sealed content.
-
-        Args:
-            content: What to seal.
-            where: What it belongs to; opened elsewhere, it is refused.
-        """
+        """The sealed content; opened elsewhere than `where` it belongs to, it is refused."""
         nonce = secrets.token_bytes(_NONCE)
         return _FORMAT + nonce + self._ciphers[0].encrypt(nonce, content, _bound_to(where))
 
     def open(self, sealed: bytes, *where: object) -> bytes:
-        """The content.
-
-        Raises:
-            CorruptCredentialsError: No key opens it, or it was changed, or belongs elsewhere.
-        """
+        """The content; a `CorruptCredentialsError` if no key opens it there, or it was changed."""
         return self._opened(sealed, where)[0]
 
     def sealed_anew(self, sealed: bytes, *where: object) -> bytes | None:
-        """The same content, sealed with the first key; None if it is already.
-
-        Raises:
-            CorruptCredentialsError: No key opens it.
-        """
+        """The same content, sealed with the first key; None if it is already."""
         content, number = self._opened(sealed, where)
         return None if number == 0 else self.seal(content, *where)
 

@@ -8,7 +8,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
-from litellm_qwen_ai.oauth.errors import QwenAuthError, StoreError
+from litellm_qwen_ai.oauth.errors import StoreError
 from litellm_qwen_ai.oauth.flight import renew_in_child
 
 if TYPE_CHECKING:
@@ -84,21 +84,16 @@ class Watcher:
             was_live = False
             try:
                 self._link.listen(self._channel, self._listen)
-            except QwenAuthError:
+            except StoreError:
                 was_live = self.is_live
             self.is_live = False
-            longest = self._limits.alone
-            pause = random.uniform(0.0, 1.0) if was_live else min(longest, max(2 * pause, 1.0))  # noqa: S311  # no secret
+            soon = random.uniform(0.0, 1.0)  # noqa: S311  # no secret hangs on it
+            pause = soon if was_live else min(self._limits.alone, max(2 * pause, 1.0))
 
     def _listen(self, pubsub: Any) -> None:
-        """Until nobody needs it any more.
-
-        Raises:
-            StoreError: The connection is lost.
-        """
-        limits = self._limits
+        """Until nobody needs it any more, or, by a `StoreError`, until the connection is lost."""
+        limits, pause = self._limits, _STEP
         heard = asked = look_at = time.monotonic()
-        pause = _STEP
         while self._stores and not self._closed.is_set():
             message = pubsub.get_message(timeout=min(_STEP, limits.ping))
             now = time.monotonic()
@@ -115,19 +110,17 @@ class Watcher:
             if asked > heard and now - asked > limits.answer:
                 raise StoreError("Nothing is heard any more.")
             if self.is_live and now >= look_at:
-                whole = self._look()
-                pause = _STEP if whole else min(2 * pause, limits.pushed)
-                look_at = now + (limits.pushed if whole else pause)
+                behind = [store for store in list(self._stores) if not self._refreshed(store)]
+                pause = min(2 * pause, limits.pushed) if behind else _STEP
+                look_at = now + (pause if behind else limits.pushed)
 
-    def _look(self) -> bool:
-        """Look at every login; whether the store holds all that we know."""
-        whole = True
-        for store in list(self._stores):
-            try:
-                whole = store.refresh() and whole
-            except StoreError:  # noqa: PERF203  # one login's fault, which its callers are told, is not all's
-                whole = False
-        return whole
+    @staticmethod
+    def _refreshed(store: _Watched) -> bool:
+        """Whether the store holds all that we know of this login."""
+        try:
+            return store.refresh()
+        except StoreError:  # one login's fault, which its callers are told, is not all's
+            return False
 
     def _tell(self, data: Any) -> None:
         account, _, version = bytes(data).decode("utf-8", "replace").partition(" ")
