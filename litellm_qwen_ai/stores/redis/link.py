@@ -69,7 +69,7 @@ class Link:
         return self._cut or self._elapsed() - self._back_since < self._limits.quiet
 
     def run(self, script: Script, keys: Sequence[str], *arguments: Argument, urgent: bool = False) -> Any:
-        """Run a script, in one step; `urgent`: something may be lost, so try although the store was silent."""
+        """Run a script, in one step; `urgent`: something may be lost, so try though the store was silent."""
         given = len(keys), *keys, *arguments
 
         def run() -> Any:
