@@ -66,9 +66,10 @@ docs: $(READY) ## make the generated parts of README.md anew
 	$(BIN)/python docs/generate.py
 
 pictures: $(READY) ## make the pictures of the proxy's page anew, in Chromium
-	$(BIN)/pytest tests/proxy/test_browser.py
-	for state in signed-out waiting signed-in error; do for kind in desktop phone; do \
-	  cp .ci/out/page-$$state-$$kind-light.png docs/images/page-$$state-$$kind.png || exit 1; done; done
+	$(BIN)/pytest tests/proxy/test_browser.py tests/proxy/test_states.py
+	for state in many waiting signed-in; do \
+	  cp .ci/out/page-$$state-1000-light.png docs/images/page-$$state-desktop.png && \
+	  cp .ci/out/page-$$state-390-light.png docs/images/page-$$state-phone.png || exit 1; done
 
 format: $(READY) ## put the code in its standard form
 	$(BIN)/ruff check --fix

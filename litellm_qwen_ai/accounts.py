@@ -16,6 +16,7 @@ from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.errors import LoginExpiredError, QwenAuthError, RefreshError, StoreError
 from litellm_qwen_ai.oauth.memory import Held
 from litellm_qwen_ai.oauth.pending import PendingLogin, pending_login
+from litellm_qwen_ai.oauth.rotation import LOGGED_IN_AT
 from litellm_qwen_ai.plans import mismatch
 from litellm_qwen_ai.quota.meter import KEEPER, Meter
 from litellm_qwen_ai.quota.tally import iso
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.settings import Settings
 
 MOST_ACCOUNTS = 256  # kept in memory; whoever is used least is made anew when it is asked for
+_SAVING = 60.0  # seconds that a new login may take to be written: no token is renewed that early
 _SHOWN = 100  # characters of a text that the server chose
 
 
@@ -282,6 +284,15 @@ class LoginState:
     def expires_at(self) -> str | None:
         """When the access token dies, ISO 8601 in UTC; None without one, and for a key."""
         return iso(self.stored.credentials.dies_at) if self.stored and self.key_plan is None else None
+
+    @property
+    def renewed(self) -> bool:
+        """Whether the login has been renewed since somebody logged in; True as well if nobody knows."""
+        if self.stored is None:
+            return False
+        began = (self.stored.credentials.model_extra or {}).get(LOGGED_IN_AT)
+        saved = self.stored.saved_at
+        return not isinstance(began, (int, float)) or saved is None or saved - began / 1000 > _SAVING
 
     @property
     def user(self) -> str | None:

@@ -11,12 +11,13 @@ from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.oauth.protocol import HttpAnswer, Rotated, TokenAnswer, read_refresh_answer
 from litellm_qwen_ai.oauth.urls import api_base_of, leads_here
 
+LOGGED_IN_AT = "logged_in_at"  # a key of ours in the login, which renewals keep: epoch milliseconds
 _log = logging.getLogger(__name__)
 
 
 def credentials_of(tokens: TokenAnswer, now: float) -> Credentials:
     """The new login, of an answer that came `now` (epoch seconds)."""
-    return Credentials(**_told(tokens, now))
+    return Credentials(**_told(tokens, now), **{LOGGED_IN_AT: int(now * 1000)})
 
 
 def merged(old: Credentials, tokens: TokenAnswer | Rotated, now: float) -> Credentials:

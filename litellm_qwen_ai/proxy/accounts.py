@@ -82,6 +82,7 @@ def view(
         "host": state.key_host,
         "can_renew": state.can_renew,
         "last_refresh": iso(saved_at) if saved_at is not None else None,
+        "renewed": state.renewed,
         "last_error": _error(state),
         "usage": asdict(state.usage),
         "hours": [asdict(hour) for hour in state.hours],

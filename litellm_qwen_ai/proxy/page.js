@@ -4,19 +4,31 @@
 const KEY = "litellm-qwen-ai-key";
 const POLL = 2000; // milliseconds between two looks while a login waits
 const LOOK = 10000; // the same while none does
+const PATIENCE = 15; // seconds that the proxy has for what it knows itself
+const LONG_PATIENCE = 45; // for what it asks Qwen: 30 s for a login's server and 10 s for the chat's
+const MANY = 8; // accounts from which on there is a filter
+const FEW = 2; // accounts up to which all stand open
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const DEFAULT = "Default account";
 const STATES = {
-  signed_in: "Signed in",
+  waiting: "Waiting",
+  ended: "Login ended",
+  unusable: "Cannot be used",
   signed_out: "Not signed in",
-  ended: "Login has ended",
-  unusable: "Login cannot be used",
-  waiting: "Waiting for approval",
+  signed_in: "Signed in",
 };
+const COUNTED = { signed_in: "signed in", ended: "ended", unusable: "cannot be used", waiting: "waiting", signed_out: "not signed in" };
+const HOUR = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
 const ENDS = { denied: "Denied", expired: "Expired", refused: "Refused by the server" };
 
 const $ = (id) => document.getElementById(id);
+const SVG = $("card").content.querySelector("svg").namespaceURI;
 const cards = new Map(); // account's name, "" for the default one -> its card
 let key = stored();
+let mayChange = false;
 let timer = 0;
+let looking = 0; // the look that counts: an older one says nothing any more
+let taken = null; // when the list of accounts was last answered, as a Date
 
 // The tab's storage may be switched off; then the key lives as long as the page.
 function stored(value) {
@@ -29,24 +41,56 @@ function stored(value) {
   }
 }
 
-async function ask(path, body) {
-  // Relative to the page's own address, so that a proxy below a path works too.
-  const base = location.pathname.replace(/\/$/, "");
-  const options = { headers: { Authorization: `Bearer ${key}` }, cache: "no-store", credentials: "omit" };
+// Asking the proxy
+
+async function ask(path, { method = "GET", body, patience = PATIENCE } = {}) {
+  const options = { method, headers: {}, cache: "no-store", credentials: "omit" };
+  if (key) options.headers.Authorization = `Bearer ${key}`;
   if (body) {
-    options.method = "POST";
     options.headers["Content-Type"] = "application/json";
     options.body = JSON.stringify(body);
   }
-  const answer = await fetch(`${base}/api/${path}`, options);
-  const value = await answer.json().catch(() => ({}));
+  const [answer, value] = await within(patience, options, path);
   if (answer.ok) return value;
   const said = typeof value.detail === "string" ? value.detail : value.error && value.error.message;
   const refused = new Error(said || `The proxy answered with status ${answer.status}.`);
   throw Object.assign(refused, { status: answer.status }); // without a status nobody answered
 }
 
+async function within(patience, options, path) {
+  const limit = new AbortController();
+  const alarm = setTimeout(() => limit.abort(), patience * 1000);
+  // Relative to the page's own address, so that a proxy below a path works too.
+  const base = location.pathname.replace(/\/$/, "");
+  try {
+    const answer = await fetch(`${base}/api/${path}`, { ...options, signal: limit.signal });
+    const text = await answer.text();
+    return [answer, parsed(text)];
+  } catch {
+    throw new Error(limit.signal.aborted ? `The proxy has not answered within ${patience} s.` : "The proxy cannot be reached.");
+  } finally {
+    clearTimeout(alarm);
+  }
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text) || {};
+  } catch {
+    return {};
+  }
+}
+
 const shut = (error) => [401, 403].includes(error.status);
+
+// LiteLLM refuses the key of a user with words about routes and roles, and a wrong one, without a database, with 400.
+function whyShut(error) {
+  if (/only proxy admin|your role/i.test(error.message)) return "This key is valid, but not a proxy admin's.";
+  if (error.status === 403 || !error.status || error.status >= 500) return error.message;
+  return "This key is not accepted.";
+}
+
+// Small parts
 
 function show(element, text) {
   element.hidden = !text;
@@ -57,9 +101,11 @@ function say(text) {
   $("said").textContent = text;
 }
 
+// In view wherever one has scrolled: what stands below is as old as it says.
 function trouble(error) {
-  const unreached = "The proxy cannot be reached. Trying again…";
-  show($("trouble"), !error ? "" : error.status ? error.message : unreached);
+  const of = taken ? ` What you see is of ${time(taken)}.` : "";
+  show($("trouble"), error ? `${error.message}${of}${error.status ? "" : " Trying again…"}` : "");
+  document.body.classList.toggle("stale", Boolean(error));
 }
 
 // What is wrong with what stands in a field.
@@ -69,18 +115,23 @@ function fault(field, text) {
   if (text) $(field).focus();
 }
 
-// Whatever runs meanwhile, no button of that part starts it again.
-async function busy(within, what) {
-  const buttons = within.querySelectorAll("button");
-  for (const button of buttons) button.disabled = true;
+// Whatever runs meanwhile, no button of that part starts anything; and what has the focus keeps it.
+async function busy(part, what) {
+  if (part.ariaBusy === "true") return null;
+  part.ariaBusy = "true";
   try {
     return await what();
   } finally {
-    for (const button of buttons) button.disabled = false;
+    part.ariaBusy = "false";
   }
 }
 
-const pending = () => [...cards.values()].filter(({ part }) => !part(".login").hidden);
+// A button of an account, whose name tells it from those of the others.
+function label(button, text, name) {
+  if (button.dataset.text === text) return;
+  button.dataset.text = button.textContent = text;
+  button.setAttribute("aria-label", `${text}: ${name}`);
+}
 
 function span(seconds) {
   const left = Math.max(0, Math.round(seconds));
@@ -88,7 +139,7 @@ function span(seconds) {
   const minutes = Math.round(left / 60);
   if (minutes < 60) return `${minutes} min`;
   const hours = Math.floor(minutes / 60);
-  return hours < 48 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} days`;
+  return hours < 48 ? `${hours} h${minutes % 60 ? ` ${minutes % 60} min` : ""}` : `${Math.floor(hours / 24)} days`;
 }
 
 function clock(seconds) {
@@ -100,16 +151,46 @@ function when(iso) {
   return new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
 }
 
+function time(date) {
+  return new Intl.DateTimeFormat(undefined, { timeStyle: "short" }).format(date);
+}
+
+function element(tag, text, kind = "") {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  made.className = kind;
+  return made;
+}
+
 // Signing in to the page
 
-function outside(text) {
+// A proxy without a master key lets nobody in, so it asks nobody for a key.
+async function begin() {
+  try {
+    const { closed } = await ask("door");
+    trouble(null);
+    if (closed) return outside("", closed);
+  } catch (error) {
+    trouble(error);
+    timer = setTimeout(begin, LOOK);
+    return;
+  }
+  if (key) await look();
+  else outside("");
+}
+
+function outside(text, closed) {
   clearTimeout(timer);
+  looking += 1;
   key = stored(null);
+  taken = null;
   cards.clear();
   $("accounts").replaceChildren();
   for (const id of ["inside", "leave", "loading"]) $(id).hidden = true;
   trouble(null);
-  $("door").hidden = false;
+  show($("closed"), closed);
+  $("door").hidden = Boolean(closed);
+  if (closed) return;
   fault("key", text);
   $("key").value = "";
   $("key").focus();
@@ -120,98 +201,191 @@ async function enter(event) {
   key = $("key").value.trim();
   if (!/^[\x21-\x7e]+$/.test(key)) return outside("This is no key: it is empty, or has characters that no key has.");
   try {
-    take(await busy($("door"), () => ask("accounts")));
+    const found = await busy($("door"), () => ask("accounts"));
+    if (!found) return;
     stored(key);
+    take(found);
     $("key").value = "";
-    $("main").focus();
+    $("main").focus({ preventScroll: true });
     say("You are in.");
     next();
   } catch (error) {
-    // LiteLLM without a database answers a wrong key with 400.
-    outside(error.status === 403 ? error.message : error.status ? "This key is not accepted." : "The proxy cannot be reached.");
+    outside(whyShut(error));
   }
 }
 
-// The accounts
+// All accounts
 
 function take(found) {
+  taken = new Date();
+  mayChange = found.may_change;
   $("loading").hidden = $("door").hidden = true;
   $("inside").hidden = $("leave").hidden = false;
   $("key-in-use").hidden = !found.api_key_set;
+  $("viewer").hidden = mayChange;
+  $("add").hidden = !mayChange;
   const names = new Set(found.accounts.map((one) => one.account || ""));
-  for (const [name, card] of cards) {
-    if (!names.has(name)) {
-      card.section.remove();
-      cards.delete(name);
-    }
-  }
+  for (const name of [...cards.keys()]) if (!names.has(name)) drop(name);
   found.accounts.forEach(update);
+  arrange();
 }
+
+function drop(name) {
+  cards.get(name).section.remove();
+  cards.delete(name);
+}
+
+const pending = () => [...cards.values()].filter(({ state }) => state === "waiting");
+
+// What needs a person comes first. Nothing moves while somebody is at it.
+function arrange() {
+  const few = cards.size <= FEW;
+  for (const it of cards.values()) unfold(it, it.open ?? few);
+  const there = [...$("accounts").children];
+  const atWork = pending().length || $("accounts").contains(document.activeElement);
+  const wanted = [...cards.values()].sort((a, b) => a.rank - b.rank || (a.name < b.name ? -1 : 1)).map((it) => it.section);
+  if (there.length < wanted.length || (!atWork && wanted.some((section, at) => section !== there[at]))) {
+    const focused = document.activeElement;
+    $("accounts").append(...wanted);
+    if (focused !== document.activeElement) focused.focus({ preventScroll: true });
+  }
+  summarise();
+  filter();
+}
+
+function summarise() {
+  const states = [...cards.values()].map((it) => it.state);
+  const counts = Object.entries(COUNTED).map(([state, word]) => [states.filter((one) => one === state).length, word]);
+  show($("summary"), cards.size > 1 ? counts.filter(([count]) => count).map(([count, word]) => `${count} ${word}`).join(", ") : "");
+  $("counted").hidden = [...cards.values()].every((it) => it.part(".usage").hidden);
+}
+
+function filter() {
+  $("search").hidden = cards.size < MANY;
+  const wanted = $("search").hidden ? "" : $("filter").value.trim().toLowerCase();
+  for (const it of cards.values()) {
+    it.section.hidden = !`${it.name || DEFAULT} ${STATES[it.state]}`.toLowerCase().includes(wanted);
+  }
+  $("none").hidden = [...cards.values()].some((it) => !it.section.hidden);
+}
+
+// One account
 
 function card(account) {
   const name = account || "";
-  let found = cards.get(name);
-  if (found) return found;
+  if (cards.has(name)) return cards.get(name);
   const section = $("card").content.firstElementChild.cloneNode(true);
   const part = (selector) => section.querySelector(selector);
-  found = { section, part, account, state: null, until: 0, total: 1 };
-  const title = part("h2");
-  title.id = `account-${cards.size}`;
-  title.textContent = account || "Default account";
-  section.setAttribute("aria-labelledby", title.id);
-  section.dataset.account = name;
-  part(".start").addEventListener("click", () => start(found));
-  part(".cancel").addEventListener("click", () => act(found, "cancel"));
-  part(".copy").addEventListener("click", () => copy(found));
-  cards.set(name, found);
-  // In the server's order: the default account first, then by name.
-  const after = [...$("accounts").children].find((other) => other.dataset.account > name);
-  $("accounts").insertBefore(section, after || null);
-  return found;
+  const it = { section, part, account, name, title: account || DEFAULT, state: null, rank: 0, open: null, until: 0, total: 1 };
+  const toggle = part(".toggle");
+  toggle.textContent = it.title;
+  toggle.id = `account-${name || "="}`; // no name has this sign
+  part(".body").id = `${toggle.id}-body`;
+  toggle.setAttribute("aria-controls", part(".body").id);
+  section.setAttribute("aria-labelledby", toggle.id);
+  part(".open .unseen").textContent = `: ${it.title} (in a new tab)`;
+  label(part(".copy"), "Copy the address", it.title);
+  label(part(".check"), "Check", it.title);
+  toggle.addEventListener("click", () => unfold(it, (it.open = part(".body").hidden)));
+  part(".start").addEventListener("click", () => start(it));
+  part(".check").addEventListener("click", () => check(it));
+  part(".cancel").addEventListener("click", () => act(it, "Cancelling…", "cancel"));
+  part(".out").addEventListener("click", () => leave(it));
+  part(".copy").addEventListener("click", () => copy(it));
+  cards.set(name, it);
+  return it;
+}
+
+function unfold(it, open) {
+  it.part(".body").hidden = !open;
+  show(it.part(".hint"), open ? "" : it.hint); // what is open says it itself
+  it.part(".toggle").setAttribute("aria-expanded", String(open));
+  it.section.classList.toggle("open", open);
 }
 
 function update(one) {
   const it = card(one.account);
-  const { section, part } = it;
+  const { part } = it;
   const waiting = one.login && one.login.state === "waiting";
+  const ended = waiting ? null : one.login; // how the last login ended
   const state = waiting ? "waiting" : one.state;
-  section.className = `card account ${state}`;
+  it.stays = one.stays;
+  it.place = one.file;
+  it.rank = rank(state, ended, one.usage.limited);
+  it.section.classList.remove(...Object.keys(STATES));
+  it.section.classList.add(state);
   show(part(".pill"), STATES[state]);
-  showError(part, one);
   show(part(".limit"), limit(one.usage));
-  part(".token").textContent = token(one);
-  part(".renewed").textContent = one.last_refresh ? when(one.last_refresh) : "–";
-  part(".minute").textContent = one.usage.requests_last_minute;
-  part(".today").textContent = `${one.usage.requests_today} (Beijing's day), ${one.usage.requests_today_utc} (UTC)`;
-  showLogin(it, waiting ? one.login : null);
-  const ended = one.login && !waiting;
-  show(part(".ended"), ended ? `${ENDS[one.login.state] || "The login ended"}: ${one.login.message || "start again for a new code."}` : "");
-  part(".start").textContent = waiting ? "New code" : one.state === "signed_in" ? "Sign in again" : ended ? "Try again" : "Sign in";
-  part(".start").classList.toggle("main", !waiting && one.state !== "signed_in");
-  part(".cancel").hidden = !one.login;
-  part(".cancel").textContent = waiting ? "Cancel" : "Dismiss";
-  announce(it, state, ended ? one.login : null);
+  const wrong = ended ? `${ENDS[ended.state] || "The login ended"}: ${ended.message || "start again for a new code."}` : urgent(one);
+  show(part(".error"), wrong);
+  it.hint = waiting ? "" : wrong || limit(one.usage) || token(one);
+  showLogin(it, waiting && one.login.user_code ? one.login : null);
+  part(".elsewhere").hidden = !waiting || mayChange;
+  showFacts(it, one);
+  showUsage(it, one.hours);
+  showButtons(it, state, ended);
+  announce(it, state, ended);
+  tick();
 }
 
-// In red while it stands in the way; a line among the facts afterwards.
-function showError(part, one) {
-  const error = one.last_error;
-  const urgent = error && one.state !== "signed_in";
-  show(part(".error"), urgent ? error.text : "");
-  part(".past").hidden = !error || urgent;
-  part(".past dt").textContent = error && error.at ? `Last error, ${when(error.at)}` : "";
-  part(".past dd").textContent = error ? error.text : "";
+function rank(state, ended, limited) {
+  if (state === "signed_in") return ended ? 2 : limited ? 4 : 5;
+  return { waiting: 0, ended: 1, unusable: 1, signed_out: ended ? 2 : 3 }[state];
+}
+
+// What went wrong, while it stands in the way: afterwards it is a fact among others.
+const urgent = (one) => (one.last_error && one.state !== "signed_in" ? one.last_error.text : "");
+
+function showFacts(it, one) {
+  const { usage, last_error: error } = one;
+  const today = usage.requests_today || usage.requests_today_utc;
+  const facts = [
+    ["Token", token(one), "token"],
+    [one.renewed ? "Last renewed" : "Signed in", one.last_refresh && when(one.last_refresh)],
+    ["Requests, last minute", today && String(usage.requests_last_minute), "minute"],
+    ["Requests today", today && `${usage.requests_today} (Beijing's day), ${usage.requests_today_utc} (UTC)`, "today"],
+    [error && error.at ? `Last error, ${when(error.at)}` : "Last error", error && !urgent(one) && error.text, "past"],
+  ].filter(([, text]) => text);
+  it.part(".facts").hidden = !facts.length;
+  it.part(".facts").replaceChildren(
+    ...facts.map(([term, text, kind]) => {
+      const pair = element("div", "", kind === "past" ? "wide" : "");
+      pair.append(element("dt", term), element("dd", text, kind));
+      return pair;
+    }),
+  );
+}
+
+function showButtons(it, state, ended) {
+  const { part } = it;
+  const waiting = state === "waiting";
+  const inside = state === "signed_in";
+  const again = inside || state === "ended" ? "Sign in again" : "Sign in";
+  label(part(".start"), waiting ? "New code" : ended ? "Try again" : again, it.title);
+  label(part(".cancel"), waiting ? "Cancel" : "Dismiss", it.title);
+  label(part(".out"), it.stays ? "Sign out" : "Remove", it.title);
+  part(".start").classList.toggle("main", !waiting && !inside);
+  // One button for one refusal: try again, or, if a login is there all the same, put it aside.
+  part(".start").hidden = Boolean(ended && inside);
+  part(".cancel").hidden = !waiting && !(ended && inside);
+  part(".check").hidden = !inside || Boolean(ended);
+  part(".out").hidden = waiting || state === "unusable" || Boolean(ended && inside) || (it.stays && state === "signed_out");
+  part(".acts").hidden = !mayChange;
 }
 
 function announce(it, state, ended) {
-  const now = ended ? ended.state : state;
-  if (it.state !== null && it.state !== now) {
-    const name = it.account || "Default account";
-    say(`${name}: ${ended ? ENDS[ended.state] || "the login ended" : STATES[state]}.`);
-    // What was focused has gone with the login: stay where the reader was.
-    if (document.activeElement === document.body && it.state === "waiting") it.part("h2").focus();
-  }
-  it.state = now;
+  const before = it.state;
+  const said = ended ? ended.state : state;
+  it.state = state;
+  if (it.said === said) return;
+  const first = it.said === undefined;
+  it.said = said;
+  if (state === "waiting") it.open = true;
+  if (first) return;
+  show(it.part(".checked"), "");
+  say(`${it.title}: ${ended ? ENDS[ended.state] || "the login ended" : STATES[state]}.`);
+  // What was focused has gone with the login: stay where the reader was.
+  if (document.activeElement === document.body && before === "waiting") it.part("h2").focus({ preventScroll: true });
 }
 
 function showLogin(it, login) {
@@ -229,7 +403,6 @@ function showLogin(it, login) {
   show(part(".last"), login.message);
   it.until = performance.now() / 1000 + login.seconds_left;
   it.total = Math.max(1, login.lifetime);
-  tick();
 }
 
 function tick() {
@@ -241,7 +414,7 @@ function tick() {
 }
 
 function token(one) {
-  if (!one.expires_at) return "–";
+  if (!one.expires_at) return "";
   if (one.state === "ended") return "not accepted any more";
   if (one.seconds_left > 0) return `valid for ${span(one.seconds_left)}${one.can_renew ? ", then renewed" : ""}`;
   return one.can_renew ? "expired, renewed with the next request" : "expired";
@@ -254,34 +427,125 @@ function limit(usage) {
   return `${what}: ${said} ${when(usage.limited_until)}.`;
 }
 
+// Usage: a bar for each hour, its refused part on top, and the same as a table
+
+function showUsage(it, hours) {
+  const drawn = JSON.stringify(hours);
+  if (it.drawn === drawn) return;
+  it.drawn = drawn;
+  const { part } = it;
+  const sum = (what) => hours.reduce((total, hour) => total + hour[what], 0);
+  const [sent, refused, most] = [sum("requests"), sum("refused"), Math.max(1, ...hours.map((hour) => hour.requests))];
+  part(".usage").hidden = !sent;
+  part(".usage figcaption").textContent = `Requests in the last 24 hours: ${sent}${refused ? `, ${refused} of them refused` : ""}`;
+  part(".most").textContent = `most: ${most} an hour`;
+  part(".usage svg").replaceChildren(...hours.flatMap((hour, at) => bar(hour, at, most)));
+  const busyHours = hours.filter((hour) => hour.requests || hour.refused);
+  part(".usage tbody").replaceChildren(...busyHours.map(tableRow));
+}
+
+function bar({ requests, refused }, at, most) {
+  const height = requests && Math.max(2, (requests / most) * 60);
+  const red = Math.min(height, refused && Math.max(2, (refused / most) * 60));
+  return [rectangle("ground", at, 60, 1), rectangle("sent", at, 60, height), rectangle("refused", at, 60 - height + red, red)].filter(Boolean);
+}
+
+function rectangle(kind, at, bottom, height) {
+  if (!height) return null;
+  const made = document.createElementNS(SVG, "rect");
+  const sizes = { class: kind, x: at * 10 + 1, width: 8, y: bottom - height, height };
+  for (const [name, value] of Object.entries(sizes)) made.setAttribute(name, value);
+  return made;
+}
+
+function tableRow({ start, requests, refused }) {
+  const row = element("tr", "");
+  const from = element("th", new Intl.DateTimeFormat(undefined, HOUR).format(new Date(start)));
+  from.scope = "row";
+  row.append(from, element("td", String(requests)), element("td", String(refused)));
+  return row;
+}
+
 // What a person does
 
-async function act(it, what, more) {
+async function act(it, doing, path, { method = "POST", more = {}, patience = PATIENCE } = {}) {
+  const query = it.account === null ? "" : `?account=${encodeURIComponent(it.account)}`;
+  const request = method === "POST" ? { body: { account: it.account, ...more } } : {};
+  show(it.part(".doing"), doing);
+  show(it.part(".fault"), "");
+  say(`${it.title}: ${doing}`);
   try {
-    update(await busy(it.section, () => ask(what, { account: it.account, ...more })));
-    trouble(null);
-    return true;
+    const one = await busy(it.section, () => ask(method === "POST" ? path : path + query, { method, patience, ...request }));
+    if (one) changed(one);
+    return one;
   } catch (error) {
-    if (shut(error)) outside(error.message);
-    else trouble(error);
-    return false;
+    if (shut(error)) outside(whyShut(error));
+    else show(it.part(".fault"), error.message);
+    return null;
+  } finally {
+    show(it.part(".doing"), "");
   }
 }
 
-async function start(it) {
-  const waits = !it.part(".login").hidden;
-  if (!(await act(it, "login", { anew: waits }))) return;
-  it.part(".code").focus();
+function changed(one) {
+  update(one);
+  arrange();
+  looking += 1; // a look that began before would bring back what was
   next();
 }
 
+async function start(it) {
+  const more = { anew: it.state === "waiting" };
+  if (await act(it, "Asking for a code…", "login", { more, patience: LONG_PATIENCE })) readCode(it);
+}
+
+// The code has the focus, and as much of the account is in view as fits, its title first.
+function readCode(it) {
+  it.part(".code").focus({ preventScroll: true });
+  const box = it.section.getBoundingClientRect();
+  scrollBy(0, box.top < 0 ? box.top - 16 : Math.max(0, Math.min(box.bottom - innerHeight + 16, box.top - 16)));
+}
+
+async function check(it) {
+  const one = await act(it, "Asking the chat server for its list of models…", "check", { patience: LONG_PATIENCE });
+  if (!one) return;
+  const { result, message } = one.check;
+  const box = it.part(".checked");
+  box.classList.toggle("good", result === "accepted");
+  box.classList.toggle("bad", result === "refused");
+  show(box, urgent(one) ? "" : `Checked at ${time(new Date())}: ${message}`);
+  say(`${it.title}: ${message}`);
+}
+
+async function leave(it) {
+  const word = it.stays ? "Sign out" : "Remove";
+  $("sure-title").textContent = it.stays ? `Sign out ${it.title}?` : `Remove ${it.title}?`;
+  $("sure-text").textContent =
+    `Its login is removed from ${it.place}. Its calls fail until somebody signs in again. ` +
+    "Qwen offers no way to revoke a token: a copy elsewhere stays good until it expires.";
+  $("sure-yes").textContent = word;
+  if ((await answered($("sure"))) !== "yes") return;
+  const one = await act(it, it.stays ? "Signing out…" : "Removing…", it.stays ? "login" : "account", { method: "DELETE" });
+  if (!one || it.stays) return;
+  drop(it.name);
+  arrange();
+  say(`${it.title} was removed.`);
+  $("main").focus({ preventScroll: true });
+}
+
+function answered(dialog) {
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue), { once: true }));
+}
+
 async function copy(it) {
-  const link = it.part(".open").href;
+  const button = it.part(".copy");
   try {
-    await navigator.clipboard.writeText(link);
+    await navigator.clipboard.writeText(it.part(".open").href);
     say("The address was copied.");
-    it.part(".copy").textContent = "Copied";
-    setTimeout(() => (it.part(".copy").textContent = "Copy the address"), 2000);
+    label(button, "Copied", it.title);
+    setTimeout(() => label(button, "Copy the address", it.title), 2000);
   } catch {
     // Without https a browser has no clipboard: mark the address instead.
     getSelection().selectAllChildren(it.part(".address"));
@@ -292,18 +556,23 @@ async function copy(it) {
 async function add(event) {
   event.preventDefault();
   const name = $("name").value.trim();
-  fault("name", name ? "" : "Give the account a name.");
-  if (!name) return;
+  fault("name", wrongName(name));
+  if (wrongName(name)) return;
   try {
-    const one = await busy($("add"), () => ask("login", { account: name }));
-    update(one);
+    const one = await busy($("add"), () => ask("login", { method: "POST", body: { account: name }, patience: LONG_PATIENCE }));
+    if (!one) return;
+    changed(one);
     $("name").value = "";
-    card(one.account).part(".code").focus();
-    next();
+    readCode(card(one.account));
   } catch (error) {
-    if (shut(error)) outside(error.message);
-    else fault("name", error.status ? error.message : "The proxy cannot be reached.");
+    if (shut(error)) outside(whyShut(error));
+    else fault("name", error.message);
   }
+}
+
+function wrongName(name) {
+  if (!name) return "Give the account a name.";
+  return NAME.test(name) ? "" : "A name has letters, digits, “.”, “_” and “-”, and starts with a letter or digit.";
 }
 
 // Looking again
@@ -315,27 +584,32 @@ function next(soon) {
 
 async function look() {
   if (!key) return;
-  const asked = pending().map(async ({ account }) => update(await ask("poll", { account })));
+  const mine = (looking += 1);
+  const asked = mayChange ? pending() : [];
   try {
-    if (asked.length) await Promise.all(asked);
-    else take(await ask("accounts"));
-    trouble(null);
+    for (const one of await Promise.all(asked.map(({ account }) => ask("poll", { method: "POST", body: { account }, patience: LONG_PATIENCE })))) {
+      if (mine === looking) update(one);
+    }
+    if (!asked.length || new Date() - taken > LOOK) {
+      const found = await ask("accounts");
+      if (mine === looking) take(found);
+    } else if (mine === looking) {
+      arrange();
+    }
+    if (mine === looking) trouble(null);
   } catch (error) {
-    if (shut(error)) return outside(error.message);
+    if (mine !== looking) return;
+    if (shut(error)) return outside(whyShut(error));
     if (error.status === 400 && !cards.size) return outside("This key is not accepted any more.");
     if (!document.hidden || error.status) trouble(error);
   }
-  if (key) next();
+  if (mine === looking) next();
 }
 
 $("door").addEventListener("submit", enter);
 $("add").addEventListener("submit", add);
+$("filter").addEventListener("input", filter);
 $("leave").addEventListener("click", () => outside(""));
-document.addEventListener("visibilitychange", () => key && !document.hidden && next(true));
+document.addEventListener("visibilitychange", () => key && taken && !document.hidden && next(true));
 setInterval(tick, 1000);
-
-if (key) {
-  look().then(() => ($("loading").hidden = true));
-} else {
-  outside("");
-}
+begin();

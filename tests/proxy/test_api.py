@@ -192,6 +192,23 @@ def test_a_login_from_start_to_end_shows_no_secret(
 SECRET = {"device_code", "code_verifier", "refresh_token"}
 
 
+def test_a_fresh_login_is_told_from_one_that_was_renewed(
+    client: Any, sandbox: Sandbox, token_dir: Path, clock: Clock
+) -> None:
+    _post(client, "login")
+    sandbox.approve()
+    clock.ahead = 10
+    assert _post(client, "poll")["renewed"] is False
+    path = token_dir / "oauth_creds.json"
+    stored = json.loads(path.read_text())
+    path.write_text(
+        json.dumps(stored | {"logged_in_at": stored["logged_in_at"] - 3_600_000, "expiry_date": 0})
+    )
+    checked = _post(client, "check")
+    assert (checked["check"]["result"], checked["renewed"]) == ("accepted", True)
+    assert json.loads(path.read_text())["logged_in_at"] == stored["logged_in_at"] - 3_600_000
+
+
 def test_the_oauth_server_is_asked_at_its_own_pace_however_often_the_page_asks(
     client: Any, sandbox: Sandbox, clock: Clock
 ) -> None:
