@@ -110,9 +110,8 @@ def test_a_login_that_waits_and_cannot_be_trusted_keeps_no_login(qwen_sandbox: S
     note.chmod(0o622)
     with pytest.raises(litellm_qwen_ai.StoreError) as told:
         litellm_qwen_ai.logout()
-    assert str(told.value).startswith(
-        f"Removed {store.describe()}. Of the login that had been started: {note} can be written by other users"
-    )
+    begun = f"Removed {store.describe()}. Of the login that had been started: {note} can be written by other"
+    assert str(told.value).startswith(begun)
     assert not litellm_qwen_ai.status().logged_in
     with pytest.raises(litellm_qwen_ai.StoreError, match=r"^Of the login that had been started"):
         litellm_qwen_ai.logout()
