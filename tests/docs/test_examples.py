@@ -25,6 +25,7 @@ SAYS = {
     "async_chat.py": "What is 5 squared?",
     "tools.py": "calling get_weather(",
     "vision.py": "64 x 64",
+    "openai_sdk.py": "Why is the sky blue?",
 }
 
 
