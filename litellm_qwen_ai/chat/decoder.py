@@ -74,7 +74,7 @@ class _StreamFailedError(Exception):
 class StreamDecoder:
     """Decodes one streamed answer. Any split of the bytes gives the same chunks, but for merging.
 
-    An error never hides the chunks before it: `feed` and `close` return those, and `failure` is set.
+    An error never hides the chunks before it: `feed` returns those, and `failure` is set.
 
     Chunks carry the context's model with the provider in front, as whole answers do, and where the
     server names no id and no time, the given ones: a random one and now, in Unix seconds, by default.
@@ -103,15 +103,11 @@ class StreamDecoder:
         """Whether the answer is complete: `[DONE]` or a finish reason was read."""
         return self.finished or any(choice.finish_reason for choice in self._choices.values())
 
-    def feed(self, data: bytes) -> list[ModelResponseStream]:
-        """Decode the next bytes of the body into chunks. Never raises: see `failure`."""
-        return self._decoded(data)
+    def feed(self, data: bytes | None) -> list[ModelResponseStream]:
+        """Decode the next bytes of the body into chunks; None is its end, which brings what was held back.
 
-    def close(self) -> list[ModelResponseStream]:
-        """End of the body: what was held back. Never raises: a cut stream sets `failure`."""
-        return self._decoded(None)
-
-    def _decoded(self, data: bytes | None) -> list[ModelResponseStream]:
+        Never raises: what goes wrong, a cut stream too, is set as `failure`.
+        """
         if self.finished or self.failure is not None:
             return []
         self._at_end = data is None

@@ -98,12 +98,7 @@ def refusal_from_object(
     text = words if isinstance(words, str) else _compact(words)
     code = _first_scalar(inner.get("code"), inner.get("type"))
     request_id = _first_scalar(value.get("request_id"), value.get("requestId"), inner.get("request_id"))
-    refusal = _worded(status if status is not None else _status_in(inner), text, context)
-    return replace(
-        refusal,
-        code=presentable(code, context.secrets, _CODE_LIMIT),
-        request_id=presentable(request_id, context.secrets, _CODE_LIMIT),
-    )
+    return _worded(_status_in(inner) if status is None else status, text, context, code, request_id)
 
 
 def refusal_from_text(text: str, context: AnswerContext, status: int | None = None) -> Refusal:
@@ -112,9 +107,12 @@ def refusal_from_text(text: str, context: AnswerContext, status: int | None = No
     return _worded(status, text, context) if value is None else refusal_from_object(value, context, status)
 
 
-def _worded(status: int | None, text: str, context: AnswerContext) -> Refusal:
+def _worded(
+    status: int | None, text: str, context: AnswerContext, code: str = "", request_id: str = ""
+) -> Refusal:
     message = presentable(text, context.secrets) or "no message was given"
-    return Refusal(status, message, raw=text[:4000].lower())
+    code, request_id = (presentable(said, context.secrets, _CODE_LIMIT) for said in (code, request_id))
+    return Refusal(status, message, code, request_id, text[:4000].lower())
 
 
 def is_error_object(value: Mapping[str, Any]) -> bool:

@@ -95,7 +95,7 @@ class _Stream(Generic[Opener]):
 
     def _take(self, data: bytes | None) -> None:
         """Decode what was read; None is the end of the body."""
-        for chunk in self._decoder.close() if data is None else self._decoder.feed(data):
+        for chunk in self._decoder.feed(data):
             chunk._hidden_params.update(self.hidden)  # noqa: SLF001  # where LiteLLM looks for it
             self._ready.append(chunk)
         if self._decoder.failure is not None or data is None:

@@ -143,7 +143,7 @@ def _eager(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
             return _connected(result, stream)  # acompletion() awaits any coroutine that the dispatch hands it
         _show(result, stream)
         if nobody_listens(getattr(result, "logging_obj", None)):
-            setattr(result, _LOG_CHUNK, _log_nothing)
+            setattr(result, _LOG_CHUNK, lambda *_: None)  # takes a chunk and a flag
         return result
 
     return dispatch
@@ -282,10 +282,6 @@ def nobody_listens(logging_obj: Any) -> bool:
         or _litellm_logger.isEnabledFor(logging.DEBUG)
         or os.environ.get("LITELLM_PRINT_STANDARD_LOGGING_PAYLOAD")
     )
-
-
-def _log_nothing(*_: Any) -> None:
-    """Stands for what takes a chunk and a flag."""
 
 
 # Adaptation 4: headers

@@ -24,8 +24,7 @@ def decoder(**more: Any) -> StreamDecoder:
 
 def decode(*pieces: bytes, **more: Any) -> tuple[list[dict[str, Any]], Exception | None]:
     made = decoder(**more)
-    chunks = [chunk for piece in pieces for chunk in made.feed(piece)]
-    chunks += made.close()
+    chunks = [chunk for piece in [*pieces, None] for chunk in made.feed(piece)]
     return [chunk.model_dump() for chunk in chunks], made.failure
 
 

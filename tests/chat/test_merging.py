@@ -17,7 +17,7 @@ from litellm_qwen_ai.chat.decoder import StreamDecoder
 
 def decode(*pieces: bytes, merge: bool = True) -> list[dict[str, Any]]:
     decoder = StreamDecoder(AnswerContext("m", merge=merge), stream_id="s", created=1)
-    made = [chunk for piece in pieces for chunk in decoder.feed(piece)] + decoder.close()
+    made = [chunk for piece in [*pieces, None] for chunk in decoder.feed(piece)]
     return [chunk.model_dump() for chunk in made]
 
 

@@ -24,8 +24,8 @@ class Replay(litellm.CustomLLM):
 
     def _chunks(self) -> Iterator[Any]:
         decoder = StreamDecoder(AnswerContext("m"))
-        yield from decoder.feed(self.body)
-        yield from decoder.close()
+        for data in (self.body, None):
+            yield from decoder.feed(data)
         if decoder.failure:
             raise decoder.failure
 

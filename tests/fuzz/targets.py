@@ -123,7 +123,7 @@ _READERS: tuple[Callable[[protocol.HttpAnswer], object], ...] = (
 
 def _decode(pieces: list[bytes]) -> tuple[list[str], Exception | None]:
     decoder = StreamDecoder(AnswerContext("m", True, (SECRET,)), stream_id="s", created=1)
-    chunks = [chunk for piece in pieces for chunk in decoder.feed(piece)] + decoder.close()
+    chunks = [chunk for piece in [*pieces, None] for chunk in decoder.feed(piece)]
     return [chunk.model_dump_json() for chunk in chunks], decoder.failure
 
 
