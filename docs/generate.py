@@ -21,7 +21,8 @@ import transcripts
 
 from bench import missed, options, report, where
 from litellm_qwen_ai import settings
-from litellm_qwen_ai.cli import app, exits
+from litellm_qwen_ai.cli import exits
+from litellm_qwen_ai.cli.commands import app
 from litellm_qwen_ai.models import CATALOGUE
 from litellm_qwen_ai.oauth import errors
 from litellm_qwen_ai.plans import AS_OF, PLANS
@@ -77,7 +78,7 @@ def help_text() -> str:
 def commands() -> str:
     """The help of every command, each below a heading."""
     parts = []
-    for name in app.commands:
+    for name in [name for name, command in app.commands.items() if not command.hidden]:
         text = transcripts.console(f"{name} --help", transcripts.help_of(name))
         parts.append(f"## {name}\n\n{text}")
     return "\n".join(parts)

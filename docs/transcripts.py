@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import terminal
 from click.testing import CliRunner
 
-from litellm_qwen_ai.cli import app
+from litellm_qwen_ai.cli.commands import app
 from litellm_qwen_ai.sandbox import Sandbox
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 from litellm_qwen_ai.accounts import MOST_ACCOUNTS, account_of
-from litellm_qwen_ai.cli import app, main
+from litellm_qwen_ai.cli import main
+from litellm_qwen_ai.cli.commands import app
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.oauth.session import Session
 from litellm_qwen_ai.settings import Settings

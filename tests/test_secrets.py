@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
-from litellm_qwen_ai.cli import app
+from litellm_qwen_ai.cli.commands import app
 from litellm_qwen_ai.oauth import FileStore, device_login, errors
 from litellm_qwen_ai.oauth.clocks import Clocks
 from litellm_qwen_ai.sandbox import Answer, Sandbox

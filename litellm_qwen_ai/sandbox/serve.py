@@ -42,7 +42,8 @@ def serve(host: str, port: int, *, auto_approve: bool) -> None:
     try:
         sandbox.start()
     except OSError as error:
-        raise click.ClickException(f"{error}. Choose another port, or 0 for any free one.") from error
+        fix = "Choose another --port, or 0 for any free one; --host takes an address of this machine."
+        raise click.ClickException(f"{error.strerror or error}. {fix}") from error
     with (
         sandbox,
         tempfile.TemporaryDirectory(prefix="qwen-sandbox-") as directory,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pytest
 from litellm_qwen_ai._version import __version__
 from litellm_qwen_ai.models import CATALOGUE
 from litellm_qwen_ai.plans import PLANS
+from tests.cli.conftest import PROGRAM
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +35,66 @@ class Terminal(io.StringIO):
 def test_the_version_is_printed(run: Any) -> None:
     done = run("--version")
     assert (done.code, done.out) == (0, f"litellm-qwen-ai {__version__}\n")
+
+
+@pytest.mark.parametrize("way", [("-V",), ("version",)])
+def test_the_version_has_other_names(run: Any, way: tuple[str, ...]) -> None:
+    done = run(*way)
+    assert (done.code, done.out) == (0, f"litellm-qwen-ai {__version__}\n")
+
+
+@pytest.mark.parametrize("command", [(), ("login",), ("sandbox",)])
+def test_help_is_a_command_too(run: Any, command: tuple[str, ...]) -> None:
+    assert run("help", *command) == run(*command, "--help")
+
+
+def test_help_of_no_command_is_wrong_usage(run: Any) -> None:
+    done = run("help", "logn")
+    assert done.code == 2
+    assert "No such command 'logn'" in done.err
+
+
+def test_the_shell_completes_commands(environ: dict[str, str]) -> None:
+    asked = {
+        "_LITELLM_QWEN_AI_COMPLETE": "bash_complete",
+        "COMP_WORDS": "litellm-qwen-ai lo",
+        "COMP_CWORD": "1",
+    }
+    done = subprocess.run([PROGRAM], env={**environ, **asked}, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["plain,login", "plain,logout"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is no signal there")
+@pytest.mark.parametrize(
+    ("module", "command"),
+    [
+        *(("click", command) for command in COMMANDS),
+        ("litellm", "demo"),
+        ("aiohttp", "sandbox"),
+        ("httpx", "login"),
+    ],
+)
+def test_ctrl_c_while_modules_load_is_a_cancelled_command(
+    environ: dict[str, str], tmp_path: Path, module: str, command: str
+) -> None:
+    (tmp_path / f"{module}.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", "from litellm_qwen_ai.cli import main; main()", command],
+        env={**environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (2, "\nCancelled; nothing was changed.\n")
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+def test_a_sandbox_that_cannot_listen_names_the_host(run: Any, host: str) -> None:
+    done = run("sandbox", "--host", host)
+    assert done.code == 1
+    assert f"Cannot listen on {host}:0" in done.err
+    assert "--host takes an address of this machine" in done.err
 
 
 @pytest.mark.parametrize("flag", ["--help", "-h"])

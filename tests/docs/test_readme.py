@@ -30,6 +30,7 @@ LINKING = [*PAGES, *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", 
 KEY_PLACEHOLDERS = {"sk-...": "sk-sandbox"}
 #: The beginning of a command that is run elsewhere -> the test, target or file that runs it.
 RUN_ELSEWHERE = {
+    'eval "$(_LITELLM_QWEN_AI_COMPLETE': "tests/cli/test_commands.py",
     "litellm --config": "tests/proxy/conftest.py",
     "export LITELLM_MASTER_KEY=": "tests/proxy/conftest.py",
     "export LITELLM_WORKER_STARTUP_HOOKS=litellm_qwen_ai.proxy:startup": "tests/proxy/conftest.py",

@@ -100,5 +100,5 @@ def test_a_port_in_use_is_a_plain_error() -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(click.ClickException, match=f"Cannot listen on 127.0.0.1:{port}.*another port"):
+        with pytest.raises(click.ClickException, match=f"Cannot listen on 127.0.0.1:{port}.*another --port"):
             serve("127.0.0.1", port, auto_approve=False)
