@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -17,6 +18,7 @@ import pytest
 import litellm_qwen_ai
 from litellm_qwen_ai import QwenAuth, api_base, async_token_provider, token_provider
 from litellm_qwen_ai.sandbox import Answer, Sandbox
+from tests.valkey import KEY, shared_valkey
 
 pytest_plugins = ["litellm_qwen_ai.testing"]
 
@@ -82,6 +84,46 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
         done = subprocess.run([sys.executable, "-c", code, *arguments], check=False, timeout=60)
         assert done.returncode == 0
     assert expired.counts.refreshes == 1
+
+
+@pytest.fixture(params=["files", "redis"])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where logins are kept."""
+    if request.param == "redis":
+        monkeypatch.setenv("QWEN_STORE", f"redis://127.0.0.1:{shared_valkey().port}/0")
+        monkeypatch.setenv("QWEN_STORE_KEY", KEY)
+        monkeypatch.setenv("QWEN_STORE_PREFIX", f"access-{secrets.token_hex(4)}")
+
+
+@pytest.mark.usefixtures("place")
+def test_a_login_in_either_place_serves_a_process_and_its_forked_workers(
+    qwen_sandbox_logged_out: Sandbox,
+) -> None:
+    code = """
+import asyncio, os, sys, httpx
+from litellm_qwen_ai import QwenAuth, alogin, api_base, logout, token_provider
+assert asyncio.run(alogin()).changed
+provider, call = token_provider(), eval(sys.argv[1])
+with httpx.Client(auth=QwenAuth(), base_url=api_base()) as client:
+    assert client.post("/chat/completions", json=call).status_code == 200
+httpx.post(os.environ["QWEN_OAUTH_BASE_URL"] + "/sandbox/expire")
+children = []
+for _ in range(3):
+    child = os.fork()
+    if child == 0:
+        with httpx.Client(auth=QwenAuth(), base_url=api_base()) as client:
+            status = client.post("/chat/completions", json=call).status_code
+        os._exit(0 if status == 200 and provider() else 1)
+    children.append(child)
+assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0, 0]
+assert logout()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code, repr(CALL)], check=False, timeout=120, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert (qwen_sandbox_logged_out.counts.chats, qwen_sandbox_logged_out.counts.refreshes) == (4, 1)
+    assert not litellm_qwen_ai.status().logged_in
 
 
 def test_a_login_that_has_ended_is_told_and_noted(expired: Sandbox) -> None:
@@ -245,3 +287,15 @@ async def test_the_openai_sdk_renews_a_refused_token_with_httpx_of_ours(qwen_san
     with openai.OpenAI(base_url=api_base(), api_key="-", http_client=synchronous) as other:
         assert await asyncio.to_thread(other.chat.completions.create, **CALL)
     assert qwen_sandbox.counts.refreshes == 2
+
+
+def test_the_openai_sdk_shows_why_there_is_no_token(qwen_sandbox: Sandbox) -> None:
+    litellm_qwen_ai.logout()
+    ours: Any = httpx.Client(auth=QwenAuth())
+    for how in ({"api_key": "-", "http_client": ours}, {"api_key": token_provider()}):
+        client = openai.OpenAI(base_url=qwen_sandbox.api_base, max_retries=0, **how)
+        errors = (litellm_qwen_ai.NotLoggedInError, openai.APIConnectionError)  # older ones wrap the first
+        with client, pytest.raises(errors) as caught:
+            client.chat.completions.create(**CALL)
+        told = caught.value
+        assert isinstance(told, errors[0]) or isinstance(told.__cause__, errors[0])
