@@ -48,6 +48,25 @@ async def test_a_refused_async_stream_raises_from_acompletion(sandbox: Sandbox) 
     await litellm.close_litellm_async_clients()
 
 
+def test_litellm_is_told_of_the_provider_before_its_name_is_among_the_built_in_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # LiteLLM 1.110 tells the user to rename a provider that it finds in LlmProvidersSet then.
+    built_in = []
+    original = litellm.utils.custom_llm_setup
+
+    def set_up() -> None:
+        built_in.append("qwen_ai" in LlmProvidersSet)
+        original()
+
+    monkeypatch.setattr(litellm.utils, "custom_llm_setup", set_up)
+    patches.remove_adaptations()
+    litellm._custom_providers.remove("qwen_ai")
+    litellm_qwen_ai.register()
+    assert built_in == [False]
+    assert "qwen_ai" in LlmProvidersSet
+
+
 @pytest.mark.usefixtures("without_adaptations")
 async def test_without_the_adaptation_it_raises_at_the_first_chunk(sandbox: Sandbox) -> None:
     sandbox.answer_next("chat", "throttled")

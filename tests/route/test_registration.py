@@ -27,6 +27,7 @@ import litellm_qwen_ai, litellm; t.join()
 def _python(code: str) -> list[str]:
     code = f"import gc; gc.disable()  # LiteLLM is imported in three quarters of the time\n{code}{ASK}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "built-in" not in done.stderr, "LiteLLM tells the user to rename the provider"
     return done.stdout.splitlines()
 
 

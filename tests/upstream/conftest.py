@@ -1,0 +1,44 @@
+"""Failing tests for LiteLLM, one file for each proposal of docs/upstream.md.
+
+None of them uses this package. Each is expected to fail, and fails the run on the day that LiteLLM has mended
+what it shows: then what we do instead can go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import litellm
+import pytest
+from litellm import CustomLLM, ModelResponse
+from litellm.utils import custom_llm_setup
+
+MESSAGES = [{"role": "user", "content": "ping"}]
+
+
+class Plain(CustomLLM):
+    """A custom provider as anybody may write one: it answers."""
+
+    def completion(self, **call: Any) -> ModelResponse:  # type: ignore[override]
+        answer: ModelResponse = call["model_response"]
+        answer.choices[0].message.content = "pong"
+        return answer
+
+    async def acompletion(self, **call: Any) -> ModelResponse:  # type: ignore[override]
+        return self.completion(**call)
+
+
+@pytest.fixture
+def custom(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Registers a handler as the provider `plain`, as LiteLLM documents it."""
+
+    def register(handler: CustomLLM) -> None:
+        entry: Any = {"provider": "plain", "custom_handler": handler}
+        monkeypatch.setattr(litellm, "custom_provider_map", [*litellm.custom_provider_map, entry])
+        custom_llm_setup()
+
+    yield register
+    for known in (litellm.provider_list, litellm._custom_providers):
+        if "plain" in known:
+            known.remove("plain")
