@@ -53,7 +53,7 @@ def _file(path: str) -> str:
 
 def _authorities(path: str) -> str:
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(_file(path))
+        ssl.create_default_context(cafile=_file(path))
     except OSError:
         raise _FaultError("names a file without certificates in PEM") from None
     return path
@@ -75,20 +75,11 @@ _OPTIONS: dict[str, Callable[[str], Any]] = {
     "ssl_check_hostname": lambda text: text.lower() in _YES,
 }
 #: Options of redis-py about what is ours to decide: how often to try, how long to wait, how answers are read.
-_OURS = frozenset(
-    {
-        *("decode_responses", "encoding", "encoding_errors", "legacy_responses", "protocol", "client_name"),
-        *(
-            "retry",
-            "retry_on_error",
-            "retry_on_timeout",
-            "health_check_interval",
-            "max_connections",
-            "timeout",
-        ),
-        *("socket_timeout", "socket_connect_timeout", "socket_keepalive", "socket_read_size"),
-        "single_connection_client",
-    }
+_OURS = (
+    *("decode_responses", "encoding", "encoding_errors", "legacy_responses", "protocol", "client_name"),
+    *("retry", "retry_on_error", "retry_on_timeout", "health_check_interval", "max_connections"),
+    *("timeout", "socket_timeout", "socket_connect_timeout", "socket_keepalive", "socket_read_size"),
+    "single_connection_client",
 )
 
 
@@ -187,20 +178,15 @@ def _of_url(text: str) -> Address:
         return Address(f"unix://{path}", {**_options(told), "unix_socket_path": path})
     service, _, database = parts.path.strip("/").partition("/") if kind else ("", "", parts.path.strip("/"))
     nodes = [_node(host, _SENTINEL_PORT if kind else _PORT) for host in hosts.split(",")]
-    if kind not in {"", "sentinel"} or bool(service) != bool(kind) or (len(nodes) > 1 and not kind):
+    if kind not in {"", "sentinel"} or bool(service) != bool(kind):
         raise ValueError("no address")
     if database:
         told.setdefault("db", str(int(database)))
-    options = _options(told, tls=scheme == "rediss")
-    return _sentinels(nodes, service, options) if kind else _single(nodes[0], options)
+    return _address(nodes, _options(told, tls=scheme == "rediss"), service)
 
 
 def _options(told: Mapping[str, str], *, tls: bool = False) -> dict[str, Any]:
-    """The options of a connection, each of them checked.
-
-    Raises:
-        _FaultError: One cannot be used.
-    """
+    """The options of a connection; a `_FaultError` if one cannot be used."""
     found: dict[str, Any] = {"ssl": True} if tls else {}
     for name, text in told.items():
         if name in _OURS:
@@ -232,28 +218,29 @@ def _hosts(nodes: Iterable[tuple[str, int]]) -> str:
     return ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in nodes)
 
 
-def _single(node: tuple[str, int], options: dict[str, Any]) -> Address:
+def _address(nodes: list[tuple[str, int]], options: dict[str, Any], service: str = "") -> Address:
+    """Of one server, or of the sentinels of a service."""
     scheme = "rediss" if "ssl" in options else "redis"
-    shown = f"{scheme}://{_hosts([node])}/{options.get('db', 0)}"
-    return Address(shown, {**options, "host": node[0], "port": node[1]})
-
-
-def _sentinels(nodes: Iterable[tuple[str, int]], service: str, options: dict[str, Any]) -> Address:
-    scheme = "rediss" if "ssl" in options else "redis"
-    shown = f"{scheme}+sentinel://{_hosts(nodes)}/{service}/{options.get('db', 0)}"
-    return Address(shown, options, tuple(nodes), service)
+    if service:
+        shown = f"{scheme}+sentinel://{_hosts(nodes)}/{service}/{options.get('db', 0)}"
+        return Address(shown, options, tuple(nodes), service)
+    ((host, port),) = nodes
+    return Address(
+        f"{scheme}://{_hosts(nodes)}/{options.get('db', 0)}", {**options, "host": host, "port": port}
+    )
 
 
 def _of_litellm(told: Mapping[str, str]) -> Address:
     """The Redis that LiteLLM's environment names, in LiteLLM's order: cluster, sentinels, address, host."""
     tls = told.get("ssl", "").lower() in _YES
     named = {name: told[name] for name in _OPTIONS if name in told and (tls or not name.startswith("ssl_"))}
+    options = _options(named, tls=tls)
     if "cluster_nodes" in told:
         nodes = [_checked(node["host"], node["port"]) for node in json.loads(told["cluster_nodes"])]
-        return Address(f"redis cluster {_hosts(nodes)}", _options(named, tls=tls), tuple(nodes))
+        return Address(f"redis cluster {_hosts(nodes)}", options, tuple(nodes))
     if "sentinel_nodes" in told:
         nodes = [_checked(host, port) for host, port in json.loads(told["sentinel_nodes"])]
-        return _sentinels(nodes, told["service_name"], _options(named, tls=tls))
+        return _address(nodes, options, told["service_name"])
     if "url" in told:
         return _of_url(told["url"])
-    return _single(_checked(told["host"], told.get("port", _PORT)), _options(named, tls=tls))
+    return _address([_checked(told["host"], told.get("port", _PORT))], options)

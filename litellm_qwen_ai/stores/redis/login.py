@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from litellm_qwen_ai.oauth.door import TurnAnswer
     from litellm_qwen_ai.stores.redis.catcher import Catcher
+    from litellm_qwen_ai.stores.redis.link import Argument
+    from litellm_qwen_ai.stores.redis.scripts import Script
     from litellm_qwen_ai.stores.redis.shared import Shared
 
 NOTE_KEPT = 86_400  # seconds: longer than any code lives
@@ -100,7 +102,7 @@ class RedisStore:
         """See `Store.look`: one question. What no key opens is a `CorruptCredentialsError`."""
         if self._changed:
             self._shared.watcher.start()
-        stored = self._read()
+        stored = self._ask(scripts.LOOK)[1]
         if stored.record:
             self._seal_anew(stored, stored.record)
         newest = self._newest
@@ -194,7 +196,7 @@ class RedisStore:
     def refresh(self) -> bool:
         """Look, and put back what the store has lost; False if that must be tried again."""
         before = self._newest.version
-        stored = self._read()
+        stored = self._ask(scripts.LOOK)[1]
         if stored.version < self._newest.version:
             try:
                 self._put(self._newest)
@@ -237,8 +239,7 @@ class RedisStore:
         Raises:
             RefreshError: The store has lost data lately, or others have changed the login: it may live.
         """
-        before = self._now()
-        word, _, more = self._read_answer(self._refuse(self._me, state.mark, reason), before)
+        word, _, more = self._refuse(self._me, state.mark, reason)
         if self._newest.version > state.version:
             return self._newest.stored()
         self._check_doubt(more[0], reason)
@@ -272,21 +273,11 @@ class RedisStore:
         return finished
 
     def _take(self, state: State) -> tuple[str, list[Any]]:
-        before, limits = self._now(), self.limits
-        word, _, more = self._read_answer(
-            self._shared.link.run(
-                scripts.TAKE,
-                self.keys,
-                self._me,
-                socket.gethostname(),
-                state.number,
-                state.n,
-                0 if self._shared.link.was_cut else 1,
-                _milliseconds(limits.turn),
-                _milliseconds(limits.quiet),
-            ),
-            before,
-        )
+        """Ask for the turn to spend the token of this state: `scripts.TAKE` has the answers."""
+        times = _milliseconds(self.limits.turn), _milliseconds(self.limits.quiet)
+        may_take_over = int(not self._shared.link.was_cut)
+        who = self._me, socket.gethostname()
+        word, _, more = self._ask(scripts.TAKE, *who, *state.version, may_take_over, *times)
         return word, more
 
     def _not_ours(self, word: str, more: list[Any]) -> Taken:
@@ -318,12 +309,10 @@ class RedisStore:
         self._waiting, self._ask_again = taken, self.elapsed() + self.limits.wait
         return taken
 
-    def _refuse(self, name: str, spent: str, reason: str) -> list[Any]:
+    def _refuse(self, name: str, spent: str, reason: str) -> tuple[str, State, list[Any]]:
+        """End a turn with what the server said: nothing, and it is given back."""
         word = self._shared.channel, f"{self.name} turn"
-        answer: list[Any] = self._shared.link.run(
-            scripts.REFUSED, self.keys, name, spent, reason, *word, urgent=True
-        )
-        return answer
+        return self._ask(scripts.REFUSED, name, spent, reason, *word, urgent=True)
 
     def _check_doubt(self, lost: int | None, reason: str) -> None:
         """Raise `RefreshError` if the store has lost something lately; `lost` is how long ago, in ms."""
@@ -353,25 +342,12 @@ class RedisStore:
 
     def _put(self, state: State, *, by_hand: bool = False) -> StoredCredentials | None:
         """Put a state, unless the store has a newer one; what is there now."""
-        before = self._now()
-        dies_at = state.credentials.expiry_date / 1000 if state.credentials else 0.0
-        word, _, _ = self._read_answer(
-            self._shared.link.run(
-                scripts.PUT,
-                self.keys,
-                state.number,
-                state.n,
-                state.record or b"",
-                state.mark,
-                _milliseconds(before - state.saved_at) if state.saved_at else 0,
-                _milliseconds(dies_at - before),
-                int(by_hand),
-                self._shared.channel,
-                f"{self.name} {state.number} {state.n}",
-                urgent=True,
-            ),
-            before,
-        )
+        now = self._now()
+        age = now - state.saved_at if state.saved_at else 0.0
+        left = state.credentials.expiry_date / 1000 - now if state.credentials else 0.0
+        record = state.record or b"", state.mark, _milliseconds(age), _milliseconds(left), int(by_hand)
+        message = self._shared.channel, "{} {} {}".format(self.name, *state.version)
+        word, _, _ = self._ask(scripts.PUT, *state.version, *record, *message, urgent=True)
         while self._kept:  # the store has these tokens, or newer ones
             self._kept.pop().drop()
         if word == "put":
@@ -380,12 +356,10 @@ class RedisStore:
                 self._shared.remember(self._account)
         return self._newest.stored()
 
-    def _read(self) -> State:
+    def _ask(self, script: Script, *given: Argument, urgent: bool = False) -> tuple[str, State, list[Any]]:
+        """Run a script on the login and its turn: its word, the state that it found, what the word needs."""
         before = self._now()
-        return self._read_answer(self._shared.link.run(scripts.LOOK, self.keys), before)[1]
-
-    def _read_answer(self, answer: list[Any], before: float) -> tuple[str, State, list[Any]]:
-        """A script's word, the state that it found, and what the word needs."""
+        answer = self._shared.link.run(script, self.keys, *given, urgent=urgent)
         word, now, number, n, record, spent, written, ends, *more = answer
         word = word.decode()
         version = int(number or 0), int(n or 0)

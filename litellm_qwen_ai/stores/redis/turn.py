@@ -92,10 +92,6 @@ class RedisTurn:
         return stored
 
     def refused(self, reason: str) -> StoredCredentials | None:
-        """See `door.Turn.refused`.
-
-        Raises:
-            RefreshError: It is not certain that the login has ended.
-        """
+        """See `door.Turn.refused`. A `RefreshError`: it is not certain that the login has ended."""
         self._settled = True
         return self._store.note_refusal(self._state, reason)
