@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from litellm_qwen_ai.oauth.errors import StoreError
 from litellm_qwen_ai.stores.files import disk
-from litellm_qwen_ai.stores.files.answer import AnswerFile
 
 try:
     import fcntl
@@ -26,6 +25,8 @@ except ImportError:  # Windows: its locks keep others from reading
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from litellm_qwen_ai.stores.files.answer import AnswerFile
 
 _KEPT = 86_400.0  # seconds for an answer that fits nothing any more
 _log = logging.getLogger(__name__)
@@ -55,24 +56,23 @@ class Catchers:
             re.escape(account) + r"\.(?P<mark>[0-9a-f]{16})\.(?P<name>[0-9a-f]+)\.[0-9a-f]+"
         )
 
-    def make(self, mark: str, name: str) -> Catcher:
-        """A new file, empty and locked, for a turn: the mark of the token that it spends, and whose it is."""
-        made = Catcher()
-        if self._folder is not None:
-            path = self._folder / f"{self._account}.{mark}.{name}.{time.monotonic_ns():x}"
-            draft = path.with_name(path.name + ".new")  # nobody may find it before it is locked
-            try:
-                disk.make_folder(self._folder)
-                fd = disk.open_private(draft, self._folder, 0)
-                if _lock(fd) and not _unlocked(draft):
-                    draft.rename(path)
-                    made.catch_in(path, fd)
-                else:
-                    os.close(fd)
-                    draft.unlink(missing_ok=True)
-            except (OSError, StoreError) as error:
-                _log.debug("Nothing can be caught in %s: %s", self._folder, type(error).__name__)
-        return made
+    def open_for(self, turn: AnswerFile, mark: str, name: str) -> None:
+        """Give a turn a new file, empty and locked: the mark of the token that it spends, and whose it is."""
+        if self._folder is None:
+            return
+        path = self._folder / f"{self._account}.{mark}.{name}.{time.monotonic_ns():x}"
+        draft = path.with_name(path.name + ".new")  # nobody may find it before it is locked
+        try:
+            disk.make_folder(self._folder)
+            fd = disk.open_private(draft, self._folder, 0)
+            if _lock(fd) and not _unlocked(draft):
+                draft.rename(path)
+                turn.catch_in(path, fd)
+            else:
+                os.close(fd)
+                drop(draft)
+        except (OSError, StoreError) as error:
+            _log.debug("Nothing can be caught in %s: %s", self._folder, type(error).__name__)
 
     def left(self, mark: str) -> Iterator[Leftover]:
         """What dead processes left of renewals that spent this token; what is too old for any goes."""
@@ -95,17 +95,6 @@ class Catchers:
             for path in list(self._folder.iterdir()) if self._folder is not None else ():
                 if named := self._ours.fullmatch(path.name):
                     yield path, named
-
-
-class Catcher(AnswerFile):
-    """The file of one turn; without one, all else still works."""
-
-    def reserve(self) -> None:
-        """Make sure of the space that an answer takes."""
-        if self._fd is not None:
-            with contextlib.suppress(OSError):
-                disk.blank(self._fd, disk.RESERVE)
-                os.fsync(self._fd)
 
 
 def drop(path: Path) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
     from litellm_qwen_ai.oauth.door import TurnAnswer
-    from litellm_qwen_ai.stores.redis.catcher import Catcher
+    from litellm_qwen_ai.stores.files.answer import AnswerFile
     from litellm_qwen_ai.stores.redis.link import Argument
     from litellm_qwen_ai.stores.redis.scripts import Script
     from litellm_qwen_ai.stores.redis.shared import Shared
@@ -60,8 +60,8 @@ class RedisStore:
         self._catchers = Catchers(shared.folder, self.name)
         self._newest = NOTHING
         self._changed: list[Callable[[], None]] = []
-        self._open: Catcher | None = None
-        self._kept: list[Catcher] = []
+        self._open: AnswerFile | None = None  # of the turn that is ours
+        self._kept: list[AnswerFile] = []  # with tokens that the store has not taken yet
         self._after_fork()
         renew_in_child(self)
 
@@ -70,9 +70,9 @@ class RedisStore:
         self._mutex = threading.Lock()  # held for a few assignments
         self._waiting: Taken | None = None
         self._ask_again = -math.inf
-        open_catcher, self._open = self._open, None
-        if open_catcher is not None:
-            open_catcher.close(keep=True)  # the lock is the parent's, and must end with it
+        parents, self._open = self._open, None
+        if parents is not None:
+            parents.close(keep=True)  # the lock must end with the parent
 
     def __repr__(self) -> str:
         return f"RedisStore({self.describe()!r})"
@@ -127,8 +127,9 @@ class RedisStore:
         if self._newest.version != known.version or self._finish(known, spent):
             return self._put(self._newest)
         with contextlib.ExitStack() as unless_ours:
-            catcher = self._catchers.make(spent, self._me)
-            unless_ours.callback(catcher.close)
+            turn = RedisTurn(self)
+            self._catchers.open_for(turn, spent, self._me)
+            unless_ours.callback(turn.close)
             for _ in range(_TRIES):
                 asked, state = self.elapsed(), self._newest
                 if state.version != known.version:
@@ -136,9 +137,9 @@ class RedisStore:
                 word, more = self._take(state)
                 if word == "go":
                     unless_ours.pop_all()
-                    catcher.reserve()
-                    self._open = catcher
-                    return RedisTurn(self, state, asked, catcher)
+                    turn.begin(state, asked)
+                    self._open = turn
+                    return turn
                 if word == "behind":
                     self._put(state)
                 elif word != "newer":
@@ -220,12 +221,12 @@ class RedisStore:
         """Give back a turn: ours, or that of a dead process of this machine."""
         self._refuse(name or self._me, spent, "")
 
-    def turn_ended(self, catcher: Catcher, *, keep: bool) -> None:
+    def turn_ended(self, turn: AnswerFile, *, keep: bool) -> None:
         """The turn is over; what was caught is kept as long as the store does not have it."""
         self._open = None
-        catcher.close(keep=keep)
+        turn.close(keep=keep)
         if keep:
-            self._kept.append(catcher)
+            self._kept.append(turn)
 
     def put_renewal(self, old: State, credentials: Credentials) -> StoredCredentials | None:
         """Put a renewed login; if the store does not take it, this process still knows it."""

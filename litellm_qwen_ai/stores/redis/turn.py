@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING, Protocol
 
 from litellm_qwen_ai.oauth.errors import StoreError
+from litellm_qwen_ai.stores.files import disk
+from litellm_qwen_ai.stores.files.answer import AnswerFile
+from litellm_qwen_ai.stores.redis.state import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +18,6 @@ if TYPE_CHECKING:
 
     from litellm_qwen_ai.oauth.credentials import Credentials
     from litellm_qwen_ai.oauth.door import StoredCredentials
-    from litellm_qwen_ai.stores.redis.catcher import Catcher
     from litellm_qwen_ai.stores.redis.limits import Limits
     from litellm_qwen_ai.stores.redis.state import State
 
@@ -28,25 +31,30 @@ class _Home(Protocol):
     def elapsed(self) -> Callable[[], float]: ...
     def take_again(self, state: State) -> bool: ...
     def give_back(self, spent: str) -> None: ...
-    def turn_ended(self, catcher: Catcher, *, keep: bool) -> None: ...
+    def turn_ended(self, turn: AnswerFile, *, keep: bool) -> None: ...
     def put_renewal(self, old: State, credentials: Credentials) -> StoredCredentials | None: ...
     def note_refusal(self, state: State, reason: str) -> StoredCredentials | None: ...
 
 
-class RedisTurn:
-    """See `door.Turn`.
+class RedisTurn(AnswerFile):
+    """See `door.Turn`. Without a file to catch the answer in, all else still works.
 
     Args:
         store: Whose login is renewed.
-        state: The login as it is stored.
-        asked: When the turn was asked for, by the store's clock for waiting.
-        catcher: Takes the answer.
     """
 
-    def __init__(self, store: _Home, state: State, asked: float, catcher: Catcher) -> None:
-        self._store, self._state, self._asked = store, state, asked
-        self._catcher = catcher
+    def __init__(self, store: _Home) -> None:
+        super().__init__()
+        self._store, self._state, self._asked = store, NOTHING, 0.0
         self._settled = self._keep = False
+
+    def begin(self, state: State, asked: float) -> None:
+        """It is ours, for the login in this state; `asked` is by the store's clock for waiting."""
+        self._state, self._asked = state, asked
+        if self._fd is not None:
+            with contextlib.suppress(OSError):
+                disk.blank(self._fd, disk.RESERVE)
+                os.fsync(self._fd)
 
     def __enter__(self) -> Self:
         return self
@@ -57,20 +65,7 @@ class RedisTurn:
                 with contextlib.suppress(StoreError):  # else it ends by its age
                     self._store.give_back(self._state.mark)
         finally:
-            self._store.turn_ended(self._catcher, keep=self._keep)
-
-    @property
-    def caught(self) -> int:
-        """See `door.Turn.caught`."""
-        return self._catcher.caught
-
-    def expect(self) -> None:
-        """See `Catcher.expect`."""
-        self._catcher.expect()
-
-    def catch(self, piece: bytes) -> None:
-        """See `Catcher.catch`."""
-        self._catcher.catch(piece)
+            self._store.turn_ended(self, keep=self._keep)
 
     def patience(self) -> float | None:
         """See `door.Turn.patience`: after a pause or a sleep the turn is asked for again."""
