@@ -15,7 +15,7 @@ from litellm_qwen_ai.names import DEFAULT_API_BASE
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.errors import LoginExpiredError, QwenAuthError, RefreshError, StoreError
 from litellm_qwen_ai.oauth.memory import Held
-from litellm_qwen_ai.oauth.pending import PendingLogin, pending_login
+from litellm_qwen_ai.oauth.pending import WAITING, PendingLogin, pending_login
 from litellm_qwen_ai.oauth.rotation import LOGGED_IN_AT
 from litellm_qwen_ai.plans import mismatch
 from litellm_qwen_ai.quota.meter import KEEPER, Meter
@@ -191,6 +191,9 @@ class LoginState:
             "api_key_set": self.settings.api_key is not None,
             "uses": self.uses,
             "base_url": self.base_url if self.uses else None,
+            "pending_code": self.pending.user_code
+            if self.pending and self.pending.state == WAITING
+            else None,
             "problem": self.trouble or self.mismatch or None,
             "usage": asdict(self.usage),
         }

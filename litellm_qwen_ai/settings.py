@@ -32,10 +32,11 @@ from litellm_qwen_ai.names import (
     DEFAULT_STORE_PREFIX,
 )
 from litellm_qwen_ai.oauth.errors import ConfigurationError
+from litellm_qwen_ai.oauth.urls import checked_url, own_base
 from litellm_qwen_ai.plans import completed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 #: Names and values.
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
@@ -44,6 +45,8 @@ _HOMES = ("HOME", "USERPROFILE", "XDG_CONFIG_HOME")
 #: In `QWEN_STORE`: the Redis of LiteLLM. In `QWEN_STORE_KEY`: the key that is made from LiteLLM's salt.
 LITELLM = "litellm"
 _OFF = frozenset({"0", "false", "no", "off"})
+_ON = frozenset({"1", "true", "yes", "on"})
+_SWITCHES = ("QWEN_COALESCE", "QWEN_HOST_ADAPTATIONS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,29 @@ def use_redis_of(host: Callable[[Pairs], Pairs]) -> None:
     """
     global _redis_of_host  # noqa: PLW0603  # one process has one host
     _redis_of_host = host
+
+
+def doubts(environ: Mapping[str, str] | None = None) -> Iterator[str]:
+    """What is odd about the variables, a sentence each. Nothing is refused here: calls and logins do that."""
+    source = os.environ if environ is None else environ
+    settings = Settings.from_environment(source)
+    base = source.get("QWEN_API_BASE", "").strip().partition("?")[0]  # a query may hold a secret
+    yield from _doubt_of(base, own_base, "QWEN_API_BASE") if base else ()
+    yield from _doubt_of(settings.oauth_base_url, checked_url, "QWEN_OAUTH_BASE_URL")
+    for name in _SWITCHES:
+        said = source.get(name, "").strip()
+        if said and said.lower() not in _OFF | _ON:
+            yield f"{name}={said} is neither 0 nor 1, so it counts as 1."
+
+
+def _doubt_of(url: str, check: Callable[[str, str], str], name: str) -> Iterator[str]:
+    try:
+        taken = check(url, name)
+    except ConfigurationError as error:
+        yield str(error)
+    else:
+        if "://" not in url:
+            yield f"{name}={url} has no https:// in front, so it means {taken}."
 
 
 def is_on(name: str, environ: Mapping[str, str] | None = None) -> bool:

@@ -11,8 +11,10 @@ from litellm_qwen_ai.accounts import shown
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.options import account_option, json_option
 from litellm_qwen_ai.cli.screen import local, span, wrapped
+from litellm_qwen_ai.oauth.pending import WAITING
 from litellm_qwen_ai.plans import MEND, plan_named
 from litellm_qwen_ai.quota.tally import THROTTLED
+from litellm_qwen_ai.settings import doubts
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.accounts import LoginState
@@ -71,7 +73,13 @@ def _lines(state: LoginState) -> list[tuple[str, str]]:
     problem = state.trouble or (f"{state.mismatch} {MEND}" if state.mismatch else None)
     if problem:
         lines.append(("Problem", problem))
+    lines += [("Doubt", doubt) for doubt in doubts()]
     lines.append(("qwen_ai/", _uses(state)))
+    waits = state.pending
+    if waits is not None and waits.state == WAITING:
+        left, finish = span(waits.expires_at - state.now), f"{state.store.login_command} --complete"
+        begun = f"a login; approve the code {waits.user_code} within {left} at {waits.link}"
+        lines.append(("Started", f"{begun} and run: {finish}"))
     return lines
 
 

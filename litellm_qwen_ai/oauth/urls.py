@@ -40,19 +40,19 @@ def checked_url(url: str, name: str) -> str:
 
 
 @functools.lru_cache(maxsize=64)  # asked at every call
-def own_url(base_url: str) -> str:
-    """The base URL of a key, as `own_base` made it.
+def own_url(base_url: str, name: str = "The key's base URL") -> str:
+    """The base URL of a key, as `own_base` made it; `name` is what a message calls it.
 
     Raises:
         ConfigurationError: It is none.
     """
     fault = _fault(base_url, own=True)
     if fault:
-        raise ConfigurationError(f"The key's base URL cannot be used: {fault}.")
+        raise ConfigurationError(f"{name} cannot be used: {fault}.")
     return base_url
 
 
-def own_base(typed: str) -> str:
+def own_base(typed: str, name: str = "The key's base URL") -> str:
     """The base URL that a user means for a key, read as a call's `api_base` is.
 
     A missing scheme becomes https (http on this machine), an empty path `/v1`, and Model Studio's own address
@@ -64,7 +64,7 @@ def own_base(typed: str) -> str:
     text = typed.strip()
     if "://" not in text:
         text = f"{'http' if leads_here(text) else 'https'}://{text}"
-    url = completed(own_url(text).rstrip("/").removesuffix("/chat/completions"))
+    url = completed(own_url(text, name).rstrip("/").removesuffix("/chat/completions"))
     return url if urlsplit(url).path else f"{url}/v1"
 
 

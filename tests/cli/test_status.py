@@ -274,3 +274,46 @@ def test_an_address_that_no_token_may_go_to_is_told_alike_everywhere(
     page = view(Settings.from_environment(), None)
     assert (listed["state"], listed["problem"]) == ("unusable", problem)
     assert (page["state"], page["last_error"]["text"]) == ("unusable", problem)
+
+
+DOUBTS = [
+    ("QWEN_API_BASE", "htp:/x", "QWEN_API_BASE=htp:/x has no https:// in front, so it means https://htp:/x."),
+    (
+        "QWEN_API_BASE",
+        "https://me:hunter2@x/v1",
+        "QWEN_API_BASE cannot be used: it holds a user name or password.",
+    ),
+    (
+        "QWEN_OAUTH_BASE_URL",
+        "nonsense",
+        "QWEN_OAUTH_BASE_URL cannot be used: 'nonsense' is not of the form https://host.",
+    ),
+    ("QWEN_COALESCE", "maybe", "QWEN_COALESCE=maybe is neither 0 nor 1, so it counts as 1."),
+    ("QWEN_HOST_ADAPTATIONS", "none", "QWEN_HOST_ADAPTATIONS=none is neither 0 nor 1, so it counts as 1."),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "doubt"), DOUBTS)
+def test_what_is_odd_about_the_variables_is_said(
+    run: Any, name: str, value: str, doubt: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert lines(run("status").out)["Doubt"] == doubt
+
+
+@pytest.mark.parametrize("value", ["no", "ON", "1", "false"])
+def test_a_switch_that_is_on_or_off_raises_no_doubt(
+    run: Any, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QWEN_COALESCE", value)
+    monkeypatch.setenv("QWEN_API_BASE", "https://gateway.example/v1?key=hunter2")
+    out = run("status").out
+    assert "Doubt" not in out
+
+
+def test_a_login_that_waits_is_shown_with_how_to_finish_it(run: Any, sandbox: Sandbox) -> None:
+    code = json.loads(run("login", "--start", "--json").out)["user_code"]
+    shown = lines(run("status").out)["Started"]
+    assert shown.startswith(f"a login; approve the code {code} within 15 min at {sandbox.url}/authorize?")
+    assert shown.endswith("and run: litellm-qwen-ai login --complete")
+    assert json.loads(run("status", "--json").out)["pending_code"] == code

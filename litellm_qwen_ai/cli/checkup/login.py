@@ -10,6 +10,7 @@ from litellm_qwen_ai.cli.status import kept_key
 from litellm_qwen_ai.oauth.errors import LockTimeoutError, QwenAuthError
 from litellm_qwen_ai.oauth.pending import WAITING
 from litellm_qwen_ai.plans import MEND
+from litellm_qwen_ai.settings import doubts
 from litellm_qwen_ai.stores.finding import FAIL, OK, WARN, Finding
 from litellm_qwen_ai.stores.place import place_of
 
@@ -30,6 +31,8 @@ def look_at(state: LoginState) -> Iterator[Finding]:
         "; calls use the key in QWEN_API_KEY, not what is kept" if state.settings.api_key is not None else ""
     )
     yield Finding("Settings", OK, said + key)
+    for doubt in doubts():
+        yield Finding("Settings", WARN, doubt, "Mend it or unset it")
     interrupted = False
     for finding in place_of(state.settings).check(state.account):
         interrupted |= finding.name == "Renewal"
