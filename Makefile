@@ -15,13 +15,17 @@ export LITELLM_LOCAL_MODEL_COST_MAP := True
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
+# pip --quiet says nothing for minutes: each install says first what it brings, and how long that takes.
 $(READY): pyproject.toml
+	@echo "Setting up $(VENV), this once: LiteLLM with its proxy, and what the tests need. One to three minutes."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable . --group dev
-	touch $@
+	@touch $@
+	@echo "$(VENV) is ready."
 
 demo: $(READY) ## log in to the sandbox and run the main job through LiteLLM
+	@echo "The demo takes half a minute, most of it the start of LiteLLM's proxy; on a busy machine two."
 	$(BIN)/litellm-qwen-ai demo
 
 test: lint types unit wheel ## lint, types, all tests, and a smoke test of the built wheel
@@ -34,9 +38,11 @@ types: $(READY)
 	$(BIN)/mypy
 
 unit: $(READY)
+	@echo "All tests, on every core: some ten minutes on two of them, most of it real proxies. pytest says how far it is."
 	$(BIN)/pytest -n auto
 
 wheel: $(READY)
+	@echo "Building the wheel, and installing it in .venv-wheel to try it. One to two minutes."
 	rm -rf dist
 	$(BIN)/python -m build --quiet
 	test -x .venv-wheel/bin/python || $(PYTHON) -m venv .venv-wheel
@@ -46,6 +52,7 @@ wheel: $(READY)
 
 # Outside the checkout, so that nothing but the installed wheel can answer.
 wheel-proxy: wheel ## the demo, with its proxy, from the built wheel
+	@echo "Installing the wheel with LiteLLM's proxy in .venv-wheel-proxy. One to three minutes."
 	test -x .venv-wheel-proxy/bin/python || $(PYTHON) -m venv .venv-wheel-proxy
 	.venv-wheel-proxy/bin/python -m pip install --quiet --upgrade "$$(ls dist/*.whl)[proxy]"
 	.venv-wheel-proxy/bin/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
@@ -79,6 +86,7 @@ test-all: test wheel-proxy $(OTHER_PYTHONS:%=test-python-%) test-oldest test-new
 
 # pyenv's interpreters first: its shims answer for versions that are not switched on.
 test-python-%:
+	@echo "The tests on Python $*. The first time two minutes more, to install LiteLLM in .venv-$*."
 	python=$$(ls $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$*.*/bin/python 2>/dev/null | tail -n 1); \
 	python=$${python:-$$(command -v python$*)}; \
 	test -x .venv-$*/bin/pytest || { $$python -m venv .venv-$* && \
@@ -88,6 +96,7 @@ test-python-%:
 
 # LiteLLM 1.91 leaves sockets of its async client open: what the collector says of them is not ours.
 test-oldest: ## the tests (or TESTS=...) on the oldest supported release of each dependency
+	@echo "The tests on tests/oldest.txt. The first time two minutes more, to install it in .venv-oldest."
 	test -x .venv-oldest/bin/pytest || { $(PYTHON) -m venv .venv-oldest && \
 	  .venv-oldest/bin/python -m pip install --quiet --upgrade 'pip>=25.1' && \
 	  .venv-oldest/bin/python -m pip install --quiet --editable . --group test-core --constraint tests/oldest.txt; }
@@ -96,6 +105,7 @@ test-oldest: ## the tests (or TESTS=...) on the oldest supported release of each
 # LiteLLM's newest release may pin what cannot be had everywhere: it is put over the one that resolves. Tests
 # look into Router by names that it deprecates and 1.91 has no others for. Its cache imports its proxy.
 test-newest: ## the tests (or TESTS=...) on the newest LiteLLM
+	@echo "The tests on the newest LiteLLM. The first time two minutes more, to install it in .venv-newest."
 	test -x .venv-newest/bin/pytest || { $(PYTHON) -m venv .venv-newest && \
 	  .venv-newest/bin/python -m pip install --quiet --upgrade 'pip>=25.1' && \
 	  .venv-newest/bin/python -m pip install --quiet --editable . --group test; }
@@ -109,6 +119,7 @@ drills: $(READY) ## races, crashes, store faults, clocks and the like at full si
 	PYTHONPATH=tests $(BIN)/python -m drills --write
 
 fuzz: $(READY) ## look for bytes that break a decoder, FUZZ_SECONDS=60 for each of four targets (Python 3.11 to 3.13)
+	@echo "Adding atheris to $(VENV), then FUZZ_SECONDS for each of four targets."
 	$(BIN)/python -m pip install --quiet --only-binary atheris --group fuzz || \
 	  { echo "atheris has no wheel for this Python: try make clean fuzz PYTHON=python3.12" >&2; exit 1; }
 	PYTHONPATH=tests $(BIN)/python -m fuzz
@@ -117,6 +128,7 @@ soak: $(READY) ## ten minutes (SOAK_SECONDS=600) of mixed traffic, then 1,000 st
 	PYTHONPATH=tests $(BIN)/python -W ignore -m drills.soak --write
 
 $(BENCH_READY): pyproject.toml
+	@echo "Setting up .venv-bench, this once: LiteLLM with its proxy. One to three minutes."
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	.venv-bench/bin/python -m pip install --quiet --editable . --group bench

@@ -3,6 +3,7 @@
 import importlib.metadata
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -28,6 +29,11 @@ def main() -> None:
     assert {"litellm_qwen_ai/py.typed", "litellm_qwen_ai/example_config.yaml"} <= names
     assert {f"litellm_qwen_ai/proxy/page.{kind}" for kind in ("html", "css", "js")} <= names
     assert not [name for name in names if name.endswith(".pth") or name.startswith("tests")], names
+    shown = importlib.metadata.metadata("litellm-qwen-ai").get_payload()  # README.md, as an index shows it
+    assert "State of the service" in shown
+    assert not [
+        target for target in re.findall(r"\]\(([^)]+)\)", shown) if not target.startswith(("http", "#"))
+    ]
     assert "litellm" not in sys.modules
     with tempfile.TemporaryDirectory() as folder, Sandbox() as sandbox:
         sandbox.write_credentials(Path(folder))
