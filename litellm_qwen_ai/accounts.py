@@ -56,6 +56,14 @@ class Account:
             client_id=self._settings.oauth_client_id,
         )
 
+    @property
+    def renewals(self) -> dict[str, int]:
+        """How many renewals of the login this process has tried so far, by how they ended."""
+        session: Session | None = self.__dict__.get("session")  # who only counts makes none
+        if session is None:
+            return {"renewed": 0, "failed": 0}
+        return {"renewed": session.renewals, "failed": session.failed_renewals}
+
     @contextlib.contextmanager
     def failures_noted(self) -> Iterator[None]:
         """Note an error of the login for whoever looks after it; it passes on."""

@@ -121,6 +121,7 @@ class Session:
 
     def _after_fork(self) -> None:
         self._mutex = threading.Lock()  # held for a few assignments, never during I/O
+        self.renewals = self.failed_renewals = 0  # in this process
 
     def __repr__(self) -> str:
         return f"Session({self._store.describe()!r})"
@@ -346,6 +347,7 @@ class Session:
     def _remember(self, error: QwenAuthError) -> None:
         """Pause before the next try, longer each time; a dead login is not tried again until it changes."""
         self._failures += 1
+        self.failed_renewals += 1
         pause = min(MAX_PAUSE, 2.0 ** min(self._failures - 1, 10))
         if isinstance(error, LoginExpiredError):
             pause = math.inf
@@ -451,6 +453,7 @@ class Session:
             raise still_rejected(self._store.login_command)
         self._trouble, self._failures = None, 0
         self._brought = new.access_token
+        self.renewals += 1
         return new
 
 

@@ -2,7 +2,8 @@
 
 With `LITELLM_WORKER_STARTUP_HOOKS=litellm_qwen_ai.proxy:startup`, each worker of the proxy serves `PAGE` and,
 for proxy admins only, the JSON that the page asks for. What a login needs to go on is in the token folder, so
-any worker can answer any request. docs/operators.md says how to use it; `api.py` says what is answered.
+any worker can answer any request. docs/operators.md says how to use it; `api.py` says what is answered,
+`metrics.py` what Prometheus is told.
 """
 
 from __future__ import annotations
@@ -46,8 +47,10 @@ def startup() -> None:
     if getattr(server.app.state, _MARK, False):
         return
     from litellm_qwen_ai.proxy.api import router_for  # noqa: PLC0415  # FastAPI is the proxy's, not ours
+    from litellm_qwen_ai.proxy.metrics import keep_metrics  # noqa: PLC0415  # for a proxy alone
 
     server.app.include_router(router_for(server, PAGE))
     setattr(server.app.state, _MARK, True)
     auth.name_page(PAGE)
+    keep_metrics(server)
     _logger.info("The page to sign in to Qwen is at %s", PAGE)

@@ -14,7 +14,7 @@ import atexit
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -85,6 +85,7 @@ class Meter:
         #: None: the server has accepted a request, which ends the refusal before it.
         self._news: deque[Refusal | Failure | None] = deque(maxlen=_MOST_PENDING)
         self._unsaved = Tally()
+        self._since_start: Counter[str] = Counter()
         self._asleep = True
         self._limited = False
         self._minute = self._day = 0
@@ -141,6 +142,12 @@ class Meter:
             self._read()
             return self._known()
 
+    def since_start(self) -> Counter[str]:
+        """What this process alone has counted: requests as `sent`, and refusals by reason."""
+        with self._mutex:
+            self._take()
+            return Counter(self._since_start)
+
     def turn(self) -> bool:
         """Write what is new and read what others have written; never raises. Not on a call's way.
 
@@ -183,10 +190,13 @@ class Meter:
 
     def _take(self) -> None:
         """Put what was counted since the last turn into the books."""
-        self._unsaved.add([self._pending.popleft() for _ in range(len(self._pending))])
+        sent = [self._pending.popleft() for _ in range(len(self._pending))]
+        self._since_start["sent"] += len(sent)
+        self._unsaved.add(sent)
         while self._news:
             news = self._news.popleft()
             if isinstance(news, Refusal):
+                self._since_start[news.reason] += 1
                 self._unsaved.refuse(news)
             elif isinstance(news, Failure):
                 self._unsaved.failure = news

@@ -1,0 +1,196 @@
+"""What Prometheus is told of the accounts: on instruments of its own, and on a real proxy's `/metrics`."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+prometheus_client = pytest.importorskip("prometheus_client", reason="the group `metrics` is not installed")
+
+from litellm_qwen_ai.accounts import account_of  # noqa: E402  # after the skip
+from litellm_qwen_ai.oauth import QwenAuthError  # noqa: E402  # after the skip
+from litellm_qwen_ai.proxy.metrics import STATES, Metrics  # noqa: E402  # after the skip
+from litellm_qwen_ai.sandbox import Sandbox  # noqa: E402  # after the skip
+from litellm_qwen_ai.settings import Settings  # noqa: E402  # after the skip
+
+if TYPE_CHECKING:
+    from tests.proxy.conftest import Proxy
+
+ROOT = Path(__file__).parents[2]
+SERVER: Any = SimpleNamespace()
+CALL = {"model": "coder-model", "messages": [{"role": "user", "content": "ping"}]}
+LIMIT = 90.0  # seconds for a look that is made every ten
+
+
+@pytest.fixture
+def token_dir(tmp_path: Path) -> Path:
+    return tmp_path / "tokens"
+
+
+@pytest.fixture
+def sandbox(token_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        for name, value in running.environment(token_dir).items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+class Told:
+    """The metrics of one registry."""
+
+    def __init__(self) -> None:
+        self._registry = prometheus_client.CollectorRegistry()
+        self.metrics = Metrics(self._registry)
+
+    def text(self) -> str:
+        self.metrics.update(SERVER)
+        shown: bytes = prometheus_client.generate_latest(self._registry)
+        return shown.decode()
+
+    def __call__(self, name: str, **labels: str) -> float | None:
+        self.metrics.update(SERVER)
+        value: float | None = self._registry.get_sample_value(f"qwen_ai_{name}", labels)
+        return value
+
+    def state(self, account: str) -> list[str]:
+        return [state for state in STATES if self("account_state", account=account, state=state)]
+
+
+@pytest.fixture
+def told() -> Told:
+    return Told()
+
+
+def _account(name: str | None = None) -> Any:
+    return account_of(Settings.from_environment(), name)
+
+
+def test_requests_and_refusals_are_counted_by_account_and_reason(
+    told: Told, sandbox: Sandbox, token_dir: Path
+) -> None:
+    sandbox.write_credentials(token_dir, "alice.json")
+    for _ in range(3):
+        _account("alice").meter.sent()
+    _account("alice").meter.refused("throttled", None)
+    _account().meter.sent()
+    assert told("requests_total", account="alice") == 3
+    _account("alice").meter.sent()
+    _account("alice").meter.turn()
+    assert told("requests_total", account="alice") == 4
+    assert told("requests_total", account="(default)") == 1
+    assert told("refusals_total", account="alice", reason="throttled") == 1
+    assert told("refusals_total", account="alice", reason="quota_spent") == 0
+
+
+def test_renewals_are_counted_by_how_they_ended(told: Told, sandbox: Sandbox, token_dir: Path) -> None:
+    assert told("renewals_total", account="(default)", result="renewed") == 0
+    sandbox.write_credentials(token_dir, lifetime=-60)
+    _account().session.get()
+    assert told("renewals_total", account="(default)", result="renewed") == 1
+    assert told("renewals_total", account="(default)", result="failed") == 0
+    sandbox.write_credentials(token_dir, "bob.json", lifetime=-60)
+    sandbox.revoke()
+    with pytest.raises(QwenAuthError):
+        _account("bob").session.get()
+    assert told("renewals_total", account="bob", result="failed") == 1
+
+
+def test_the_state_and_the_seconds_of_an_account_are_what_the_page_shows(
+    told: Told, sandbox: Sandbox, token_dir: Path
+) -> None:
+    assert told.state("(default)") == ["signed_out"]
+    path = sandbox.write_credentials(token_dir, lifetime=600)
+    assert told.state("(default)") == ["signed_in"]
+    left = told("token_seconds_left", account="(default)")
+    assert left is not None
+    assert 500 < left <= 600
+    path.write_text("{")
+    assert told.state("(default)") == ["unusable"]
+    assert told("token_seconds_left", account="(default)") == 0
+
+
+def test_an_account_that_is_gone_is_in_no_state(told: Told, sandbox: Sandbox, token_dir: Path) -> None:
+    path = sandbox.write_credentials(token_dir, "alice.json")
+    assert told.state("alice") == ["signed_in"]
+    path.unlink()
+    assert told.state("alice") == []
+    assert told("token_seconds_left", account="alice") == 0
+
+
+def test_no_metric_holds_a_secret(told: Told, sandbox: Sandbox, token_dir: Path) -> None:
+    sandbox.write_credentials(token_dir, lifetime=-60)
+    _account().session.get()
+    shown = told.text()
+    assert "qwen_ai_requests_total" in shown
+    assert not [secret for secret in sandbox.secrets_issued() if secret in shown]
+
+
+def _alerts() -> list[dict[str, Any]]:
+    page = (ROOT / "docs" / "operators.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```yaml\n(groups:.*?)```", page, re.DOTALL)
+    (group,) = yaml.safe_load(block)["groups"]
+    rules: list[dict[str, Any]] = group["rules"]
+    return rules
+
+
+def test_the_alerts_of_the_operators_page_name_what_there_is(told: Told, sandbox: Sandbox) -> None:
+    assert sandbox.url
+    shown = told.text()
+    for alert in _alerts():
+        (name,) = re.findall(r"qwen_ai_\w+", alert["expr"])
+        series = [line for line in shown.splitlines() if line.startswith(name + "{")]
+        assert series, f"{name} is not shown"
+        for label, values in re.findall(r'(\w+)=~?"([^"]+)"', alert["expr"]):
+            for value in values.split("|"):
+                assert any(f'{label}="{value}"' in line for line in series), f"{name}: {label}={value}"
+
+
+def test_prometheus_can_read_the_alerts() -> None:
+    parser = pytest.importorskip("promql_parser", reason="the group `metrics` is not installed")
+    assert len(_alerts()) == 3
+    for alert in _alerts():
+        assert parser.parse(alert["expr"])
+        assert "{{ $labels.account }}" in alert["annotations"]["summary"]
+
+
+@pytest.mark.proxy
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_proxys_metrics_have_what_all_its_workers_have_counted(tmp_path: Path, workers: int) -> None:
+    from tests.proxy.conftest import CONFIG, running_proxy  # noqa: PLC0415  # only this test starts one
+
+    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    config.setdefault("litellm_settings", {})["callbacks"] = ["prometheus"]
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    with running_proxy(
+        tmp_path / "tokens",
+        config=tmp_path / "config.yaml",
+        workers=workers,
+        accounts=["oauth_creds"],
+        more={"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")} if workers > 1 else {},
+    ) as proxy:
+        for _ in range(4):
+            assert proxy.ask("/v1/chat/completions", CALL).status_code == 200
+        _wait_for(proxy, 'qwen_ai_requests_total{account="(default)"} 4.0')
+        _wait_for(proxy, 'qwen_ai_account_state{account="(default)",state="signed_in"} 1.0')
+        assert proxy.key not in _shown(proxy)
+
+
+def _shown(proxy: Proxy) -> str:
+    answer = proxy.ask("/metrics/")
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+def _wait_for(proxy: Proxy, line: str) -> None:
+    end = time.monotonic() + LIMIT
+    while line not in (shown := _shown(proxy)):
+        ours = [found for found in shown.splitlines() if found.startswith("qwen_ai")]
+        assert time.monotonic() < end, f"not within {LIMIT:g} s: {line}\n" + "\n".join(ours)
+        time.sleep(0.5)
