@@ -10,15 +10,17 @@ import asyncio
 import contextvars
 import functools
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from litellm_qwen_ai.accounts import LoginState, account_of, known_accounts
-from litellm_qwen_ai.oauth.errors import CorruptCredentialsError, StoreError
+from litellm_qwen_ai.oauth.errors import ConfigurationError, CorruptCredentialsError, StoreError
 from litellm_qwen_ai.oauth.flight import SingleFlight
 from litellm_qwen_ai.oauth.kernel import in_notebook
+from litellm_qwen_ai.oauth.keys import keep_key
 from litellm_qwen_ai.oauth.login import device_login
 from litellm_qwen_ai.oauth.pending import cancel_login
 from litellm_qwen_ai.oauth.prompt import may_open_browser, open_browser
+from litellm_qwen_ai.redaction import Secret
 from litellm_qwen_ai.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,9 +29,13 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.prompt import LoginPrompt
 
 
-def login(
+def login(  # noqa: PLR0913  # a key is four of them
     account: str | None = None,
     *,
+    key: str | None = None,
+    plan: str | None = None,
+    api_base: str | None = None,
+    check: bool = True,
     force: bool = False,
     browser: bool = True,
     prompt: LoginPrompt | None = None,
@@ -38,10 +44,16 @@ def login(
 
     An account that has a live login is left as it is. In a notebook the cell runs until then, and Interrupt
     cancels it; other tasks of the kernel's event loop stand still meanwhile, but not with `await alogin()`.
+    With `key`, that key is kept in the account instead.
 
     Args:
         account: The account's name.
-        force: Log in all the same; also if what is stored there cannot be read.
+        key: An API key to keep; it takes the place of a key that is kept there, at the same plan if none is
+            named.
+        plan: The name of the key's plan, as `litellm-qwen-ai models` lists them.
+        api_base: The key's base URL, if that is not its plan's; it may be private.
+        check: Keep the key only if its server takes it, asked by `GET /models`, which costs nothing.
+        force: Replace a live login; also what is stored there and cannot be read.
         browser: Open the page where a browser would open before the person: not over SSH, not in CI.
         prompt: Shows the page's address and the code; text on stderr by default, a link in a notebook.
 
@@ -49,22 +61,28 @@ def login(
         How the account stands now; `changed` says whether this is a new login.
 
     Raises:
-        LoginError: It ended without tokens; its `code` and its class say how.
+        LoginError: It ended without tokens, or the key is not kept; its `code` and its class say how.
         StoreError: The place cannot be read or written.
-        ConfigurationError: The account's name or a setting cannot be used.
+        ConfigurationError: The account's name, a setting, or what was given with the key cannot be used.
         RuntimeError: An event loop runs in this thread and would stand still: `await alogin()` there.
     """
+    given = _Key.of(key, plan, api_base, check=check)
+    del key  # so that no traceback with locals shows it
     if _in_event_loop() and not in_notebook():
         raise RuntimeError(
             "login() would block the event loop that runs here until a person has approved. "
             "Use: await litellm_qwen_ai.alogin()"
         )
-    return _login(account, force=force, browser=browser, prompt=prompt)
+    return _login(account, given, force=force, browser=browser, prompt=prompt)
 
 
-async def alogin(
+async def alogin(  # noqa: PLR0913  # as above
     account: str | None = None,
     *,
+    key: str | None = None,
+    plan: str | None = None,
+    api_base: str | None = None,
+    check: bool = True,
     force: bool = False,
     browser: bool = True,
     prompt: LoginPrompt | None = None,
@@ -73,10 +91,12 @@ async def alogin(
 
     Cancelling the task cancels the login, within about a second.
     """
+    given = _Key.of(key, plan, api_base, check=check)
+    del key  # as above
     given_up = threading.Event()
     log_in = functools.partial(
         contextvars.copy_context().run,
-        functools.partial(_login, account, force=force, browser=browser, prompt=prompt),
+        functools.partial(_login, account, given, force=force, browser=browser, prompt=prompt),
         cancelled=given_up.is_set,
     )
     try:
@@ -156,8 +176,26 @@ def live_login(settings: Settings, account: str | None) -> LoginState | None:
     return state if state.logged_in and state.seconds_left > 0 else None
 
 
-def _login(
+class _Key(NamedTuple):
+    """A key to keep, and what it is for."""
+
+    text: Secret
+    plan: str | None
+    api_base: str | None
+    check: bool
+
+    @classmethod
+    def of(cls, key: str | None, plan: str | None, api_base: str | None, *, check: bool) -> _Key | None:
+        if key is not None:
+            return cls(Secret(key), plan, api_base, check)
+        if plan is None and api_base is None:
+            return None
+        raise ConfigurationError("A plan and an api_base go with a key: login(key=..., plan=...).")
+
+
+def _login(  # noqa: PLR0913  # what `login` was given
     account: str | None,
+    given: _Key | None,
     *,
     force: bool,
     browser: bool,
@@ -166,6 +204,9 @@ def _login(
 ) -> LoginState:
     settings = Settings.from_environment()
     store = account_of(settings, account).store
+    if given is not None:
+        keep_key(store, given.text, plan=given.plan, api_base=given.api_base, check=given.check, force=force)
+        return _changed(settings, account)
     if not force and (state := live_login(settings, account)):
         return state
     device_login(
@@ -176,6 +217,10 @@ def _login(
         oauth_base_url=settings.oauth_base_url,
         client_id=settings.oauth_client_id,
     )
+    return _changed(settings, account)
+
+
+def _changed(settings: Settings, account: str | None) -> LoginState:
     state = LoginState(settings, account)
     state.changed = True
     return state

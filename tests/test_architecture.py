@@ -127,6 +127,8 @@ def test_the_public_names_are_these() -> None:
         "CorruptCredentialsError",
         "Credentials",
         "FileStore",
+        "KeyRefusedError",
+        "KeyUncheckedError",
         "LockTimeoutError",
         "LoginCancelledError",
         "LoginDeniedError",

@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
+import litellm_qwen_ai
 from litellm_qwen_ai.cli.commands import app
 from litellm_qwen_ai.oauth import FileStore, device_login, errors
 from litellm_qwen_ai.oauth.clocks import Clocks
@@ -180,3 +181,72 @@ def test_no_output_of_the_command_shows_a_secret(sandbox: Sandbox) -> None:
         assert "Usage:" not in done.output, command
         assert not found_in(done.output + repr(done.exception), sandbox), command
     assert sandbox.counts.logins >= 4
+
+
+# --- a kept key ---
+
+KEY = "sk-sp-9d8c7b6a5f4e3d2c1b0a"
+
+
+def no_piece(text: str) -> bool:
+    return not any(KEY[at : at + 8] in text for at in range(len(KEY) - 7))
+
+
+@pytest.fixture
+def kept(sandbox: Sandbox) -> str:
+    """The key is kept in the default account, and the sandbox does not know it: each answer is scripted."""
+    state = litellm_qwen_ai.login(key=KEY, plan="coding-intl", api_base=sandbox.api_base, check=False)
+    return state.store.describe()
+
+
+@pytest.mark.usefixtures("kept")
+@pytest.mark.parametrize("stream", [False, True], ids=["call", "stream"])
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_no_error_of_a_call_shows_or_pickles_a_piece_of_a_kept_key(
+    sandbox: Sandbox, caplog: pytest.LogCaptureFixture, stream: bool, asynchronous: bool
+) -> None:
+    told = f"Incorrect API key provided: {KEY[4:]}"
+    echo = Answer(
+        status=401, body={"error": {"message": told, "code": "invalid_api_key"}}, headers={"x-echo": KEY}
+    )
+    caplog.set_level(logging.DEBUG, "LiteLLM")
+    with caplog.at_level(logging.DEBUG):
+        for answer in ("token_expired", "cut", "model_not_in_plan", "html_502", "error_event", echo):
+            sandbox.answer_next("chat", answer, 3)
+            error = fail(stream, asynchronous)
+            sandbox._ledger._queued.clear()
+            assert no_piece(shown(error)), answer
+    logged = [one.getMessage() for one in caplog.records if not one.name.startswith("httpcore")]
+    assert logged
+    assert no_piece("\n".join(logged))
+
+
+@pytest.mark.parametrize("answer", ["token_expired", "not_found", "cut", None])
+def test_no_failure_to_keep_a_key_shows_a_piece_of_it(sandbox: Sandbox, answer: str | None) -> None:
+    bad = KEY if answer else f"{KEY} {KEY}"
+    if answer:
+        sandbox.answer_next("models", answer)
+    with pytest.raises(errors.QwenAuthError) as failure:
+        litellm_qwen_ai.login(key=bad, plan="coding-intl", api_base=sandbox.api_base)
+    del bad  # of this frame, which is the caller's
+    told = traceback.TracebackException.from_exception(failure.value, capture_locals=True)
+    ours = [frame for frame in told.stack if frame.filename != __file__]
+    assert len(ours) >= 3
+    assert no_piece("\n".join(str(frame.locals) for frame in ours))
+    assert no_piece(str(failure.value) + repr(failure.value) + repr(vars(failure.value)))
+
+
+KEYED_COMMANDS = (
+    *("status", "status --json", "accounts", "accounts --json", "doctor --json", "login --no-browser"),
+    *("login --key --no-check", "login --key", "login --key --json --no-check", "logout --yes"),
+)
+
+
+@pytest.mark.usefixtures("kept")
+def test_no_output_of_a_command_shows_a_piece_of_a_kept_key(sandbox: Sandbox) -> None:
+    for command in KEYED_COMMANDS:
+        done = CliRunner().invoke(app, command.split(), input=f"{KEY}\n")
+        assert done.output or isinstance(done.exception, errors.KeyRefusedError), command
+        assert "Usage:" not in done.output, command
+        assert no_piece(done.output + repr(done.exception)), command
+    assert sandbox.requests_to("models")

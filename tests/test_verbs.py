@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 import litellm_qwen_ai
@@ -193,3 +194,41 @@ async def test_login_in_an_event_loop_says_what_to_use(qwen_sandbox_logged_out: 
 @pytest.mark.parametrize("folder", [str, Path])
 def test_a_file_store_takes_a_folder_as_text_or_as_a_path(tmp_path: Path, folder: type) -> None:
     assert litellm_qwen_ai.FileStore(folder(tmp_path / "some")).path.parent == tmp_path / "some"
+
+
+# --- a key ---
+
+
+@pytest.mark.parametrize("way", ["login", "alogin"])
+def test_a_key_is_kept_in_an_account(qwen_sandbox_logged_out: Sandbox, way: str) -> None:
+    given = {"key": "sk-sandbox", "api_base": qwen_sandbox_logged_out.url}
+    if way == "login":
+        state = litellm_qwen_ai.login("team", **given)
+    else:
+        state = asyncio.run(litellm_qwen_ai.alogin("team", **given))
+    assert (state.changed, state.uses, state.standing.value, state.key_plan) == (True, "key", "key", "custom")
+    assert (state.base_url, state.key_host) == (
+        qwen_sandbox_logged_out.api_base,
+        qwen_sandbox_logged_out.url[7:],
+    )
+    assert (state.expires_at, state.can_renew, state.renewal, state.ended) == (None, False, None, False)
+    assert "sk-" not in repr(state) + str(state.as_dict())
+    assert litellm_qwen_ai.token_provider("team")() == "sk-sandbox"
+    assert litellm_qwen_ai.api_base("team") == qwen_sandbox_logged_out.api_base
+    assert litellm_qwen_ai.login("team").changed is False
+    assert litellm_qwen_ai.logout("team")
+    assert not litellm_qwen_ai.status("team").logged_in
+
+
+def test_what_belongs_to_a_key_is_refused_without_one(qwen_sandbox_logged_out: Sandbox) -> None:
+    with pytest.raises(errors.ConfigurationError, match="go with a key"):
+        litellm_qwen_ai.login(plan="beijing")
+    assert qwen_sandbox_logged_out.requests == []
+
+
+def test_a_refused_key_is_sent_once_by_httpx(qwen_sandbox_logged_out: Sandbox) -> None:
+    litellm_qwen_ai.login(key="sk-unknown-key", api_base=qwen_sandbox_logged_out.api_base, check=False)
+    with httpx.Client(auth=litellm_qwen_ai.QwenAuth(), trust_env=False) as client:
+        answer = client.get(f"{litellm_qwen_ai.api_base()}/models")
+    assert answer.status_code == 401
+    assert len(qwen_sandbox_logged_out.requests_to("models")) == 1

@@ -49,6 +49,8 @@ def take_over(source: str, report: Report, *, force: bool) -> int:
     with contextlib.suppress(StoreError):  # the login is there; what is wrong with the note, the report says
         cancel_login(store)
     code = report.new_login("Imported")
+    if credentials.is_key:  # which may be used in as many places as one likes
+        return code
     click.echo(
         wrapped(
             f"{path} was not changed, but it must not be used any more: each renewal replaces the refresh "

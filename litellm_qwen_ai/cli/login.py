@@ -1,4 +1,4 @@
-"""The command `litellm-qwen-ai login`: in one go, or in two with `--start` and `--complete`."""
+"""The command `litellm-qwen-ai login`: in one go, in two with `--start` and `--complete`, or a key."""
 
 from __future__ import annotations
 
@@ -25,18 +25,23 @@ from litellm_qwen_ai.oauth import (
     start_login,
 )
 from litellm_qwen_ai.oauth.prompt import COMPARE, INVITATION, PHISHING, is_terminal, trouble_text
+from litellm_qwen_ai.plans import PLANS
 from litellm_qwen_ai.quota.tally import iso
 from litellm_qwen_ai.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from litellm_qwen_ai.oauth import LoginPrompt
 
+#: A paragraph that click leaves as it is.
+_PLANS = "\b\nPlans; `litellm-qwen-ai models` tells more of each:\n" + "\n".join(
+    f"  {plan.name:<16} {plan.host}" for plan in PLANS
+)
 _TICK = 1.0  # seconds between two looks of `--complete --wait`
 
 
-@click.command()
+@click.command(context_settings={"allow_extra_args": True}, epilog=_PLANS)
 @account_option
 @click.option(
     "--no-browser", is_flag=True, help="Open no browser; it never does over SSH, in CI or without a display."
@@ -50,11 +55,17 @@ _TICK = 1.0  # seconds between two looks of `--complete --wait`
 @click.option(
     "--import", "source", metavar="FILE", help="Take over a login from an oauth_creds.json, also Qwen Code's."
 )
+@click.option("--key", is_flag=True, help="Keep an API key instead: asked for, or read from stdin.")
+@click.option("--plan", metavar="NAME", help="With --key: the plan it was issued for, see below.")
+@click.option("--api-base", metavar="URL", help="With --key: its server, if that is not the plan's.")
+@click.option("--no-check", is_flag=True, help="With --key: keep it without asking its server first.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON; the prompt stays on stderr.")
 @click.option(
     "--force", is_flag=True, help="Log in although there is a login, or a file that cannot be read."
 )
+@click.pass_context
 def login(  # noqa: PLR0913  # its options
+    context: click.Context,
     *,
     account: str | None,
     no_browser: bool,
@@ -63,26 +74,39 @@ def login(  # noqa: PLR0913  # its options
     complete: bool,
     wait: bool,
     source: str | None,
+    key: bool,
+    plan: str | None,
+    api_base: str | None,
+    no_check: bool,
     as_json: bool,
     force: bool,
 ) -> int:
-    """Log in with a code that you approve in a browser.
+    """Log in with a code that you approve in a browser, or keep a key.
 
-    The browser may run on this device or on any other.
+    The browser may run on this device or on any other. A key is never an argument, where other programs and
+    the shell's history would see it.
     """
-    if start + complete + (source is not None) > 1:
-        raise click.UsageError("--start, --complete and --import are three ways; take one.")
-    if wait and not complete:
-        raise click.UsageError("--wait goes with --complete.")
+    _check_usage(
+        context,
+        ways=(start, complete, key, source is not None),
+        needs={
+            "--wait goes with --complete.": wait and not complete,
+            "--plan, --api-base and --no-check go with --key.": not key and (plan or api_base or no_check),
+        },
+    )
     if qr:
         require_segno()
     report = Report(Settings.from_environment(), account, as_json=as_json)
     if report.settings.api_key is not None:
-        click.echo("QWEN_API_KEY is set: qwen_ai/ uses that key, not a login, until you unset it.", err=True)
+        what = "this one" if key else "a login"
+        click.echo(f"QWEN_API_KEY is set: qwen_ai/ uses that key, not {what}, until you unset it.", err=True)
     picture = drawn if qr else None
     with exits.errors_as_json(wanted=as_json):
         if source is not None:
             return import_login.take_over(source, report, force=force)
+        if key:
+            verbs.login(account, key=_asked(), plan=plan, api_base=api_base, check=not no_check, force=force)
+            return report.new_key(checked=not no_check)
         if complete:
             return _complete(report, wait=wait)
         if start:
@@ -92,6 +116,24 @@ def login(  # noqa: PLR0913  # its options
         browser = may_open_browser() and not no_browser
         state = verbs.login(account, force=force, browser=browser, prompt=_prompt(picture, browser=browser))
         return report.new_login() if state.changed else report.unchanged()
+
+
+def _check_usage(context: click.Context, ways: tuple[bool, ...], needs: Mapping[str, object]) -> None:
+    if context.args:  # click's own error would show a key
+        raise click.UsageError("login takes options only. A key is asked for, or read from stdin.")
+    if sum(ways) > 1:
+        raise click.UsageError("--start, --complete, --key and --import are four ways; take one.")
+    for text, violated in needs.items():
+        if violated:
+            raise click.UsageError(text)
+
+
+def _asked() -> str:
+    """The key: typed without an echo, or the first line of what is piped in."""
+    if not is_terminal(sys.stdin):
+        return sys.stdin.readline()
+    typed: str = click.prompt("Key (not shown)", hide_input=True, err=True)
+    return typed
 
 
 def _prompt(picture: Callable[[str], str] | None, *, browser: bool) -> LoginPrompt:

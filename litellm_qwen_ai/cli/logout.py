@@ -17,9 +17,9 @@ from litellm_qwen_ai.oauth.prompt import is_terminal
 @account_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def logout(*, account: str | None, yes: bool) -> int:
-    """Remove the login from this machine.
+    """Remove the login, or the key, from this machine.
 
-    Only what holds a login is removed, and what this program left beside it.
+    Only what holds a login or a key is removed, and what this program left beside it.
     """
     state = verbs.status(account)
     # In a store it is a login of ours, whatever the key; what a file holds, nobody knows.
@@ -41,9 +41,12 @@ def logout(*, account: str | None, yes: bool) -> int:
         click.echo("Cancelled the login that had been started.")
         return exits.DONE
     click.echo(f"Removed {removed}.")
-    click.echo(
-        "Qwen offers no way to revoke its tokens: a copy elsewhere stays valid until it expires.", err=True
+    left = (
+        "The key itself stays valid until it is revoked where it was issued."
+        if state.key_plan
+        else "Qwen offers no way to revoke its tokens: a copy elsewhere stays valid until it expires."
     )
+    click.echo(left, err=True)
     if state.settings.api_key is not None:
         click.echo("QWEN_API_KEY is still set: qwen_ai/ goes on using that key.", err=True)
     return exits.DONE

@@ -12,6 +12,7 @@ from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.screen import coloured, local, span, wrapped
 from litellm_qwen_ai.cli.status import kept_key, readable
 from litellm_qwen_ai.oauth.check import Verdict, check_credentials
+from litellm_qwen_ai.plans import MEND, plan_named
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.settings import Settings
@@ -40,6 +41,8 @@ class Report:
     def new_login(self, verb: str = "Logged in") -> int:
         """There is a new login: check that it is accepted, and say what comes next; returns the exit code."""
         state = self._state()
+        if state.key_plan:
+            return self.new_key(verb)
         verdict = _checked(state)
         if self.as_json:
             self._print(state, verdict, changed=True)
@@ -47,12 +50,39 @@ class Report:
             self._tell(state, verdict, verb)
         return exits.ERROR if verdict is not None and verdict.result == "refused" else exits.DONE
 
+    def new_key(self, verb: str = "Kept", *, checked: bool = False) -> int:
+        """There is a key now; `checked`: its server takes it. Returns the exit code."""
+        state = self._state()
+        verdict = Verdict("accepted", f"{state.key_host} takes the key.") if checked else None
+        if self.as_json:
+            self._print(state, verdict, changed=True)
+            return exits.DONE
+        _say(f"{verb}. The key is stored in {state.store.describe()} ({state.store.guard()}).", verb, "ok")
+        plan = plan_named(state.key_plan or "")
+        terms = f" Its terms allow: {plan.allows}." if plan else ""
+        _say(f"It is {kept_key(state)}, at {state.key_host}.{terms}")
+        if state.trouble or state.mismatch:
+            told = state.trouble or f"{state.mismatch} {MEND}"
+            click.echo(wrapped(told, sys.stderr), err=True)
+        _say(f"Checked: {verdict.message}" if verdict else "It was not checked.")
+        _say("Programs that run already use it within a second.")
+        if state.settings.api_key is None:
+            _say(f"Try it: {self._next('qwen3-coder-plus')}")
+        return exits.DONE
+
     def _state(self) -> LoginState:
         return readable(LoginState(self.settings, self.account))
 
     def _print(self, state: LoginState, verdict: Verdict | None, *, changed: bool) -> None:
         check = verdict._asdict() if verdict else None
-        exits.print_json({"state": "logged_in", "changed": changed, **state.as_dict(), "check": check})
+        exits.print_json(
+            {
+                "state": "key" if state.key_plan else "logged_in",
+                "changed": changed,
+                **state.as_dict(),
+                "check": check,
+            }
+        )
 
     def _tell(self, state: LoginState, verdict: Verdict | None, verb: str) -> None:
         _say(f"{verb}. The token is stored in {state.store.describe()} ({state.store.guard()}).", verb, "ok")
@@ -71,11 +101,11 @@ class Report:
         if state.uses == "login":
             _say(f"Try it: {self._next()}")
 
-    def _next(self) -> str:
-        """What to do with the new login."""
+    def _next(self, model: str = "coder-model") -> str:
+        """What to do with the new login, or key."""
         if self.account is None:
-            return 'litellm.completion("qwen_ai/coder-model", ...), or litellm-qwen-ai status'
-        return f'litellm.completion("qwen_ai/coder-model", ..., qwen_account="{self.account}")'
+            return f'litellm.completion("qwen_ai/{model}", ...), or litellm-qwen-ai status'
+        return f'litellm.completion("qwen_ai/{model}", ..., qwen_account="{self.account}")'
 
 
 def _checked(state: LoginState) -> Verdict | None:

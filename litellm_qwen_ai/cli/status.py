@@ -11,6 +11,7 @@ from litellm_qwen_ai.accounts import shown
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.options import account_option, json_option
 from litellm_qwen_ai.cli.screen import local, span, wrapped
+from litellm_qwen_ai.oauth.errors import foreign_key
 from litellm_qwen_ai.oauth.pending import WAITING
 from litellm_qwen_ai.plans import MEND, plan_named
 from litellm_qwen_ai.quota.tally import THROTTLED
@@ -128,4 +129,5 @@ def _uses(state: LoginState) -> str:
         return (
             f"uses this login, at {state.base_url}" if state.base_url else "cannot use this login, see above"
         )
-    return f"{'the login has ended' if state.ended else 'not logged in'}; run: {state.store.login_command}"
+    told = f"{'the login has ended' if state.ended else 'not logged in'}; run: {state.store.login_command}"
+    return f"{told}. {foreign_key(state.store.login_command)}".removesuffix(". ")

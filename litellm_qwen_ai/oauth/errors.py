@@ -4,7 +4,7 @@
     ├── ConfigurationError          a setting cannot be used (also a ValueError)
     ├── NotLoggedInError            there is no login
     │   └── LoginExpiredError       there was one; the server takes its refresh token no more
-    ├── LoginError                  a device login ended without tokens; its `code` says how
+    ├── LoginError                  a login ended without tokens, or without a key; its `code` says how
     │   ├── LoginDeniedError        the user refused
     │   ├── LoginTimedOutError      nobody approved in time
     │   ├── LoginCancelledError     the caller gave up
@@ -60,7 +60,7 @@ class LoginExpiredError(NotLoggedInError):
 
 
 class LoginError(QwenAuthError):
-    """A device login (RFC 8628) ended without tokens.
+    """A device login (RFC 8628) ended without tokens, or a key is not kept.
 
     Attributes:
         code: How, in one word for programs: see the table above.

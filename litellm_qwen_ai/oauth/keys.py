@@ -108,7 +108,7 @@ def _for(plan: str | None, api_base: str | None, before: Credentials | None, com
             )
         return before.plan, before.api_base
     if plan is not None and plan != CUSTOM and plan_named(plan) is None:
-        raise ConfigurationError(f"There is no plan {plan[:40]!r}; it is one of {names}. {MEND}")
+        raise ConfigurationError(f"There is no such plan; it is one of {names}. {MEND}")
     base = own_base(api_base) if api_base is not None else None
     known = plan_named(plan) if plan else plan_at(base or "")
     if base is None and known is None:

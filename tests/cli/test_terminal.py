@@ -214,3 +214,15 @@ def test_ctrl_d_at_the_logout_question_changes_nothing(
     terminal.type("\x04")
     assert terminal.end() == 2
     assert path.exists()
+
+
+def test_a_key_is_asked_for_without_an_echo(
+    sandbox: Sandbox, environ: dict[str, str], store: FileStore
+) -> None:
+    terminal = InTerminal(["login", "--key", "--api-base", sandbox.api_base], environ)
+    terminal.read_until("Key (not shown):")
+    terminal.type("sk-sandbox\n")
+    terminal.read_until("Try it:")
+    assert terminal.end() == 0
+    assert "sandbox" not in terminal.screen
+    assert store.look().credentials.access_token == "sk-sandbox"  # the sandbox's own

@@ -111,7 +111,7 @@ def test_another_key_stays_with_the_plan_of_the_one_before(store: FileStore, san
     ("given", "told"),
     [
         ({}, "coding-intl"),
-        ({"plan": "nonsense"}, "There is no plan 'nonsense'.*coding-intl"),
+        ({"plan": "nonsense"}, "no such plan.*coding-intl"),
         ({"plan": "custom"}, "--api-base"),
         ({"api_base": "https://me:pw@x.example"}, "user name or password"),
     ],

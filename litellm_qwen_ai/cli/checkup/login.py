@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.cli.screen import local, span
 from litellm_qwen_ai.cli.status import kept_key
-from litellm_qwen_ai.oauth.errors import LockTimeoutError, QwenAuthError
+from litellm_qwen_ai.oauth.errors import LockTimeoutError, QwenAuthError, foreign_key
 from litellm_qwen_ai.oauth.pending import WAITING
 from litellm_qwen_ai.plans import MEND
 from litellm_qwen_ai.settings import doubts
@@ -55,7 +55,8 @@ def _login(state: LoginState) -> Finding:
     if state.stored is None:
         if state.settings.api_key is not None:
             return Finding("Login", OK, "none, and none is needed with QWEN_API_KEY")
-        return Finding("Login", FAIL, f"none in {state.store.describe()}", command)
+        told = f"none in {state.store.describe()}. {foreign_key(command)}".removesuffix(". ")
+        return Finding("Login", FAIL, told, command)
     if state.ended and state.failure:
         return Finding("Login", FAIL, state.failure.text, f"{command} --force")
     saved_at = state.stored.saved_at
