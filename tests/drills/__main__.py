@@ -25,7 +25,7 @@ MODULES = (
     "networks",
     "refusals",
     "fleet",
-    "pod_lock",
+    "locks",
     "chatgpt",
 )
 PAGE = Path(__file__).parents[2] / "docs" / "drills.md"

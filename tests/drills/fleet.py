@@ -2,6 +2,10 @@
 
 The times of the rules are shortened: 1 s stands for 30 s, and 5 s for the 10 minutes that a turn is
 respected. The OAuth server rotates strictly, and a refresh token that is used twice ends the login.
+
+What is waited for is an event, with a limit that names itself. `lasts` is a fault, or a look at those who are
+left alone, that must take its time: the limits that it shall outlast are those of other processes and of the
+store's own clock, which nothing here can move.
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -38,7 +43,7 @@ from litellm_qwen_ai.stores.redis.limits import LIMITS, Limits
 from litellm_qwen_ai.stores.redis.login import RedisStore
 from litellm_qwen_ai.stores.redis.place import RedisPlace
 from tests.logins import OAuthServer
-from tests.valkey import KEY, Sentinel, Valkey
+from tests.valkey import KEY, REDIS, Sentinel, Valkey
 
 GROUP = "Fleet"
 MEMBER = Path(__file__).with_name("member.py")
@@ -49,6 +54,7 @@ LONGER = 3.0  # seconds: longer than every limit but the turn's
 PATIENCE = 30.0  # seconds
 ALIVE = 0.05  # seconds that a call with a live token may take
 ENDED = "LoginExpiredError"
+WAITING = "LockTimeoutError"
 
 
 class Process:
@@ -198,11 +204,11 @@ class Fleet:
 
 
 @functools.cache
-def nursery() -> str:
+def nursery(program_file: Path = MEMBER) -> str:
     """The socket of the program that forks members: one for all fleets, as its start takes half a second."""
     folder = tempfile.TemporaryDirectory(prefix="fleet-")  # a socket's path is short
     path = f"{folder.name}/nursery"
-    program = subprocess.Popen([sys.executable, str(MEMBER), path], stdout=subprocess.PIPE, text=True)
+    program = subprocess.Popen([sys.executable, str(program_file), path], stdout=subprocess.PIPE, text=True)
     for end in (folder.cleanup, program.wait, program.kill):  # the last comes first
         atexit.register(end)
     assert program.stdout is not None
@@ -217,10 +223,14 @@ def strict_sandbox() -> Sandbox:
 
 @contextlib.contextmanager
 def fleet(
-    folder: Path, *options: str, server: Callable[[], Any] = strict_sandbox, **changes: Any
+    folder: Path,
+    *options: str,
+    server: Callable[[], Any] = strict_sandbox,
+    program: str = "",
+    **changes: Any,
 ) -> Iterator[Fleet]:
     with contextlib.ExitStack() as ends:
-        valkey = Valkey(folder / "valkey", *options)
+        valkey = Valkey(folder / "valkey", *options, program=program)
         ends.callback(valkey.stop)
         sandbox = ends.enter_context(server())
         made = Fleet(folder, valkey, sandbox, **changes)
@@ -237,6 +247,13 @@ def eventually(holds: Callable[[], bool], seconds: float = PATIENCE) -> bool:
                 return True
         time.sleep(0.02)
     return False
+
+
+def wait_until(holds: Callable[[], bool], what: str) -> None:
+    assert eventually(holds), f"{what}: not within {PATIENCE:g} s"
+
+
+lasts = time.sleep  # seconds
 
 
 def in_the_end(members: list[Process], rejected: str | None = None) -> list[tuple[str, float]]:
@@ -261,10 +278,11 @@ def all_at_once(  # noqa: PLR0913  # what a race is made of
     *,
     rejected: bool,
     server: Callable[[], Any] = strict_sandbox,
+    program: str = "",
     most: float = 6.0,
 ) -> Result:
     """One renewal, seen by all; `most` is the bar of store commands a process."""
-    with fleet(folder, server=server, limits=LIMITS, lock_timeout=30.0) as made:
+    with fleet(folder, server=server, program=program, limits=LIMITS, lock_timeout=30.0) as made:
         login = made.log_in(3600.0 if rejected else -5.0)
         members = [made.process(host) for host in "abc" for _ in range(processes)]
         for member in members:
@@ -342,18 +360,18 @@ def holder_at(made: Fleet, point: str, number: int) -> Process:
         holder.signal(number)
         made.sandbox.release("refresh", at=moment)
     gone = "T" if number == signal.SIGSTOP else ""
-    assert eventually(lambda: holder.state() in (gone, "Z" if gone == "" else gone)), point
+    wait_until(lambda: holder.state() in (gone, gone or "Z"), f"the holder is stopped or gone {point}")
     return holder
 
 
-def stopped(folder: Path, point: str, seconds: float) -> Result:
-    with fleet(folder) as made:
+def stopped(folder: Path, point: str, seconds: float, program: str = "") -> Result:
+    with fleet(folder, program=program) as made:
         made.log_in()
         holder = holder_at(made, point, signal.SIGSTOP)
         others = [made.process(host) for host in "abc"]
         for other in others:
             other.ask(threads=3, rounds=int(seconds / 0.5), pause=0.5)
-        time.sleep(seconds)
+        lasts(seconds)
         holder.signal(signal.SIGCONT)
         during = [got for other in others for got, _ in other.hear()]
         late = holder.hear()
@@ -372,9 +390,16 @@ def killed(folder: Path, point: str, *, keeps_folder: bool) -> Result:
         sent = point not in {"before the take", "after the take"}
         hopeless = point in HELD or (sent and not keeps_folder)
         others = [made.process(host) for host in ("a" if keeps_folder else "bc")]
-        wait = 0.0 if keeps_folder or point == "before the take" else SHORT.turn
-        time.sleep(wait)
-        served = [said for other in others for said in other.get(threads=3)]
+        served: list[tuple[str, float]] = []
+
+        def nobody_waits() -> bool:
+            served[:] = [said for other in others for said in other.get(threads=3)]
+            return not any(got.startswith(WAITING) for got, _ in served)
+
+        if keeps_folder or point == "before the take":
+            nobody_waits()  # and had not to
+        else:
+            wait_until(nobody_waits, "the turn of the dead ends")
         if not hopeless:
             return made.verdict(served)
         told = all(got.startswith(ENDED) for got, _ in served)
@@ -425,7 +450,7 @@ def slow_server(folder: Path) -> Result:
         for member in members:
             member.ask(threads=3)
         made.sandbox.wait_for_held("refresh", at="answer")
-        time.sleep(LONGER)
+        lasts(LONGER)
         made.sandbox.release("refresh", at="answer")
         return made.verdict([(got, took) for member in members for got, took in member.hear()])
 
@@ -456,24 +481,24 @@ def restarted(made: Fleet) -> None:
 
 def paused(made: Fleet) -> None:
     made.valkey.client.client_pause(800)
-    time.sleep(0.8)
+    lasts(0.8)
 
 
 def stopped_server(made: Fleet) -> None:
     made.valkey.signal(signal.SIGSTOP)
-    time.sleep(2 * SHORT.answer)
+    lasts(2 * SHORT.answer)
     made.valkey.signal(signal.SIGCONT)
 
 
 def full(made: Fleet) -> None:
     made.valkey.client.config_set("maxmemory", "1")
-    time.sleep(2)
+    lasts(2)
     made.valkey.client.config_set("maxmemory", "0")
 
 
 def read_only(made: Fleet) -> None:
     made.valkey.client.replicaof("127.0.0.1", 1)
-    time.sleep(2)
+    lasts(2)
     made.valkey.client.replicaof("NO", "ONE")
 
 
@@ -492,10 +517,10 @@ FAULTS = {
 }
 
 
-def store_fails(folder: Path, fault: str, *, during: bool) -> Result:
+def store_fails(folder: Path, fault: str, *, during: bool, program: str = "") -> Result:
     """Between renewals, while calls with a live token go on; or between a renewal's send and its put."""
     work, options = FAULTS[fault]
-    with fleet(folder, *options, lock_timeout=PATIENCE) as made:
+    with fleet(folder, *options, program=program, lock_timeout=PATIENCE) as made:
         login = made.log_in(3600.0)
         members = [made.process(host) for host in "abc"]
         served = [said for member in members for said in member.get()]
@@ -562,7 +587,7 @@ def restored_from(folder: Path, newer: str) -> bool:
             wanted = made.log_in(3600.0).access_token
         else:
             made.looker().delete()
-        assert eventually(lambda: all(got != first for got, _ in member.get()))
+        wait_until(lambda: all(got != first for got, _ in member.get()), f"the newer {newer} is seen")
         made.valkey.client.restore(key, 0, backup, replace=True)
         back = eventually(lambda: _access(made) == wanted)
         return back and made.sandbox.counts.refresh_requests == (newer == "renewal")
@@ -586,29 +611,33 @@ def failed_over(folder: Path, wait: float) -> Result:
         made.valkey.client.execute_command(
             "ACL", "SETUSER", "follower", "on", ">follows", "+@all", "~*", "&*"
         )
-        follows = ("--replicaof", f"127.0.0.1 {made.valkey.port}", "--masteruser", "follower")
-        replica = Valkey(folder / "replica", *follows, "--masterauth", "follows")
+        options = ("--replicaof", f"127.0.0.1 {made.valkey.port}", "--masteruser", "follower")
+        replica = Valkey(folder / "replica", *options, "--masterauth", "follows")
         ends.callback(replica.stop)
-        assert eventually(lambda: replica.client.info("replication")["master_link_status"] == "up")
+
+        def follows() -> bool:
+            return bool(replica.client.info("replication")["master_link_status"] == "up")
+
+        wait_until(follows, "the replica follows")
         sentinel = Sentinel(folder / "sentinel", made.valkey)
         ends.callback(sentinel.stop)
-        assert eventually(sentinel.knows_a_replica)
+        wait_until(sentinel.knows_a_replica, "the sentinel knows the replica")
         made.store = sentinel.url
         login = made.log_in(3600.0)
         here, there = made.process("a"), made.process("b")
         served = here.get() + there.get()
-        assert eventually(lambda: replica.client.info("replication")["master_link_status"] == "up")
+        wait_until(follows, "the replica follows")
         there.signal(signal.SIGSTOP)  # it shall not hear of the renewal
         made.valkey.client.execute_command("ACL", "DELUSER", "follower")  # the replica gets nothing any more
         made.sandbox.expire_access_tokens()
         served += here.get(rejected=login.access_token)
         here.signal(signal.SIGSTOP)  # it has the newest login, and is not there when the other one asks
         made.valkey.kill()
-        assert eventually(lambda: sentinel.primary() == replica.port)
-        time.sleep(wait)
+        wait_until(lambda: sentinel.primary() == replica.port, "the replica takes over")
+        lasts(wait)
         there.signal(signal.SIGCONT)
         there.ask(rejected=login.access_token, rounds=4, pause=0.1)
-        time.sleep(SHORT.quiet / 2)
+        lasts(SHORT.quiet / 2)
         here.signal(signal.SIGCONT)
         ended = sum(got.startswith(ENDED) for got, _ in there.hear())
         served += in_the_end([there], login.access_token)
@@ -665,6 +694,72 @@ def deaf(folder: Path) -> Result:
         return Result(result.tries, result.failures, slow, result.note)
 
 
+SILENT = 5.0  # seconds, of limits that are shortened: an answer is waited for 1 s
+
+
+@drill(
+    GROUP,
+    "the store takes connections and never answers, from the start and in the middle; time: until it is told",
+    bar=SILENT,
+)
+def silent(folder: Path) -> Result:
+    """To one process it has never answered, to the other one it did once; neither has a live token."""
+    with fleet(folder) as made:
+        login = made.log_in(3600.0)
+        wire = Wire(made.valkey.port)
+        address = f"redis://127.0.0.1:{wire.port}/0"
+        known = made.process("a", store=address)
+        served = known.get()
+        wire.go_deaf()
+        made.sandbox.expire_access_tokens()
+        members = [known, made.process("b", store=address)]
+        for member in members:
+            member.ask(threads=3, rejected=login.access_token)
+        told = [(got, took) for member in members for got, took in member.hear()]
+        wrong = sum("cannot be used just now" not in got for got, _ in told)
+        sent = made.sandbox.counts.refresh_requests
+        wire.mend()
+        result = made.verdict(served + in_the_end(members, login.access_token))
+        wire.close()
+        slow = max(took for _, took in told)
+        return Result(result.tries + len(told), result.failures + wrong + sent, slow, result.note)
+
+
+# --- another server ---
+
+
+def on_redis(folder: Path) -> Result:
+    """What depends most on the server: its scripts, its pushes, and how it fails."""
+    ways: dict[str, Callable[[Path], Result]] = {
+        "expired": lambda at: all_at_once(at, 3, 20, rejected=False, program=REDIS),
+        "refused": lambda at: all_at_once(at, 3, 20, rejected=True, program=REDIS),
+        "stopped": lambda at: stopped(at, "after the send", LONGER, REDIS),
+        **{
+            fault: lambda at, fault=fault: store_fails(at, fault, during=True, program=REDIS)  # type: ignore[misc]  # a default, for the loop
+            for fault in FAULTS
+        },
+    }
+    whole = each(ways, lambda way: ways[way](folder / way.replace(" ", "-")), at_once=4)
+    return Result(
+        whole.tries,
+        whole.failures,
+        note=f"{_version(REDIS)}; {whole.note if whole.failures else '1 refresh each'}",
+    )
+
+
+def _version(program: str) -> str:
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"v=([\d.]+)", said)
+    return f"Redis {found[1]}" if found else said.strip()
+
+
+if Path(REDIS).exists():
+    drill(
+        GROUP,
+        "on Debian's Redis: 3 hosts x 3 x 20, a stopped holder, seven faults of the store in a renewal",
+    )(on_redis)
+
+
 # --- what it costs ---
 
 HASTE = 20
@@ -678,10 +773,10 @@ def idle(folder: Path, processes: int, minutes: float) -> Result:
         members = [made.process(str(number % 3)) for number in range(processes)]
         for member in members:
             member.get()
-        assert eventually(lambda: _subscribers(made) == processes)
-        time.sleep(1.0)  # the read after each subscribe
+        wait_until(lambda: _subscribers(made) == processes, "all have subscribed")
+        lasts(1.0)  # the read after each subscribe
         before = _all_commands(made.valkey)
-        time.sleep(60.0 * minutes / HASTE)
+        lasts(60.0 * minutes / HASTE)
         rate = (_all_commands(made.valkey) - before) / (60.0 * minutes)
         return Result(processes, int(not 0 < rate < 10), note=f"{rate:.1f} store commands a second in all")
 

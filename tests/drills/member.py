@@ -15,6 +15,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx  # noqa: F401  # the session imports it at its first refresh
@@ -107,7 +108,7 @@ def serve(connection: socket.socket) -> None:
         connection.sendall(json.dumps(answer).encode() + b"\n")
 
 
-def main() -> None:
+def main(serve: Callable[[socket.socket], None] = serve) -> None:
     logging.getLogger(LOGGER).addHandler(logging.NullHandler())  # faults are what is drilled
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
     with socket.socket(socket.AF_UNIX) as listening:

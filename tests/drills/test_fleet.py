@@ -38,6 +38,11 @@ def test_that_server_ends_a_login_whose_spent_token_comes_again(tmp_path: Path) 
         assert not made.is_alive()
 
 
+def test_a_store_that_never_answers_is_named_and_nothing_is_sent(tmp_path: Path) -> None:
+    result = fleet.silent(tmp_path)
+    assert (result.failures, result.note) == (0, "1 refresh")
+
+
 @pytest.mark.parametrize("point", ["after the take", "after the send"])
 def test_a_holder_that_stops_and_goes_on_costs_nothing(tmp_path: Path, point: str) -> None:
     result = fleet.stopped(tmp_path, point, 1.5)
