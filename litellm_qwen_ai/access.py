@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from litellm_qwen_ai.oauth.credentials import Credentials
 
-_PORTS = {"http": 80, "https": 443}
 _UNAUTHORIZED = 401
 
 
@@ -185,7 +184,7 @@ def _is_refused(response: httpx.Response, bearer: _Bearer) -> bool:
 
 
 def _origin(url: httpx.URL) -> tuple[str, bytes, int | None]:
-    return url.scheme, url.raw_host, url.port or _PORTS.get(url.scheme)
+    return url.scheme, url.raw_host, url.port  # None for the scheme's own port, also if it is written
 
 
 def _shown(url: httpx.URL) -> str:

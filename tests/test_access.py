@@ -187,6 +187,16 @@ def test_a_refused_token_is_renewed_once(qwen_sandbox: Sandbox, post: Any) -> No
     assert (qwen_sandbox.counts.refreshes, qwen_sandbox.counts.chat_requests) == (1, 2)
 
 
+async def test_the_event_loop_goes_on_while_a_refused_token_is_renewed(qwen_sandbox: Sandbox) -> None:
+    qwen_sandbox.expire_access_tokens()
+    async with httpx.AsyncClient(auth=QwenAuth(), base_url=api_base()) as client:
+        with qwen_sandbox.holding("refresh"):
+            task = asyncio.ensure_future(client.post("/chat/completions", json=CALL))
+            await asyncio.to_thread(qwen_sandbox.wait_for_held, "refresh", timeout=30)
+            assert not task.done()
+        assert (await task).status_code == 200
+
+
 def test_a_second_refusal_is_the_answer(qwen_sandbox: Sandbox, post: Any) -> None:
     qwen_sandbox.answer_next("chat", "token_expired", times=5)
     assert post(f"{api_base()}/chat/completions", json=CALL).status_code == 401
