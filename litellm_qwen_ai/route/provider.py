@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.route.call import Call
 
 
-#: What serves the rest, as found by running LiteLLM 1.106 to 1.110.
+#: What serves the rest, as found by running LiteLLM 1.108 and 1.110.
 _EMBEDDINGS = "LiteLLM's own route dashscope/text-embedding-v4 serves them"
 _IMAGES = "LiteLLM's own route dashscope/ makes images, at Model Studio's address for images"
 _EDITS = (
