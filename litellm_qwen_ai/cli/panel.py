@@ -12,7 +12,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from litellm_qwen_ai.oauth.prompt import COMPARE, INVITATION, countdown, trouble_text, warning
+from litellm_qwen_ai.oauth.prompt import COMPARE, INVITATION, brief, countdown, is_tall, trouble_text, warning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,6 +52,14 @@ class PanelPrompt:
         link = Text(code.link, style=style, no_wrap=True, overflow="ignore")
         has_colour = self._console.color_system is not None and not self._console.no_color
         user_code = Text(f"  {code.user_code}  ", style="bold reverse" if has_colour else "bold")
+        picture = self._picture(code.link) if self._picture else ""
+        if is_tall(picture):
+            self._console.file.write(picture)
+            self._console.print(link, soft_wrap=True)
+            self._console.print(Text(brief(code)))
+            return
+        if picture:
+            self._console.print(Text(picture))
         parts = [Text(invitation), link, Text(COMPARE), user_code, Text(warning(code))]
         self._console.print()
         if len(code.link) + _FRAME <= self._console.width:
@@ -61,8 +69,6 @@ class PanelPrompt:
             for part in parts:
                 self._console.print(part, soft_wrap=part is link)
                 self._console.print()
-        if self._picture:
-            self._console.file.write(f"{self._picture(code.link)}\n")
 
     def waiting(self, seconds_left: float) -> None:
         """Redraw the time that is left."""

@@ -58,11 +58,15 @@ class TerminalPrompt:
 
     def show(self, code: DeviceCode) -> None:
         """The address, the code, the time and the warning against phishing."""
-        picture = f"{self._picture(code.link)}\n" if self._picture else ""
-        self._say(
-            f"\n{self._wrapped(INVITATION)}\n\n    {code.link}\n\n{picture}{self._wrapped(COMPARE)}\n\n"
-            f"    {code.user_code}\n\n{self._wrapped(warning(code))}\n\n"
-        )
+        picture = self._picture(code.link) if self._picture else ""
+        if is_tall(picture):
+            self._say(f"{picture}{code.link}\n{self._wrapped(brief(code))}\n")
+        else:
+            self._say(f"{self._wrapped(picture)}\n" if picture else "")
+            self._say(
+                f"\n{self._wrapped(INVITATION)}\n\n    {code.link}\n\n{self._wrapped(COMPARE)}\n\n"
+                f"    {code.user_code}\n\n{self._wrapped(warning(code))}\n\n"
+            )
         if not self._live:
             self._say("Waiting for your approval ... (Ctrl-C cancels)\n\n")
 
@@ -98,6 +102,16 @@ class TerminalPrompt:
     def _say(self, text: str) -> None:
         self._stream.write(text)
         self._stream.flush()
+
+
+def is_tall(picture: str) -> bool:
+    """Whether it leaves few rows of a terminal to the words below it."""
+    return picture.count("\n") > 2  # noqa: PLR2004  # a sentence in its place has no more
+
+
+def brief(code: DeviceCode) -> str:
+    """What is said of the code in few rows, below a picture and the address."""
+    return f"Check that the page shows this code: {code.user_code} . {warning(code)}"
 
 
 def warning(code: DeviceCode) -> str:

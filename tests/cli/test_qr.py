@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from typing import Any
 
@@ -13,6 +14,13 @@ from litellm_qwen_ai.oauth import DeviceCode, TerminalPrompt
 from litellm_qwen_ai.oauth.prompt import qr_code
 
 LINK = "https://chat.qwen.ai/authorize?user_code=K7QX2MPB&client=qwen-code"
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def fileno(self) -> int:
+        return 2
 
 
 class Ascii(io.StringIO):
@@ -33,7 +41,7 @@ def test_the_picture_is_the_links_qr_code() -> None:
     segno = pytest.importorskip("segno")
     expected = [
         [bool(module) for module in row]
-        for row in segno.make(LINK, error="l", micro=False).matrix_iter(border=4)
+        for row in segno.make(LINK, error="l", micro=False).matrix_iter(border=2)
     ]
     shown = _modules(drawn(LINK))
     assert [row[: len(expected[0])] for row in shown[: len(expected)]] == expected
@@ -55,16 +63,54 @@ def test_no_link_of_a_server_breaks_a_login_or_the_page(query: str) -> None:
 
 def test_a_link_that_fits_into_no_picture_is_said_to() -> None:
     pytest.importorskip("segno")
-    assert drawn(LINK + "\U0001f600" * 800) == "(This address does not fit into a QR code.)"
+    assert drawn(LINK + "\U0001f600" * 800) == "(No QR code: this address does not fit into one.)"
     assert qr_code(LINK + "\U0001f600" * 800) is None
 
 
-def test_a_terminal_without_block_characters_gets_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_without_block_characters_says_why_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("segno")
     monkeypatch.setattr(sys, "stderr", Ascii())
-    text = drawn(LINK)
-    assert text.isascii()
-    assert "\x1b[" in text
+    assert drawn(LINK).startswith("(No QR code: the encoding of this terminal, ascii, ")
+
+
+@pytest.mark.parametrize(
+    ("size", "fits"), [((80, 24), True), ((80, 22), False), ((36, 60), False), ((40, 30), True)]
+)
+def test_a_picture_that_leaves_no_room_for_the_code_is_left_out(
+    size: tuple[int, int], fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("segno")
+    monkeypatch.setattr("litellm_qwen_ai.cli.qr.os.get_terminal_size", lambda _stream: os.terminal_size(size))
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert drawn(LINK).startswith("(No QR code: this terminal has ") is not fits
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_the_address_and_the_code_stand_below_the_picture(columns: int) -> None:
+    code = DeviceCode("K7QX2MPB", "https://chat.qwen.ai/authorize", LINK, 900, 5, "secret", "secret")
+    picture = "#####\n" * 19
+    waits = 2  # the plain one says here that it waits, if it is for no terminal
+    for (prompt, shown), more in ((_panel(picture, columns), 0), (_plain(picture), waits)):
+        prompt.show(code)
+        told = shown.getvalue()
+        assert told.startswith(picture)
+        below = told.removeprefix(picture)
+        assert below.startswith(LINK)
+        assert "K7QX2MPB" in below.removeprefix(LINK)
+        assert sum(-(-len(line) // columns) for line in below.splitlines()) <= more + (
+            3 if columns == 80 else 7
+        )
+
+
+def _panel(picture: str, columns: int) -> tuple[PanelPrompt, io.StringIO]:
+    shown = io.StringIO()
+    console = Console(file=shown, width=columns, highlight=False)
+    return PanelPrompt(lambda _link: picture, browser=False, console=console), shown
+
+
+def _plain(picture: str) -> tuple[TerminalPrompt, io.StringIO]:
+    shown = io.StringIO()
+    return TerminalPrompt(shown, picture=lambda _link: picture), shown
 
 
 def test_login_shows_it_on_stderr(run: Any) -> None:
