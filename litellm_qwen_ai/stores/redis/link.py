@@ -136,7 +136,10 @@ class Link:
         try:
             try:
                 done = work()
-            except faults.MovedError:  # one server of a cluster; a client for clusters follows by itself
+            except faults.ResponseError as refusal:
+                # Part of a cluster: a client for clusters follows by itself. redis-py 5 has but the text.
+                if not (isinstance(refusal, faults.MovedError) or str(refusal).startswith("MOVED ")):
+                    raise
                 self.is_cluster, self._made = True, None
                 done = work()
         except (faults.RedisError, *_LOST) as found:
