@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _PORT, _SENTINEL_PORT, _LAST_PORT = 6379, 26379, 65535
 _YES = frozenset({"true", "1", "yes"})
+_DEMANDS = {"none": "none", "optional": "optional", "required": "required"}
 _NO_ADDRESS = (
     "QWEN_STORE is no address of a store. Expected is redis://[user:password@]host[:6379][/0], rediss:// for "
     "TLS, unix:///path, redis+sentinel://[user:password@]host:26379,host:26379/service[/0], or the word "
@@ -39,40 +40,29 @@ class _FaultError(ValueError):
 
 def _number(text: str) -> int:
     if not text.isdecimal():
-        raise _FaultError("is no number")
+        raise ValueError
     return int(text)
 
 
 def _file(path: str) -> str:
-    try:
-        with Path(path).open("rb"):
-            return path
-    except OSError as error:
-        raise _FaultError(f"names a file that cannot be read ({error.strerror})") from None
+    with Path(path).open("rb"):
+        return path
 
 
 def _authorities(path: str) -> str:
-    try:
-        ssl.create_default_context(cafile=_file(path))
-    except OSError:
-        raise _FaultError("names a file without certificates in PEM") from None
+    ssl.create_default_context(cafile=path)
     return path
 
 
-def _demand(text: str) -> str:
-    if text.lower() not in {"none", "optional", "required"}:
-        raise _FaultError("is neither none, optional nor required")
-    return text.lower()
-
-
-#: The options that an address or LiteLLM may name, and how each is read.
-_OPTIONS: dict[str, Callable[[str], Any]] = {
-    **dict.fromkeys(("username", "password", "sentinel_username", "sentinel_password", "ssl_password"), str),
-    **dict.fromkeys(("ssl_certfile", "ssl_keyfile"), _file),
-    "db": _number,
-    "ssl_ca_certs": _authorities,
-    "ssl_cert_reqs": _demand,
-    "ssl_check_hostname": lambda text: text.lower() in _YES,
+#: The options that an address or LiteLLM may name: how each is read, and what is wrong if that fails.
+_OPTIONS: dict[str, tuple[Callable[[str], Any], str]] = {
+    **dict.fromkeys(("username", "password", "sentinel_username", "sentinel_password"), (str, "")),
+    "ssl_password": (str, ""),
+    "ssl_check_hostname": (lambda text: text.lower() in _YES, ""),
+    "ssl_cert_reqs": (_DEMANDS.__getitem__, "is neither none, optional nor required"),
+    "ssl_ca_certs": (_authorities, "names no file with certificates in PEM that can be read"),
+    **dict.fromkeys(("ssl_certfile", "ssl_keyfile"), (_file, "names no file that can be read")),
+    "db": (_number, "is no number"),
 }
 #: Options of redis-py about what is ours to decide: how often to try, how long to wait, how answers are read.
 _OURS = (
@@ -196,9 +186,10 @@ def _options(told: Mapping[str, str], *, tls: bool = False) -> dict[str, Any]:
             raise _FaultError(f"it knows no option {named}; docs/fleet.md names those that it takes")
         if name.startswith("ssl_") and not tls:
             raise _FaultError(f"its option {name} needs TLS, which is rediss://")
+        read, fault = _OPTIONS[name]
         try:
-            found[name] = _OPTIONS[name](text)
-        except _FaultError as fault:
+            found[name] = read(text)
+        except (ValueError, LookupError, OSError):
             raise _FaultError(f"its option {name} {fault}") from None
     return found
 

@@ -167,7 +167,7 @@ class RedisStore:
             was = True
         self._by_hand(None)
         self._catchers.drop()
-        self._shared.forget(self._account)
+        self._shared.list_account(self._account, there=False)
         return self.describe() if was else None
 
     def note(self) -> bytes | None:
@@ -181,7 +181,7 @@ class RedisStore:
             return False
         become = b"" if new is None else self._shared.sealer.seal(new, *self._where, "note")
         if new is not None:
-            self._shared.remember(self._account)
+            self._shared.list_account(self._account, there=True)
         return bool(self._shared.link.run(scripts.SWAP, [self._note_key], sealed or b"", become, NOTE_KEPT))
 
     def ping(self, patience: float | None = None) -> None:
@@ -354,7 +354,7 @@ class RedisStore:
         if word == "put":
             self._see(state)
             if state.credentials is not None:
-                self._shared.remember(self._account)
+                self._shared.list_account(self._account, there=True)
         return self._newest.stored()
 
     def _ask(self, script: Script, *given: Argument, urgent: bool = False) -> tuple[str, State, list[Any]]:

@@ -99,7 +99,7 @@ class RedisPlace:
         found = shared.link.send_all(asked) if asked else []
         there = [name for place, name in enumerate(listed) if any(found[2 * place : 2 * place + 2])]
         for name in set(listed) - set(there):
-            shared.forget(name)
+            shared.list_account(name, there=False)
         return there
 
     def close(self) -> None:

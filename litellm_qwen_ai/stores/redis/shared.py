@@ -68,14 +68,8 @@ class Shared:
         """A key of an account. What is in braces keeps an account's keys on one node of a cluster."""
         return f"{{{self.prefix}:{self.name_of(account)}}}:{what}"
 
-    def remember(self, account: str | None) -> None:
-        """Put an account on the list."""
+    def list_account(self, account: str | None, *, there: bool) -> None:
+        """Put an account on the list, or take it off."""
         if account is not None:
             with contextlib.suppress(StoreError):
-                self.link.send("SADD", self.names_key, account)
-
-    def forget(self, account: str | None) -> None:
-        """Take an account off the list."""
-        if account is not None:
-            with contextlib.suppress(StoreError):
-                self.link.send("SREM", self.names_key, account)
+                self.link.send("SADD" if there else "SREM", self.names_key, account)

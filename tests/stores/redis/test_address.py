@@ -120,9 +120,9 @@ def test_an_option_that_cannot_be_used_is_named(option: str, says: str, form: st
 @pytest.mark.parametrize(
     ("option", "says"),
     [
-        ("ssl_ca_certs={}/nowhere", "ssl_ca_certs names a file that cannot be read"),
-        ("ssl_ca_certs={}/empty", "ssl_ca_certs names a file without certificates"),
-        ("ssl_certfile={}/nowhere", "ssl_certfile names a file that cannot be read"),
+        ("ssl_ca_certs={}/nowhere", "ssl_ca_certs names no file with certificates"),
+        ("ssl_ca_certs={}/empty", "ssl_ca_certs names no file with certificates"),
+        ("ssl_certfile={}/nowhere", "ssl_certfile names no file that can be read"),
         ("ssl_cert_reqs=nonsense", "ssl_cert_reqs is neither none"),
     ],
 )
