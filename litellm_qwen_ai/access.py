@@ -19,8 +19,6 @@ from litellm_qwen_ai.stores.place import checked_name
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 
-    from litellm_qwen_ai.oauth.credentials import Credentials
-
 _UNAUTHORIZED = 401
 
 
@@ -137,26 +135,20 @@ class _Source:
     def get(self, rejected: str | None = None) -> _Bearer:
         settings = Settings.from_environment()
         if settings.api_key is not None:
-            return _of_key(settings)
+            return _Bearer(settings.api_key, address_of(settings, None))
         account = account_of(settings, self._account)
         with account.failures_noted():
-            return _of_login(settings, account.session.get(rejected=rejected))
+            kept = account.session.get(rejected=rejected)
+            return _Bearer(kept.access_token, address_of(settings, kept))
 
     async def aget(self, rejected: str | None = None) -> _Bearer:
         settings = Settings.from_environment()
         if settings.api_key is not None:
-            return _of_key(settings)
+            return _Bearer(settings.api_key, address_of(settings, None))
         account = account_of(settings, self._account)
         with account.failures_noted():
-            return _of_login(settings, await account.session.aget(rejected=rejected))
-
-
-def _of_key(settings: Settings) -> _Bearer:
-    return _Bearer(settings.api_key or "", address_of(settings, None))
-
-
-def _of_login(settings: Settings, credentials: Credentials) -> _Bearer:
-    return _Bearer(credentials.access_token, address_of(settings, credentials))
+            kept = await account.session.aget(rejected=rejected)
+            return _Bearer(kept.access_token, address_of(settings, kept))
 
 
 def _signed(request: httpx.Request, bearer: _Bearer) -> httpx.Request:

@@ -12,12 +12,14 @@ from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.names import SERVICE_NOTICE
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.oauth.network import TransportError
-from litellm_qwen_ai.oauth.protocol import HttpAnswer, json_object
+from litellm_qwen_ai.oauth.protocol import json_object
 from litellm_qwen_ai.oauth.transport import exchange, host_of
 from litellm_qwen_ai.oauth.urls import checked_url, own_base
 from litellm_qwen_ai.redaction import redacted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from litellm_qwen_ai.oauth.credentials import Credentials
 
 TIMEOUT = 10.0  # seconds
@@ -36,16 +38,12 @@ class Verdict(NamedTuple):
 
 def check_token(base_url: str, token: str, *, timeout: float = TIMEOUT) -> Verdict:
     """Ask the endpoint about a login's token; the whole exchange takes `timeout` seconds at most."""
-    try:
-        url = f"{checked_url(base_url, 'The base URL')}/models"
-    except ConfigurationError as error:
-        return Verdict("unknown", f"The token was not tried: {error}")
-    answer = _asked(url, token, timeout)
-    return (
-        _read(host_of(url), answer, token)
-        if isinstance(answer, HttpAnswer)
-        else _unknown(url, "token", answer)
-    )
+    return _check("token", token, lambda: checked_url(base_url, "The base URL"), timeout)
+
+
+def check_key(base_url: str, key: str, *, timeout: float = TIMEOUT) -> Verdict:
+    """Ask the endpoint about a key, at an address that its user chose: see `check_token`."""
+    return _check("key", key, lambda: own_base(base_url), timeout)
 
 
 def check_credentials(base_url: str, credentials: Credentials, *, timeout: float = TIMEOUT) -> Verdict:
@@ -54,58 +52,38 @@ def check_credentials(base_url: str, credentials: Credentials, *, timeout: float
     return check(base_url, credentials.access_token, timeout=timeout)
 
 
-def check_key(base_url: str, key: str, *, timeout: float = TIMEOUT) -> Verdict:
-    """Ask the endpoint about a key, at an address that its user chose: see `check_token`."""
+def _check(what: str, secret: str, address: Callable[[], str], timeout: float) -> Verdict:
     try:
-        url = f"{own_base(base_url)}/models"
+        url = f"{address()}/models"
     except ConfigurationError as error:
-        return Verdict("unknown", f"The key was not tried: {error}")
-    answer = _asked(url, key, timeout)
-    if not isinstance(answer, HttpAnswer):
-        return _unknown(url, "key", answer)
-    host, told = host_of(url), _told(answer, key)
-    if _is_list(answer, key):
-        return Verdict("accepted", f"{host} takes the key.")
-    if answer.status in {_UNAUTHORIZED, _FORBIDDEN}:
-        return Verdict("refused", f"{host} refuses the key ({told}).")
-    return _unknown(url, "key", f"it answered the list of models with {told}")
-
-
-def _asked(url: str, token: str, timeout: float) -> HttpAnswer | TransportError:
-    headers = {"authorization": f"Bearer {token}", "user-agent": USER_AGENT, "accept": "application/json"}
+        return Verdict("unknown", f"The {what} was not tried: {error}")
+    host = host_of(url)
+    headers = {"authorization": f"Bearer {secret}", "user-agent": USER_AGENT, "accept": "application/json"}
     try:
-        return exchange(url, headers, timeout=timeout, most=_MAX_BODY)
+        answer = exchange(url, headers, timeout=timeout, most=_MAX_BODY)
     except TransportError as error:
-        return error
-
-
-def _unknown(url: str, what: str, why: object) -> Verdict:
-    return Verdict("unknown", f"Whether {host_of(url)} takes the {what} is not known: {why}.")
-
-
-def _is_list(answer: HttpAnswer, token: str) -> bool:
-    """Whether this is a list of models, as far as one can tell without reading all of it."""
-    return answer.status == _OK and answer.body.lstrip()[:1] == b"{" and not any(_words(answer.body, token))
-
-
-def _told(answer: HttpAnswer, token: str) -> str:
-    words = _words(answer.body, token)[1]
-    return f"HTTP {answer.status}" + (f", {words}" if words else "")
-
-
-def _read(host: str, answer: HttpAnswer, token: str) -> Verdict:
-    status, told = answer.status, _told(answer, token)
-    if _is_list(answer, token):
-        return Verdict("accepted", f"{host} takes the token.")
-    code = _words(answer.body, token)[0]
-    if status == _UNAUTHORIZED or (status == _FORBIDDEN and code == "invalid_api_key"):
-        return Verdict("refused", f"{host} refuses the token ({told}). The login is kept. {SERVICE_NOTICE}")
-    if status in {_FORBIDDEN, _TOO_MANY} and "quota" in code:
-        return Verdict(
-            "refused", f"The quota of this login is spent ({told}). The login is kept. {SERVICE_NOTICE}"
-        )
+        return Verdict("unknown", f"Whether {host} takes the {what} is not known: {error}.")
+    code, words = _words(answer.body, secret)
+    # A list of models, as far as one can tell without reading all of it.
+    if answer.status == _OK and answer.body.lstrip()[:1] == b"{" and not (code or words):
+        return Verdict("accepted", f"{host} takes the {what}.")
+    told = f"HTTP {answer.status}" + (f", {words}" if words else "")
+    refusal = _refusal(what, host, answer.status, code, told)
+    if refusal is not None:
+        return Verdict("refused", refusal)
     why = f"it answered the list of models with {told}"
-    return Verdict("unknown", f"Whether {host} takes the token is not known: {why}.")
+    return Verdict("unknown", f"Whether {host} takes the {what} is not known: {why}.")
+
+
+def _refusal(what: str, host: str, status: int, code: str, told: str) -> str | None:
+    """What a refusal means, for people; None if the answer is none."""
+    if what == "key":
+        return f"{host} refuses the key ({told})." if status in {_UNAUTHORIZED, _FORBIDDEN} else None
+    if status == _UNAUTHORIZED or (status == _FORBIDDEN and code == "invalid_api_key"):
+        return f"{host} refuses the token ({told}). The login is kept. {SERVICE_NOTICE}"
+    if status in {_FORBIDDEN, _TOO_MANY} and "quota" in code:
+        return f"The quota of this login is spent ({told}). The login is kept. {SERVICE_NOTICE}"
+    return None
 
 
 def _words(body: bytes, token: str) -> tuple[str, str]:
