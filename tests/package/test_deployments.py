@@ -5,7 +5,9 @@ That they serve is shown by tests/proxy/test_fleet.py, which runs proxies with t
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +33,19 @@ def test_a_compose_file_has_the_form_of_the_specification(name: str) -> None:
     command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", file]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _has_compose() -> bool:
+    docker = shutil.which("docker")
+    asked = [docker or "", "compose", "version"]
+    return docker is not None and not subprocess.run(asked, capture_output=True, check=False).returncode
+
+
+@pytest.mark.skipif(not _has_compose(), reason="docker compose is not installed")
+@pytest.mark.parametrize("name", FILES)
+def test_compose_itself_takes_the_file(name: str) -> None:
+    command = ["docker", "compose", "--file", str(deployments.EXAMPLES / name), "config", "--quiet"]
+    subprocess.run(command, env={**os.environ, **SAID}, check=True)
 
 
 @pytest.mark.parametrize("version", ["1.30", ""], ids=["oldest", "newest"])
