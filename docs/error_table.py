@@ -71,6 +71,11 @@ CALLS: Final[tuple[tuple[str, str, str], ...]] = (
         "APIConnectionError",
         "check the network, the proxy settings and `api_base`",
     ),
+    (
+        "The key of the default account was refused by",
+        "AuthenticationError",
+        "keep another key: `litellm-qwen-ai login --key`; the text says if it looks like one of another plan",
+    ),
     ("LLM Provider NOT provided", "BadRequestError", "`import litellm_qwen_ai` is missing in the program"),
     (
         "There are no healthy deployments for this model",
@@ -95,6 +100,9 @@ COMMANDS: Final[tuple[tuple[str, int, str], ...]] = (
     ("No login waits to be completed", 1, "`litellm-qwen-ai login --start` comes first"),
     ("Not logged in: there is no", 4, "nothing: there is no login to remove"),
     ("refuses the token", 1, "the login is kept; see {state}"),
+    ("refuses the key", 1, "give the key of the plan that is named; nothing was changed"),
+    ("takes the key is not known", 1, "try again, or keep it unchecked with `--no-check`"),
+    ("What is the key for?", 1, "`--plan NAME`, one of `litellm-qwen-ai models`, or `--api-base URL`"),
     (
         "not a credentials file",
         1,

@@ -414,6 +414,7 @@ function tick() {
 }
 
 function token(one) {
+  if (one.plan) return `an API key (${one.plan}), for ${one.host || "an address that cannot be used"}`;
   if (!one.expires_at) return "";
   if (one.state === "ended") return "not accepted any more";
   if (one.seconds_left > 0) return `valid for ${span(one.seconds_left)}${one.can_renew ? ", then renewed" : ""}`;

@@ -18,7 +18,7 @@ from typing import Any
 _logger = logging.getLogger("litellm_qwen_ai")
 
 CLIENTS_ADDRESS = (
-    "This request names an address of its own (api_base) and no key. Neither a login's token nor "
+    "This request names an address of its own (api_base) and no key. Neither what an account keeps nor "
     "QWEN_API_KEY goes to an address that came with a request: send api_key along, or leave api_base out. "
     "The operator sets api_base in the deployment, or QWEN_API_BASE."
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import time
@@ -43,6 +44,12 @@ class Shell:
         for endpoint, name in answers.items():
             self.sandbox.answer_next(endpoint, name)
         return self.run("login")
+
+    def key(self, *arguments: str, **answers: str) -> int:
+        self.monkeypatch.setattr(sys, "stdin", io.StringIO("sk-any"))
+        for endpoint, name in answers.items():
+            self.sandbox.answer_next(endpoint, name)
+        return self.run("login", "--key", *arguments)
 
     def nobody(self) -> int:
         self.sandbox.answer_next("device", Answer("a short life", patch={"expires_in": 6}))
@@ -108,6 +115,9 @@ CAUSES: dict[str, Callable[[Shell], int]] = {
     "No login waits to be completed": lambda shell: shell.run("login", "--complete"),
     "Not logged in: there is no": lambda shell: shell.run("logout", "--yes"),
     "refuses the token": lambda shell: shell.login(models="token_expired"),
+    "refuses the key": lambda shell: shell.key("--api-base", shell.sandbox.api_base, models="token_expired"),
+    "takes the key is not known": lambda shell: shell.key("--api-base", "http://127.0.0.1:9"),
+    "What is the key for?": Shell.key,
     "not a credentials file": lambda shell: shell.damaged("login"),
     "holds no login that can be read, so it is not removed": lambda shell: shell.damaged("logout", "--yes"),
     "There is a login in": Shell.second,

@@ -10,6 +10,7 @@ from typing import Any
 import litellm
 import pytest
 
+import litellm_qwen_ai
 from litellm_qwen_ai.sandbox import Sandbox
 from tests.docs.pages import error_table
 
@@ -60,6 +61,10 @@ class Bench:
     def unreachable(self) -> None:
         self.ask(api_key="sk-any", api_base="http://127.0.0.1:9/v1")
 
+    def wrong_key(self) -> None:
+        litellm_qwen_ai.login(key="sk-unknown", api_base=self.sandbox.api_base, check=False)
+        self.ask()
+
     def embedding(self) -> None:
         litellm.embedding("qwen_ai/text-embedding-v4", input=["x"])
 
@@ -91,6 +96,7 @@ CAUSES: dict[str, Callable[[Bench], None]] = {
         "stream_ends_early", stream=True
     ),
     "Cannot reach Qwen or lost the connection": Bench.unreachable,
+    "The key of the default account was refused by": Bench.wrong_key,
     "LLM Provider NOT provided": Bench.unknown,
     "There are no healthy deployments for this model": Bench.dropped,
 }

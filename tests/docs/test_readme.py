@@ -35,6 +35,8 @@ RUN_ELSEWHERE = {
     "export LITELLM_MASTER_KEY=": "tests/proxy/conftest.py",
     "export LITELLM_WORKER_STARTUP_HOOKS=litellm_qwen_ai.proxy:startup": "tests/proxy/conftest.py",
     "curl --silent http://localhost:4000/qwen_ai/": "tests/proxy/test_page.py",
+    "litellm-qwen-ai login --key": "tests/cli/test_keys.py",
+    "printenv DASHSCOPE_API_KEY | litellm-qwen-ai login --key": "tests/cli/test_keys.py",
     "curl ": "tests/proxy/test_readme.py",
     "mkdir one two": "tests/proxy/test_fleet.py",
     "HOME=$PWD/": "tests/proxy/test_fleet.py",
