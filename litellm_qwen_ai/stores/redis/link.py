@@ -180,7 +180,8 @@ class Link:
         if not isinstance(error, _LOST):
             return StoreError(f"{store} refuses: {reason}. `litellm-qwen-ai doctor` looks at it.")
         if isinstance(error, faults.TimeoutError):
-            reason = f"no answer within {self._limits.answer:g} s"
+            seconds = self._limits.connect if "connecting" in text else self._limits.answer
+            reason = f"no answer within {seconds:g} s"
         return StoreError(
             f"{store} cannot be used just now: {reason}. While it cannot, no login is renewed; tokens in "
             "memory serve until they end. Check that it runs and can be reached from here."
