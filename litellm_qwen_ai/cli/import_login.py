@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from litellm_qwen_ai.cli.screen import wrapped
-from litellm_qwen_ai.names import DEFAULT_AUTH_FILE, LOGIN_COMMAND
+from litellm_qwen_ai.names import DEFAULT_AUTH_FILE, LOGIN_COMMAND, key_command
 from litellm_qwen_ai.oauth import (
     ConfigurationError,
     CorruptCredentialsError,
@@ -67,21 +67,34 @@ def _found(source: str) -> Path:
         path = Path(source).expanduser()
     except RuntimeError:
         raise ConfigurationError(f"{source!r} starts with a home folder that does not exist here.") from None
+    if path.is_dir() and not (path / DEFAULT_AUTH_FILE).exists():
+        raise ConfigurationError(
+            f"There is no {DEFAULT_AUTH_FILE} in {path}: Qwen Code of today keeps no login of a Qwen account "
+            f"there, but keys of other services. Log in here: {LOGIN_COMMAND}; or keep a key: "
+            f"{key_command(None)}"
+        )
     if path.is_dir():
         path /= DEFAULT_AUTH_FILE
     if not path.exists():
         raise ConfigurationError(
-            f"There is no file {path}. Qwen Code keeps its login in ~/.qwen/oauth_creds.json."
+            f"There is no file {path}. Qwen Code kept its login in ~/.qwen/oauth_creds.json."
         )
     return path
 
 
-def _read(path: Path) -> Credentials:
-    found = files.read(path)
+def _login_in(data: bytes, path: Path) -> Credentials:
     try:
-        credentials = Credentials.from_json(found[0] if found else b"")
+        return Credentials.from_json(data)
     except CorruptCredentialsError as error:
         raise CorruptCredentialsError(f"{path}: {error}. Nothing was imported.") from None
+
+
+def _read(path: Path) -> Credentials:
+    with contextlib.suppress(OSError):  # what is no login is said to be none, whoever may write it
+        if path.is_file() and path.stat().st_size <= files.MAX_FILE:
+            _login_in(path.read_bytes(), path)
+    found = files.read(path)
+    credentials = _login_in(found[0] if found else b"", path)
     if credentials.refresh_token is None and credentials.seconds_left(time.time()) <= 0:
         raise NotLoggedInError(
             f"The login in {path} has expired and holds no refresh token, so nothing was imported. "

@@ -114,7 +114,8 @@ def login(  # noqa: PLR0913  # its options
                 return report.unchanged()
             return _start(report, picture)
         browser = may_open_browser() and not no_browser
-        state = verbs.login(account, force=force, browser=browser, prompt=_prompt(picture, browser=browser))
+        prompt = _prompt(picture, report.store.login_command, browser=browser)
+        state = verbs.login(account, force=force, browser=browser, prompt=prompt)
         return report.new_login() if state.changed else report.unchanged()
 
 
@@ -136,14 +137,15 @@ def _asked() -> str:
     return typed
 
 
-def _prompt(picture: Callable[[str], str] | None, *, browser: bool) -> LoginPrompt:
-    """A panel in a terminal that can draw it, plain text anywhere else."""
+def _prompt(picture: Callable[[str], str] | None, command: str, *, browser: bool) -> LoginPrompt:
+    """A panel in a terminal that can draw it, plain text anywhere else; a hint if nobody can type."""
+    hint = "" if is_terminal(sys.stdin) else f"To get a code without waiting: {command} --start"
     if is_terminal(sys.stderr) and os.environ.get("TERM") not in {"dumb", "", None}:
         with contextlib.suppress(ImportError):  # it needs rich, which need not be installed
             from litellm_qwen_ai.cli.panel import PanelPrompt  # noqa: PLC0415  # and which takes its time to load
 
-            return PanelPrompt(picture, browser=browser)
-    return TerminalPrompt(picture=picture)
+            return PanelPrompt(picture, browser=browser, hint=hint)
+    return TerminalPrompt(picture=picture, hint=hint)
 
 
 def _start(report: Report, picture: Callable[[str], str] | None) -> int:

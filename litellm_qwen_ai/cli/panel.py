@@ -29,19 +29,32 @@ class PanelPrompt:
     Args:
         picture: Draws the link as lines of text, e.g. a QR code.
         browser: A browser is about to be opened.
+        hint: One more paragraph at the end.
         console: Where to; stderr by default.
     """
 
     def __init__(
-        self, picture: Callable[[str], str] | None, *, browser: bool, console: Console | None = None
+        self,
+        picture: Callable[[str], str] | None,
+        *,
+        browser: bool,
+        hint: str = "",
+        console: Console | None = None,
     ) -> None:
         self._picture = picture
         self._browser = browser
+        self._hint = hint
         self._console = console or Console(stderr=True, highlight=False)
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._lifetime = 1.0
 
     def show(self, code: DeviceCode) -> None:
+        """What is asked, and the hint."""
+        self._ask(code)
+        if self._hint:
+            self._console.print(Text(self._hint))
+
+    def _ask(self, code: DeviceCode) -> None:
         """The panel, if the address fits into it: one that is broken by a frame could not be copied."""
         self._lifetime = code.expires_in
         invitation = (

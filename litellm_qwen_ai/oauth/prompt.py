@@ -48,11 +48,15 @@ class TerminalPrompt:
     Args:
         stream: Where to; `sys.stderr` at call time by default.
         picture: Draws the link as lines of text, e.g. a QR code; none by default.
+        hint: One more paragraph at the end.
     """
 
-    def __init__(self, stream: TextIO | None = None, picture: Callable[[str], str] | None = None) -> None:
+    def __init__(
+        self, stream: TextIO | None = None, picture: Callable[[str], str] | None = None, hint: str = ""
+    ) -> None:
         self._stream = stream or sys.stderr
         self._picture = picture
+        self._hint = hint
         self._live = self._stream.isatty() and os.environ.get("TERM") != "dumb"
         self._width = 0
 
@@ -67,6 +71,8 @@ class TerminalPrompt:
                 f"\n{self._wrapped(INVITATION)}\n\n    {code.link}\n\n{self._wrapped(COMPARE)}\n\n"
                 f"    {code.user_code}\n\n{self._wrapped(warning(code))}\n\n"
             )
+        if self._hint:
+            self._say(f"{self._wrapped(self._hint)}\n\n")
         if not self._live:
             self._say("Waiting for your approval ... (Ctrl-C cancels)\n\n")
 

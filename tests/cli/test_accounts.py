@@ -221,6 +221,29 @@ def test_a_file_that_is_not_there_or_ours_already_is_named(
     assert home.code == 1
 
 
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+@pytest.mark.parametrize("mode", [0o644, 0o666])
+def test_what_is_no_login_is_said_to_be_none_before_all_else(
+    run: Any, tmp_path: Path, mode: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = tmp_path / "passwd"
+    source.write_text("root:x:0:0:root:/root:/bin/bash\n")
+    source.chmod(mode)
+    done = run("login", "--import", source)
+    assert done.err.startswith(f"Error: {source}: not a credentials file")
+    assert "chmod" not in done.err + caplog.text
+
+
+def test_a_folder_of_todays_qwen_code_is_told_what_it_has_and_where_to_go_on(
+    run: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "settings.json").write_text("{}")
+    done = run("login", "--import", tmp_path)
+    assert done.code == 1
+    assert f"There is no oauth_creds.json in {tmp_path}: Qwen Code of today keeps no login" in done.err
+    assert "litellm-qwen-ai login --key" in done.err
+
+
 def test_an_import_that_others_can_change_is_not_trusted(run: Any, foreign: Path, token_dir: Path) -> None:
     foreign.chmod(0o666)
     done = run("login", "--import", foreign)

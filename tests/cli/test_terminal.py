@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="a terminal of this k
 # Ctrl-C reaches the program that the terminal belongs to.
 IN_OWN_SESSION = (
     "import fcntl, termios\n"
-    "fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"
+    "fcntl.ioctl(2, termios.TIOCSCTTY, 0)\n"
     "from litellm_qwen_ai.cli import main\n"
     "main()\n"
 )
@@ -55,7 +55,13 @@ class InTerminal:
     """A program whose stdin, stdout and stderr are one terminal."""
 
     def __init__(
-        self, arguments: list[str], environ: dict[str, str], *, columns: int = 80, **more: str
+        self,
+        arguments: list[str],
+        environ: dict[str, str],
+        *,
+        columns: int = 80,
+        stdin: int | None = None,
+        **more: str,
     ) -> None:
         import fcntl  # noqa: PLC0415  # not there on every system
         import pty  # noqa: PLC0415  # Unix has them, Windows has not
@@ -67,7 +73,7 @@ class InTerminal:
         self.screen = ""
         self.process = subprocess.Popen(
             [sys.executable, "-c", IN_OWN_SESSION, *arguments],
-            stdin=theirs,
+            stdin=theirs if stdin is None else stdin,
             stdout=theirs,
             stderr=theirs,
             env={**inherited, "TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8", **more},
@@ -130,6 +136,17 @@ def test_a_login_shows_the_code_and_the_time_left_and_ends_well(
     assert "Logged in. The token is stored in" in told
     assert "takes the token." in told
     assert store.look() is not None
+
+
+@pytest.mark.parametrize("term", ["dumb", "xterm-256color"])
+def test_without_a_terminal_to_type_on_it_says_how_to_go_on(
+    sandbox: Sandbox, environ: dict[str, str], term: str
+) -> None:
+    terminal = InTerminal(["login"], environ, stdin=subprocess.DEVNULL, TERM=term)
+    terminal.read_until("Ctrl-C cancels")
+    assert "litellm-qwen-ai login --start" in plain(terminal.screen)
+    sandbox.approve()
+    assert terminal.end() == 0
 
 
 def test_a_narrow_terminal_gets_the_address_in_one_piece(sandbox: Sandbox, environ: dict[str, str]) -> None:
