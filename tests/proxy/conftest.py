@@ -47,7 +47,7 @@ class Proxy:
     def ask(self, path: str, body: dict[str, Any] | None = None, **headers: str) -> httpx.Response:
         """One request with the master key: POST if there is a body."""
         method = "GET" if body is None else "POST"
-        return httpx.request(method, self.url + path, json=body, headers=self.headers | headers, timeout=30)
+        return httpx.request(method, self.url + path, json=body, headers=self.headers | headers, timeout=120)
 
     def let_poll(self, account: str = "oauth_creds") -> None:
         """Let the OAuth server be asked at once about a login that waits: no test waits for its interval."""

@@ -127,7 +127,8 @@ class _Endpoint(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("content-length") or 0))
-        self.server.seen.append((self.command, self.path, self.headers.get("authorization")))
+        if not self.path.endswith("/models"):  # LiteLLM 1.110 asks by itself what an openai/ deployment has
+            self.server.seen.append((self.command, self.path, self.headers.get("authorization")))
         answer = json.dumps(_ANSWERS.get(self.path.rsplit("/", 1)[-1], {"output": {}})).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")
@@ -222,7 +223,7 @@ def test_files_and_batches_go_by_the_provider_openai(beside: Proxy, model_studio
         headers={**beside.headers, "x-litellm-model": "batches"},
         data={"purpose": "batch"},
         files={"file": ("a.jsonl", _LINE, "application/jsonl")},
-        timeout=30,
+        timeout=120,
     ).json()
     model_studio.seen.clear()
     order = {"input_file_id": uploaded["id"], "endpoint": CHAT, "completion_window": "24h"}
@@ -236,7 +237,7 @@ def test_files_and_batches_go_by_the_provider_openai(beside: Proxy, model_studio
 
 def test_nobody_passes_through_without_a_key_of_the_proxy(beside: Proxy, model_studio: ModelStudio) -> None:
     model_studio.seen.clear()
-    answer = httpx.post(f"{beside.url}/dashscope/services/x", json={}, timeout=30)
+    answer = httpx.post(f"{beside.url}/dashscope/services/x", json={}, timeout=120)
     assert answer.status_code >= 400  # 401, or 500 where LiteLLM trips over its own handler for it
     assert not model_studio.seen
 
