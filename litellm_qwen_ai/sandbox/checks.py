@@ -54,8 +54,16 @@ MODELS = {
     "qwen3-coder-plus": Model(images=False, videos=False),
     "qwen3-coder-flash": Model(images=False, videos=False),
 }
-ANY_MODEL = Model()  # other names pass through
-NO_SUCH_MODEL = "no-such-model"
+ANY_MODEL = Model()  # of other names that a model of Model Studio or of open weights may have
+_WORDS = (
+    "max|plus|turbo|flash|long|lite|coder|vl|omni|math|mt|audio|asr|ocr|image|character|deep|research|next|"
+    "instruct|thinking|chat|base|latest|preview|realtime|search|us|awq|gptq|fp8|int4|int8"
+)
+_MODEL_NAME = re.compile(
+    rf"(?:qwen/)?(?:qwen(?:\d+(?:\.\d+)?)?|qwq|qvq)(?:-(?:{_WORDS}|\d[\d.]*b?|a\d+b))*"
+    r"|(?:deepseek|kimi|moonshot|glm|minimax)[\w.-]*",
+    re.IGNORECASE,
+)
 # Open-weight Qwen3 and the Qwen3.5 and later series think unless told otherwise, the former only in streams.
 _THINKS_IN_STREAMS_ONLY = re.compile(r"qwen3-(?:\d+(?:\.\d+)?b(?:-a\d+b)?)$")
 _NEWER = re.compile(r"qwen(?:3\.(?:[5-9]|\d\d)|[4-9])(?:-.*)?")
@@ -148,7 +156,7 @@ def _check_model(payload: Mapping[str, Any]) -> None:
     name = payload.get("model")
     if not isinstance(name, str) or not name:
         raise ChatRefusal("you must provide a model parameter", param="model")
-    if name == NO_SUCH_MODEL:
+    if name not in MODELS and not _MODEL_NAME.fullmatch(name):
         message = f"The model `{name}` does not exist or you do not have access to it."
         raise ChatRefusal(message, status=404, code="model_not_found", param="model")
 

@@ -225,8 +225,8 @@ def test_a_login_costs_nothing(ask: Any) -> None:
 
 
 def test_an_unknown_model_passes_through(ask: Any, sandbox: Sandbox) -> None:
-    ask("ping", model="qwen_ai/qwen9-future")
-    assert _sent(sandbox)["model"] == "qwen9-future"
+    ask("ping", model="qwen_ai/qwen9-plus")
+    assert _sent(sandbox)["model"] == "qwen9-plus"
 
 
 def test_a_stream_gives_usage_only_to_those_who_ask() -> None:

@@ -65,10 +65,10 @@ def test_a_registered_price_counts() -> None:
 
 
 def test_a_model_that_is_not_listed_costs_nothing_with_a_login(sandbox: Sandbox) -> None:
-    answer = litellm.completion("qwen_ai/qwen9-future", messages=MESSAGES)
+    answer = litellm.completion("qwen_ai/qwen9-plus", messages=MESSAGES)
     assert answer._hidden_params["response_cost"] == 0
     keyed = {"api_key": "sk-sandbox", "api_base": sandbox.api_base}
-    answer = litellm.completion("qwen_ai/qwen9-future", messages=MESSAGES, **keyed)
+    answer = litellm.completion("qwen_ai/qwen9-plus", messages=MESSAGES, **keyed)
     assert not answer._hidden_params["response_cost"]
 
 

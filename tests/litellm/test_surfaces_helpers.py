@@ -158,7 +158,7 @@ def test_the_catalogue_says_what_each_model_can() -> None:
 
 def test_the_provider_is_found_for_any_model_name() -> None:
     assert litellm.get_llm_provider(MODEL)[:2] == ("coder-model", "qwen_ai")
-    assert litellm.get_llm_provider("qwen_ai/qwen9-future")[:2] == ("qwen9-future", "qwen_ai")
+    assert litellm.get_llm_provider("qwen_ai/qwen9-plus")[:2] == ("qwen9-plus", "qwen_ai")
     assert litellm.get_llm_provider("coder-model", custom_llm_provider="qwen_ai")[1] == "qwen_ai"
 
 

@@ -42,8 +42,8 @@ def test_a_stream_comes_with_its_usage(client: openai.OpenAI, logged_in: Proxy) 
 
 
 def test_any_other_name_passes_through(client: openai.OpenAI, logged_in: Proxy) -> None:
-    client.chat.completions.create(model="qwen_ai/qwen9-future", messages=MESSAGES)
-    assert json.loads(logged_in.sandbox.requests_to("chat")[-1].body)["model"] == "qwen9-future"
+    client.chat.completions.create(model="qwen_ai/qwen9-plus", messages=MESSAGES)
+    assert json.loads(logged_in.sandbox.requests_to("chat")[-1].body)["model"] == "qwen9-plus"
 
 
 def test_an_expired_token_is_renewed_behind_the_proxy(client: openai.OpenAI, proxy: Proxy) -> None:

@@ -41,7 +41,7 @@ def _refused(response: Any) -> str:
 def test_without_a_valid_bearer_chat_answers_401_in_the_real_words(client: Any) -> None:
     for header in [{}, {"authorization": "Bearer nonsense"}, {"authorization": "Basic sk-sandbox"}]:
         response = client.http.post(
-            "/v1/chat/completions", json={"model": "m", "messages": [USER]}, headers=header
+            "/v1/chat/completions", json={"model": "coder-model", "messages": [USER]}, headers=header
         )
         said = response.json()
         assert response.status_code == 401, header
@@ -150,7 +150,7 @@ def test_a_model_takes_the_media_that_it_is_known_for(client: Any) -> None:
         ("vision-model", "video_url", False),
         ("qwen3-coder-plus", "image_url", False),
         ("qwen3-coder-flash", "video_url", False),
-        ("some-other-model", "video_url", True),
+        ("qwen-vl-max", "video_url", True),
     ]:
         part = {"type": kind, kind: {"url": "https://example.com/x"}}
         response = client.chat([part], model=model)
@@ -177,7 +177,7 @@ def test_parameters_have_their_documented_ranges(client: Any) -> None:
         ("stream", [False], ["yes"]),
         ("tools", [[TOOL]], [[], [{}], [{"type": "web_search"}], ["x"], {}]),
         ("response_format", [{"type": "text"}], [{"type": "xml"}, {}, "json_object"]),
-        ("model", ["coder-model", "whatever"], [None, "", 7]),
+        ("model", ["coder-model", "qwen-long"], [None, "", 7]),
     ]:
         for value in good:
             assert client.chat(**{key: value}).status_code == 200, value
@@ -231,9 +231,36 @@ def test_parameters_that_do_go_together_are_taken(client: Any) -> None:
         assert client.chat(**body).status_code == 200, body
 
 
-def test_a_missing_model_is_not_found(client: Any) -> None:
-    response = client.chat(model="no-such-model")
+@pytest.mark.parametrize(
+    "name", ["no-such-model", "coder-modle", "qwen3-coder-plsu", "qwen-", "gpt-4o", "qwen3_32b", "vision"]
+)
+def test_a_model_that_is_not_known_is_not_found(client: Any, name: str) -> None:
+    response = client.chat(model=name)
     assert (response.status_code, response.json()["error"]["code"]) == (404, "model_not_found")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "qwen-max",
+            "qwen-plus-2025-07-28",
+            "qwen3-235b-a22b-instruct-2507",
+            "qwen3.5-plus",
+            "qwq-32b",
+            "qvq-max",
+        ),
+        *(
+            "qwen2.5-vl-72b-instruct",
+            "qwen3-next-80b-a3b-thinking",
+            "Qwen/Qwen3-30B-A3B-FP8",
+            "deepseek-v3.1",
+            "kimi-k2",
+        ),
+    ],
+)
+def test_names_of_model_studio_and_of_open_weights_are_known(client: Any, name: str) -> None:
+    assert client.chat(model=name).status_code == 200
 
 
 def test_a_prompt_beyond_the_context_is_refused(client: Any) -> None:

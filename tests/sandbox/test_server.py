@@ -60,7 +60,7 @@ def test_a_program_that_uses_it_ends_without_a_resource_warning() -> None:
 def test_stopping_breaks_what_is_held_and_what_streams(sandbox: Sandbox) -> None:
     sandbox.hold("refresh")
     sandbox.hold("chat", at="chunk")
-    body = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": True}
+    body = {"model": "coder-model", "messages": [{"role": "user", "content": "x"}], "stream": True}
     headers = {"authorization": "Bearer sk-sandbox"}
     token_url = f"{sandbox.url}/api/v1/oauth2/token"
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
@@ -189,7 +189,7 @@ def test_an_unknown_path_is_a_json_404(client: Any) -> None:
 
 
 def test_a_large_request_fits(client: Any) -> None:
-    assert client.chat("x" * 3_000_000, model="some-model").status_code == 200
+    assert client.chat("x" * 3_000_000, model="qwen-plus").status_code == 200
 
 
 # -- holding -----------------------------------------------------------------
@@ -229,7 +229,7 @@ def test_those_let_through_ahead_need_not_wait(client: Any, sandbox: Sandbox) ->
 def test_a_stream_drips_chunk_by_chunk(client: Any, sandbox: Sandbox) -> None:
     sandbox.hold("chat", at="chunk")
     sandbox.let_through("chat", 1, at="chunk")
-    body = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": True}
+    body = {"model": "coder-model", "messages": [{"role": "user", "content": "x"}], "stream": True}
     headers = {"authorization": "Bearer sk-sandbox"}
     with client.http.stream("POST", "/v1/chat/completions", json=body, headers=headers) as response:
         pieces = response.iter_raw()
@@ -243,7 +243,7 @@ def test_a_stream_drips_chunk_by_chunk(client: Any, sandbox: Sandbox) -> None:
 
 def test_a_client_that_goes_away_is_noticed_while_it_is_held(client: Any, sandbox: Sandbox) -> None:
     sandbox.hold("chat", at="chunk")
-    body = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": True}
+    body = {"model": "coder-model", "messages": [{"role": "user", "content": "x"}], "stream": True}
     headers = {"authorization": "Bearer sk-sandbox"}
     with client.http.stream("POST", "/v1/chat/completions", json=body, headers=headers):
         sandbox.wait_for_held("chat", at="chunk")
@@ -258,7 +258,7 @@ def test_a_client_that_goes_away_in_the_middle_of_an_answer_is_no_fault_of_the_s
         raise aiohttp.ClientConnectionResetError("Cannot write to closing transport")
 
     monkeypatch.setattr(aiohttp.web.StreamResponse, "write", gone)  # as aiohttp says it
-    body = {"model": "m", "messages": [{"role": "user", "content": "x"}], "stream": True}
+    body = {"model": "coder-model", "messages": [{"role": "user", "content": "x"}], "stream": True}
     headers = {"authorization": "Bearer sk-sandbox"}
     with contextlib.suppress(httpx.HTTPError):
         client.http.post("/v1/chat/completions", json=body, headers=headers)
@@ -285,7 +285,7 @@ def test_what_cannot_be_held_is_refused(sandbox: Sandbox) -> None:
 
 def test_many_clients_at_once_are_all_counted(sandbox: Sandbox) -> None:
     with httpx.Client(base_url=sandbox.url, limits=httpx.Limits(max_connections=None)) as http:
-        body = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+        body = {"model": "coder-model", "messages": [{"role": "user", "content": "x"}]}
         headers = {"authorization": "Bearer sk-sandbox"}
 
         def ask(_: int) -> int:

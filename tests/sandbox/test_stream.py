@@ -238,7 +238,7 @@ def test_split_utf8_starts_writes_inside_characters() -> None:
 
 
 def _reply(fault: str) -> Reply:
-    payload = {"model": "m", "messages": [{"role": "user", "content": "Grüße"}]}
+    payload = {"model": "coder-model", "messages": [{"role": "user", "content": "Grüße"}]}
     return stream_reply(compose(payload, created=1), include_usage=False, fault=fault)
 
 
