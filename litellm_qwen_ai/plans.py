@@ -144,7 +144,7 @@ def mismatch(key: str, base_url: str, kept_for: str | None = None) -> str:
     if not prepaid and key.startswith(STANDARD) and there.keys is PREPAID:
         return (
             f"The key looks like a standard one of Model Studio, but goes to {there.host} ({there.title}), "
-            "whose keys begin with sk-sp-."
+            "whose keys as a rule begin with sk-sp-."
         )
     return ""
 

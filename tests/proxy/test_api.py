@@ -18,6 +18,7 @@ fastapi = pytest.importorskip("fastapi", reason="the page needs LiteLLM's proxy"
 from fastapi.testclient import TestClient  # noqa: E402  # only where there is a FastAPI
 
 from litellm_qwen_ai.accounts import account_of, known_accounts  # noqa: E402  # after the skip
+from litellm_qwen_ai.oauth import keep_key  # noqa: E402  # after the skip
 from litellm_qwen_ai.oauth.clocks import Clocks  # noqa: E402  # after the skip
 from litellm_qwen_ai.proxy.accounts import accounts_of  # noqa: E402  # after the skip
 from litellm_qwen_ai.proxy.api import router_for  # noqa: E402  # after the skip
@@ -326,6 +327,24 @@ def test_a_check_without_a_login_asks_nobody(client: Any, sandbox: Sandbox) -> N
     assert checked["check"]["result"] == "unknown"
     assert "Not logged in" in checked["check"]["message"]
     assert sandbox.requests == []
+
+
+def test_a_kept_key_is_shown_by_its_plan_and_host_checked_and_removed(
+    client: Any, sandbox: Sandbox, token_dir: Path
+) -> None:
+    key = "sk-kept-0123456789abcdef"
+    store = account_of(Settings.from_environment(), "team").store
+    keep_key(store, key, plan="coding-intl", api_base=sandbox.api_base, check=False)
+    one = _accounts(client)["team"]
+    assert (one["state"], one["plan"], one["host"]) == ("signed_in", "coding-intl", sandbox.url[7:])
+    assert (one["expires_at"], one["seconds_left"], one["can_renew"]) == (None, None, False)
+    refused = json.dumps(_post(client, "check", "team"))
+    assert "refuses the key" in refused
+    gone = client.delete("/qwen_ai/api/account", params={"account": "team"})
+    assert gone.status_code == 200
+    assert not (token_dir / "team.json").exists()
+    assert not any(key[at : at + 8] in json.dumps(one) + refused + gone.text for at in range(len(key) - 7))
+    assert sandbox.requests_to("refresh") == []
 
 
 def test_a_service_that_gives_no_code_is_an_error_with_its_words(client: Any, sandbox: Sandbox) -> None:

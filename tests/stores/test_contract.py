@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 NOW = 1_800_000_000.0
 OLD = Credentials(access_token="old-access", refresh_token="old-refresh", expiry_date=int(NOW + 9) * 1000)
+KEY = Credentials(access_token="sk-key", plan="coding-intl", resource_url="http://10.0.0.7/v1")
 NEW = Credentials(access_token="new-access", refresh_token="new-refresh", expiry_date=int(NOW + 99) * 1000)
 OTHER = Credentials(access_token="other-access", refresh_token="other-refresh", expiry_date=int(NOW) * 1000)
 
@@ -73,6 +74,34 @@ def test_what_one_saves_the_other_sees(here: Store, there: Store) -> None:
     assert second.credentials == NEW
     assert second.version != first.version
     assert there.guard()
+
+
+def test_a_key_is_kept_as_a_login_is(here: Store, there: Store) -> None:
+    here.save(OLD)
+    login = seen(there)
+    here.save(KEY)
+    first = seen(there, login)
+    assert first.credentials == KEY
+    assert first.credentials.is_key
+    assert seen(there, first) is first
+    assert there.guard()
+    there.save(KEY.model_copy(update={"access_token": "sk-other"}))
+    second = seen(here)
+    assert second.credentials.is_key
+    assert second.credentials.access_token == "sk-other"  # made up
+    assert here.put_back(first).credentials == second.credentials  # type: ignore[union-attr]  # the newer one stays
+    assert here.delete()
+    assert there.look(first) is None
+
+
+def test_a_key_that_is_kept_while_a_login_is_renewed_wins(here: Store, there: Store) -> None:
+    here.save(OLD)
+    with taken(here) as turn:
+        there.save(KEY)
+        found = turn.put(NEW)
+    assert found is not None
+    assert found.credentials == KEY
+    assert seen(here).credentials == seen(there).credentials == KEY
 
 
 def test_what_has_not_changed_is_the_known_object_itself(here: Store) -> None:
