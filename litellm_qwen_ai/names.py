@@ -33,8 +33,8 @@ def key_command(account: str | None) -> str:
 
 
 SERVICE_NOTICE = (
-    "Qwen announced the end of its free tier for logins for 2026-04-15. What works without a login: "
-    "QWEN_API_KEY with QWEN_API_BASE of Alibaba Cloud Model Studio, or LiteLLM's own dashscope/ and "
-    "qwencloud/ routes."
+    "Qwen announced the end of its free tier for logins for 2026-04-15. What works without a login: a key "
+    f"of Alibaba Cloud Model Studio (`{LOGIN_COMMAND} --key`, or QWEN_API_KEY with QWEN_API_BASE), or "
+    "LiteLLM's own dashscope/ and qwencloud/ routes."
 )
 """The state of the service (QwenLM/qwen-code issue #3203), for whoever may be meeting it."""

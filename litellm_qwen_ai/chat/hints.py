@@ -17,8 +17,8 @@ _TIER_NOTICE = (
 )
 _ALTERNATIVES = (
     "Ways that work with a key: `api_key=` (or QWEN_API_KEY) with `api_base=` of Alibaba Cloud Model Studio, "
-    "e.g. https://dashscope-intl.aliyuncs.com/compatible-mode/v1, or LiteLLM's own `dashscope/` and "
-    "`qwencloud/` routes."
+    f"e.g. https://dashscope-intl.aliyuncs.com/compatible-mode/v1, or `{LOGIN_COMMAND} --key`, which keeps "
+    "it; or LiteLLM's own `dashscope/` and `qwencloud/` routes."
 )
 _CLOSED = f"{_TIER_NOTICE} {_ALTERNATIVES}"
 _CLOSING_WORDS = ("discontinued", "no longer available", "has been closed", "has ended", "was shut down")
