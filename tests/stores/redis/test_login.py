@@ -55,6 +55,18 @@ def test_what_is_saved_on_one_machine_is_seen_on_another(new_machine: Callable[.
     assert found.saved_at == pytest.approx(NOW, abs=2)
 
 
+@pytest.mark.parametrize("ahead", [-7200.0, 7200.0])
+def test_a_key_is_one_for_a_machine_with_another_clock_too(
+    new_machine: Callable[..., Machine], ahead: float
+) -> None:
+    key = Credentials(access_token="sk-key", plan="beijing", resource_url="https://x.example/v1")
+    new_machine().store().save(key)
+    other = Clock(now=NOW + ahead)
+    found = known(new_machine(clocks=other.clocks).store())
+    assert found.credentials == key
+    assert found.credentials.is_key
+
+
 def test_a_look_at_what_is_known_gives_it_back_as_it_is(store: RedisStore) -> None:
     store.save(LOGIN)
     first = known(store)
