@@ -74,7 +74,7 @@ def view(
     return {
         "account": account,
         "file": state.store.describe(),
-        "state": "signed_in" if state.key_plan else state.standing.name.lower(),
+        "state": state.standing.name.lower(),
         "stays": account is None or account in named,
         "expires_at": state.expires_at,
         "seconds_left": round(state.seconds_left) if state.expires_at else None,

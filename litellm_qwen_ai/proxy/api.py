@@ -9,11 +9,12 @@
 | `POST /qwen_ai/api/poll` | admins | asks the OAuth server whether it is approved, if it is time to |
 | `POST /qwen_ai/api/cancel` | admins | forgets the login that waits |
 | `POST /qwen_ai/api/check` | admins | whether the chat server takes the token: `check` in the answer |
-| `DELETE /qwen_ai/api/login?account=NAME` | admins | signs out: removes the login |
+| `POST /qwen_ai/api/key` | admins | keeps a key instead of a login, see `WantedKey`; none is ever answered |
+| `DELETE /qwen_ai/api/login?account=NAME` | admins | signs out: removes the login or the key |
 | `DELETE /qwen_ai/api/account?account=NAME` | admins | the same, for an account that nothing else names |
 
-The POSTs take a `Wanted`. All answer with the account's view. Errors are `{"detail": text}`; those of a wrong
-key are LiteLLM's own.
+The other POSTs take a `Wanted`. All answer with the account's view. Errors are `{"detail": text}`; those of a
+wrong key are LiteLLM's own.
 """
 
 from __future__ import annotations
@@ -27,14 +28,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import JSONResponse, Response
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SecretStr
 
 from litellm_qwen_ai import verbs
 from litellm_qwen_ai._version import __version__
 from litellm_qwen_ai.accounts import Account, account_of, known_accounts
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.errors import ConfigurationError, LoginError, QwenAuthError
+from litellm_qwen_ai.oauth.keys import keep_key
 from litellm_qwen_ai.oauth.pending import cancel_login, poll_login, start_login
+from litellm_qwen_ai.plans import PLANS
 from litellm_qwen_ai.proxy.accounts import accounts_of, check, checked_account, view
 from litellm_qwen_ai.proxy.guard import HEADERS, changers_only, lookers_only, refused, why_closed
 from litellm_qwen_ai.settings import Settings
@@ -50,6 +53,21 @@ class Wanted(BaseModel):
 
     account: str | None = None
     anew: bool = False
+
+
+class WantedKey(BaseModel):
+    """A key, and what it is for: a plan of `plans.PLANS`, or an address of its own.
+
+    It is asked first whether it is taken, unless `check` is false. LiteLLM lets no body have an `api_base`.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    account: str | None = None
+    key: SecretStr
+    plan: str | None = None
+    address: str | None = None
+    check: bool = True
 
 
 @dataclass(frozen=True)
@@ -95,6 +113,10 @@ def router_for(server: ModuleType, page: str, *, clocks: Clocks = CLOCKS) -> API
 
     for path, act in (("/login", _start), ("/poll", _poll), ("/cancel", _cancel), ("/check", _check)):
         api.post(path)(doing(act))
+
+    @api.post("/key")
+    def key(wanted: WantedKey) -> Response:
+        return doing(functools.partial(_keep_key, wanted))(Wanted(account=wanted.account))
 
     @api.delete("/login")
     def logout(account: str | None = None) -> Response:
@@ -145,6 +167,7 @@ def _all_accounts(named: list[str], clocks: Clocks, *, may_change: bool) -> dict
         "accounts": found,
         "api_key_set": settings.api_key is not None,
         "may_change": may_change,
+        "plans": [{"name": plan.name, "title": plan.title, "host": plan.host} for plan in PLANS],
         "version": __version__,
     }
 
@@ -170,6 +193,18 @@ def _cancel(asked: Asked) -> None:
 
 def _check(asked: Asked) -> dict[str, Any]:
     return {"check": check(asked.settings, asked.account)._asdict()}
+
+
+def _keep_key(wanted: WantedKey, asked: Asked) -> None:
+    keep_key(
+        asked.account.store,
+        wanted.key.get_secret_value(),
+        plan=wanted.plan or None,
+        api_base=wanted.address or None,
+        check=wanted.check,
+        force=True,  # the page says what the key takes the place of
+        clocks=asked.clocks,
+    )
 
 
 def _sign_out(asked: Asked) -> None:

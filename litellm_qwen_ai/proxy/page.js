@@ -16,8 +16,10 @@ const STATES = {
   unusable: "Cannot be used",
   signed_out: "Not signed in",
   signed_in: "Signed in",
+  key: "Has a key",
 };
-const COUNTED = { signed_in: "signed in", ended: "ended", unusable: "cannot be used", waiting: "waiting", signed_out: "not signed in" };
+const WELL = ["signed_in", "key"];
+const COUNTED = { signed_in: "signed in", key: "with a key", ended: "ended", unusable: "cannot be used", waiting: "waiting", signed_out: "not signed in" };
 const HOUR = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
 const ENDS = { denied: "Denied", expired: "Expired", refused: "Refused by the server" };
 
@@ -26,6 +28,7 @@ const SVG = $("card").content.querySelector("svg").namespaceURI;
 const cards = new Map(); // account's name, "" for the default one -> its card
 let key = stored();
 let mayChange = false;
+let plans = []; // what keys are issued for
 let timer = 0;
 let looking = 0; // the look that counts: an older one says nothing any more
 let taken = null; // when the list of accounts was last answered, as a Date
@@ -219,13 +222,14 @@ async function enter(event) {
 function take(found) {
   taken = new Date();
   mayChange = found.may_change;
+  plans = found.plans;
   $("loading").hidden = $("door").hidden = true;
   $("inside").hidden = $("leave").hidden = false;
   $("key-in-use").hidden = !found.api_key_set;
   $("viewer").hidden = mayChange;
   $("add").hidden = !mayChange;
   const names = new Set(found.accounts.map((one) => one.account || ""));
-  for (const name of [...cards.keys()]) if (!names.has(name)) drop(name);
+  for (const name of [...cards.keys()]) if (!names.has(name) && !cards.get(name).draft) drop(name);
   found.accounts.forEach(update);
   arrange();
 }
@@ -286,12 +290,18 @@ function card(account) {
   part(".open .unseen").textContent = `: ${it.title} (in a new tab)`;
   label(part(".copy"), "Copy the address", it.title);
   label(part(".check"), "Check", it.title);
+  label(part(".use"), "Use the key", it.title);
+  label(part(".no-key"), "Not now", it.title);
   toggle.addEventListener("click", () => unfold(it, (it.open = part(".body").hidden)));
   part(".start").addEventListener("click", () => start(it));
   part(".check").addEventListener("click", () => check(it));
   part(".cancel").addEventListener("click", () => act(it, "Cancelling…", "cancel"));
   part(".out").addEventListener("click", () => leave(it));
   part(".copy").addEventListener("click", () => copy(it));
+  part(".with-key").addEventListener("click", () => askForKey(it));
+  part(".no-key").addEventListener("click", () => putKeyAside(it));
+  part(".plan").addEventListener("change", () => showPlan(it));
+  part(".keyform").addEventListener("submit", (event) => useKey(it, event));
   cards.set(name, it);
   return it;
 }
@@ -305,6 +315,8 @@ function unfold(it, open) {
 
 function update(one) {
   const it = card(one.account);
+  it.draft = Boolean(one.draft);
+  it.plan = one.plan;
   const { part } = it;
   const waiting = one.login && one.login.state === "waiting";
   const ended = waiting ? null : one.login; // how the last login ended
@@ -318,7 +330,7 @@ function update(one) {
   show(part(".limit"), limit(one.usage));
   const wrong = ended ? `${ENDS[ended.state] || "The login ended"}: ${ended.message || "start again for a new code."}` : urgent(one);
   show(part(".error"), wrong);
-  it.hint = waiting ? "" : wrong || limit(one.usage) || token(one);
+  it.hint = waiting ? "" : wrong || limit(one.usage) || keyFor(one) || token(one);
   showLogin(it, waiting && one.login.user_code ? one.login : null);
   part(".elsewhere").hidden = !waiting || mayChange;
   showFacts(it, one);
@@ -329,19 +341,20 @@ function update(one) {
 }
 
 function rank(state, ended, limited) {
-  if (state === "signed_in") return ended ? 2 : limited ? 4 : 5;
+  if (WELL.includes(state)) return ended ? 2 : limited ? 4 : 5;
   return { waiting: 0, ended: 1, unusable: 1, signed_out: ended ? 2 : 3 }[state];
 }
 
 // What went wrong, while it stands in the way: afterwards it is a fact among others.
-const urgent = (one) => (one.last_error && one.state !== "signed_in" ? one.last_error.text : "");
+const urgent = (one) => (one.last_error && !WELL.includes(one.state) ? one.last_error.text : "");
 
 function showFacts(it, one) {
   const { usage, last_error: error } = one;
   const today = usage.requests_today || usage.requests_today_utc;
   const facts = [
+    ["Key for", keyFor(one)],
     ["Token", token(one), "token"],
-    [one.renewed ? "Last renewed" : "Signed in", one.last_refresh && when(one.last_refresh)],
+    [one.plan ? "Kept since" : one.renewed ? "Last renewed" : "Signed in", one.last_refresh && when(one.last_refresh)],
     ["Requests, last minute", today && String(usage.requests_last_minute), "minute"],
     ["Requests today", today && `${usage.requests_today} (Beijing's day), ${usage.requests_today_utc} (UTC)`, "today"],
     [error && error.at ? `Last error, ${when(error.at)}` : "Last error", error && !urgent(one) && error.text, "past"],
@@ -359,18 +372,20 @@ function showFacts(it, one) {
 function showButtons(it, state, ended) {
   const { part } = it;
   const waiting = state === "waiting";
-  const inside = state === "signed_in";
-  const again = inside || state === "ended" ? "Sign in again" : "Sign in";
+  const inside = WELL.includes(state);
+  const again = it.plan ? "Sign in instead" : inside || state === "ended" ? "Sign in again" : "Sign in";
   label(part(".start"), waiting ? "New code" : ended ? "Try again" : again, it.title);
   label(part(".cancel"), waiting ? "Cancel" : "Dismiss", it.title);
-  label(part(".out"), it.stays ? "Sign out" : "Remove", it.title);
+  label(part(".with-key"), it.plan ? "Replace the key" : "Use a key", it.title);
+  part(".with-key").hidden = waiting || Boolean(ended);
+  label(part(".out"), it.stays ? (it.plan ? "Remove the key" : "Sign out") : "Remove", it.title);
   part(".start").classList.toggle("main", !waiting && !inside);
   // One button for one refusal: try again, or, if a login is there all the same, put it aside.
   part(".start").hidden = Boolean(ended && inside);
   part(".cancel").hidden = !waiting && !(ended && inside);
   part(".check").hidden = !inside || Boolean(ended);
   part(".out").hidden = waiting || state === "unusable" || Boolean(ended && inside) || (it.stays && state === "signed_out");
-  part(".acts").hidden = !mayChange;
+  part(".acts").hidden = !mayChange || !part(".keyform").hidden;
 }
 
 function announce(it, state, ended) {
@@ -414,11 +429,16 @@ function tick() {
 }
 
 function token(one) {
-  if (one.plan) return `an API key (${one.plan}), for ${one.host || "an address that cannot be used"}`;
   if (!one.expires_at) return "";
   if (one.state === "ended") return "not accepted any more";
   if (one.seconds_left > 0) return `valid for ${span(one.seconds_left)}${one.can_renew ? ", then renewed" : ""}`;
   return one.can_renew ? "expired, renewed with the next request" : "expired";
+}
+
+function keyFor(one) {
+  if (!one.plan) return "";
+  const plan = plans.find(({ name }) => name === one.plan);
+  return plan && plan.host === one.host ? `${plan.title} (${plan.host})` : one.host || one.plan;
 }
 
 function limit(usage) {
@@ -519,11 +539,13 @@ async function check(it) {
 }
 
 async function leave(it) {
-  const word = it.stays ? "Sign out" : "Remove";
-  $("sure-title").textContent = it.stays ? `Sign out ${it.title}?` : `Remove ${it.title}?`;
+  const word = it.part(".out").textContent;
+  const copies = it.plan
+    ? "The key stays good: who issued it can revoke it."
+    : "Qwen offers no way to revoke a token: a copy elsewhere stays good until it expires.";
+  $("sure-title").textContent = it.plan && it.stays ? `Remove the key of ${it.title}?` : `${word} ${it.title}?`;
   $("sure-text").textContent =
-    `Its login is removed from ${it.place}. Its calls fail until somebody signs in again. ` +
-    "Qwen offers no way to revoke a token: a copy elsewhere stays good until it expires.";
+    `Its ${it.plan ? "key" : "login"} is removed from ${it.place}. Its calls fail until somebody signs in again. ${copies}`;
   $("sure-yes").textContent = word;
   if ((await answered($("sure"))) !== "yes") return;
   const one = await act(it, it.stays ? "Signing out…" : "Removing…", it.stays ? "login" : "account", { method: "DELETE" });
@@ -532,6 +554,63 @@ async function leave(it) {
   arrange();
   say(`${it.title} was removed.`);
   $("main").focus({ preventScroll: true });
+}
+
+// A key goes to the proxy and never comes back.
+
+function askForKey(it) {
+  const known = plans.map(({ name, title, host }) => new Option(`${title} (${host})`, name));
+  it.part(".plan").replaceChildren(...known, new Option("Another address", "custom"));
+  it.part(".what").textContent =
+    (it.state === "signed_in" ? "It takes the place of the login. " : "") +
+    `It is kept in ${it.place || "the place of the logins"}, and never shown again.`;
+  showPlan(it);
+  it.part(".keyform").hidden = false;
+  it.part(".acts").hidden = true;
+  it.part(".plan").focus();
+}
+
+function showPlan(it) {
+  it.part(".own").hidden = it.part(".plan").value !== "custom";
+}
+
+function putKeyAside(it) {
+  it.part(".keyform").reset();
+  it.part(".keyform").hidden = true;
+  it.part(".acts").hidden = false;
+  show(it.part(".fault"), "");
+  it.part(".toggle").focus();
+  if (!it.draft) return;
+  drop(it.name);
+  arrange();
+  $("name").focus();
+}
+
+async function useKey(it, event) {
+  event.preventDefault();
+  const [plan, secret] = [it.part(".plan").value, it.part(".secret").value.trim()];
+  if (!secret) return show(it.part(".fault"), "Enter the key.");
+  const address = plan === "custom" ? it.part(".address-of-key").value.trim() : "";
+  const more = { key: secret, plan, address, check: !it.part(".unchecked").checked };
+  const one = await act(it, "Asking the server whether it takes the key…", "key", { more, patience: LONG_PATIENCE });
+  if (!one) return;
+  putKeyAside(it);
+  if (one.account !== it.account) drop(it.name); // another name of the default account
+  say(`${it.title}: the key is kept.`);
+}
+
+// An account that nobody has anything of yet: it is there when its key is.
+function addKey() {
+  const name = $("name").value.trim();
+  fault("name", wrongName(name));
+  if (wrongName(name)) return;
+  if (!cards.has(name)) {
+    update({ account: name, draft: true, state: "signed_out", stays: false, usage: {}, hours: [], login: null });
+    arrange();
+  }
+  $("name").value = "";
+  unfold(card(name), (card(name).open = true));
+  askForKey(card(name));
 }
 
 function answered(dialog) {
@@ -609,6 +688,7 @@ async function look() {
 
 $("door").addEventListener("submit", enter);
 $("add").addEventListener("submit", add);
+$("add-key").addEventListener("click", addKey);
 $("filter").addEventListener("input", filter);
 $("leave").addEventListener("click", () => outside(""));
 document.addEventListener("visibilitychange", () => key && taken && !document.hidden && next(true));

@@ -32,6 +32,7 @@ CHANGES = [
     ("POST", "poll"),
     ("POST", "cancel"),
     ("POST", "check"),
+    ("POST", "key"),
     ("DELETE", "login"),
     ("DELETE", "account"),
 ]
@@ -320,6 +321,42 @@ def test_a_check_of_a_login_that_cannot_be_renewed_any_more_finds_its_end(
     checked = _post(client, "check")
     assert (checked["check"]["result"], checked["state"]) == ("refused", "ended")
     assert "login" in checked["check"]["message"]
+
+
+KEY, NOBODYS_KEY = "sk-sandbox", "sk-sp-that-nobody-issued"
+
+
+def test_a_key_takes_the_place_of_a_login_and_is_never_answered(
+    client: Any, sandbox: Sandbox, token_dir: Path
+) -> None:
+    sandbox.write_credentials(token_dir, "alice.json")
+    kept = _post(client, "key", "alice", key=KEY, address=sandbox.url)
+    assert (kept["state"], kept["plan"], kept["expires_at"]) == ("key", "custom", None)
+    answer = client.get("/qwen_ai/api/accounts")
+    assert KEY not in answer.text + json.dumps(kept)
+    assert {plan["name"] for plan in answer.json()["plans"]} >= {"beijing", "coding-intl"}
+    assert _post(client, "check", "alice")["check"]["result"] == "accepted"
+    assert client.delete("/qwen_ai/api/login", params={"account": "alice"}).status_code == 200
+    assert "alice" not in _accounts(client)
+
+
+def test_a_key_that_is_refused_is_not_kept_unless_it_is_to_be_left_unchecked(
+    client: Any, sandbox: Sandbox
+) -> None:
+    body = {"account": "bob", "key": NOBODYS_KEY, "address": sandbox.url}
+    answer = client.post("/qwen_ai/api/key", json=body)
+    assert (answer.status_code, "refuses" in answer.json()["detail"]) == (502, True)
+    assert NOBODYS_KEY not in answer.text
+    assert "bob" not in _accounts(client)
+    kept = _post(client, "key", "bob", key=NOBODYS_KEY, address=sandbox.url, check=False)
+    assert kept["plan"] == "custom"
+
+
+@pytest.mark.parametrize("more", [{}, {"plan": "none-such"}, {"plan": "custom"}, {"address": "ftp://x"}])
+def test_a_key_for_nothing_is_refused(client: Any, sandbox: Sandbox, more: dict[str, str]) -> None:
+    answer = client.post("/qwen_ai/api/key", json={"account": None, "key": KEY, **more})
+    assert (answer.status_code, KEY in answer.text) == (400, False)
+    assert sandbox.requests == []
 
 
 def test_a_check_without_a_login_asks_nobody(client: Any, sandbox: Sandbox) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ import yaml
 prometheus_client = pytest.importorskip("prometheus_client", reason="the group `metrics` is not installed")
 
 from litellm_qwen_ai.accounts import account_of  # noqa: E402  # after the skip
-from litellm_qwen_ai.oauth import QwenAuthError  # noqa: E402  # after the skip
+from litellm_qwen_ai.oauth import QwenAuthError, keep_key  # noqa: E402  # after the skip
 from litellm_qwen_ai.proxy.metrics import STATES, Metrics  # noqa: E402  # after the skip
 from litellm_qwen_ai.sandbox import Sandbox  # noqa: E402  # after the skip
 from litellm_qwen_ai.settings import Settings  # noqa: E402  # after the skip
@@ -114,6 +115,13 @@ def test_the_state_and_the_seconds_of_an_account_are_what_the_page_shows(
     path.write_text("{")
     assert told.state("(default)") == ["unusable"]
     assert told("token_seconds_left", account="(default)") == 0
+
+
+def test_a_key_is_a_state_of_its_own_and_has_no_end(told: Told, sandbox: Sandbox) -> None:
+    keep_key(_account("alice").store, "sk-sandbox", api_base=sandbox.url)
+    assert told.state("alice") == ["key"]
+    assert told("token_seconds_left", account="alice") == math.inf
+    assert "sk-sandbox" not in told.text()
 
 
 def test_an_account_that_is_gone_is_in_no_state(told: Told, sandbox: Sandbox, token_dir: Path) -> None:

@@ -23,6 +23,7 @@ PATHS = [
     ("POST", "poll"),
     ("POST", "cancel"),
     ("POST", "check"),
+    ("POST", "key"),
     ("DELETE", "login"),
     ("DELETE", "account"),
 ]
@@ -89,6 +90,13 @@ def test_the_commands_of_the_operators_page_do_what_it_says(
     states = [(answer["login"] or {}).get("state") for answer in answers[1:]]
     assert states == ["waiting", "waiting", None, None, None]
     assert answers[4]["check"]["result"] == "unknown", "nobody is signed in"
+
+
+def test_litellm_lets_the_body_with_a_key_through_and_logs_none_of_it(proxy: Proxy) -> None:
+    body = {"account": "alice", "key": "sk-sp-that-nobody-issued", "address": proxy.sandbox.url}
+    answer = proxy.ask("/qwen_ai/api/key", body)
+    assert (answer.status_code, "refuses" in answer.json()["detail"]) == (502, True)
+    assert body["key"] not in proxy.log + answer.text
 
 
 def test_the_log_of_the_proxy_holds_no_key_of_the_page(proxy: Proxy) -> None:

@@ -31,6 +31,7 @@ pytestmark = [browser.needs_chromium, pytest.mark.xdist_group("browser")]
 ADMIN, VIEWER, USER = "sk-of-an-admin", "sk-of-a-viewer", "sk-of-a-user"
 ROLES = {ADMIN: "proxy_admin", VIEWER: "proxy_admin_viewer", USER: "internal_user"}
 LITTLE = (320,)
+KEY = "sk-sandbox"
 
 
 class Site:
@@ -162,7 +163,7 @@ def test_a_row_opens_and_its_buttons_say_whose_they_are(page: Any, site: Site) -
     assert row.get_attribute("aria-expanded") == "true"
     buttons = _account(page, "team-07").get_by_role("button").all()
     names = [one.get_attribute("aria-label") or one.inner_text() for one in buttons]
-    assert names == ["team-07", "Sign in again: team-07", "Remove: team-07"]
+    assert names == ["team-07", "Sign in again: team-07", "Use a key: team-07", "Remove: team-07"]
     browser.shoot(page, "opened", widths=(320, 1280))
     row.press("Enter")
     assert not page.locator(".body:visible").count()
@@ -192,7 +193,7 @@ def test_few_accounts_have_no_filter_and_stand_open(page: Any, site: Site) -> No
 def test_what_is_empty_is_not_shown(page: Any) -> None:
     _inside(page)
     card = _account(page, "Default account")
-    assert card.locator(".body").inner_text().split("\n") == ["Sign in"]
+    assert card.locator(".body").inner_text().split() == ["Sign", "in", "Use", "a", "key"]
     assert not page.locator("#summary").is_visible()
     assert not page.locator("#counted").is_visible()
     browser.shoot(page, "empty")
@@ -253,6 +254,47 @@ def test_an_admin_viewer_sees_everything_and_has_no_buttons_that_change(page: An
     assert buttons == ["Forget the key", "Default account", "alice"]
     assert not page.get_by_label("Add an account").is_visible()
     browser.shoot(page, "viewer")
+
+
+def test_a_key_is_kept_for_an_address_and_not_shown_again(page: Any, site: Site) -> None:
+    _inside(page)
+    card = _account(page, "Default account")
+    card.get_by_role("button", name="Use a key").click()
+    card.get_by_label("The key is for").select_option("coding-intl")
+    browser.shoot(page, "key-form")
+    card.get_by_label("The key is for").select_option("custom")
+    card.get_by_label("Its address").fill(site.sandbox.url)
+    card.get_by_label("Key", exact=True).fill(KEY)
+    page.keyboard.press("Enter")
+    card.get_by_text("Has a key").wait_for()
+    assert page.get_by_role("status").inner_text() == "Default account: the key is kept."
+    assert KEY not in page.content()
+    assert card.locator("input.secret").input_value() == ""
+    assert card.get_by_text("Key for").is_visible()
+    browser.shoot(page, "key", widths=(320, 1280))
+    card.get_by_role("button", name="Check").click()
+    card.get_by_text("takes the key").wait_for()
+    card.get_by_role("button", name="Remove the key").click()
+    page.get_by_role("dialog").get_by_role("button", name="Remove the key").click()
+    card.get_by_text("Not signed in").wait_for()
+
+
+def test_a_key_that_is_refused_says_so_beside_it_and_is_not_kept(page: Any, site: Site) -> None:
+    _inside(page)
+    page.get_by_label("Add an account").fill("bob")
+    page.get_by_role("button", name="Use a key in the new account").click()
+    card = _account(page, "bob")
+    card.get_by_label("The key is for").select_option("custom")
+    card.get_by_label("Its address").fill(site.sandbox.url)
+    card.get_by_label("Key", exact=True).fill("sk-nobody")
+    card.get_by_role("button", name="Use the key").click()
+    card.locator(".fault").get_by_text("refuses").wait_for()
+    page.lines[:] = [line for line in page.lines if "status of 502" not in line]
+    browser.shoot(page, "key-refused", widths=LITTLE)
+    assert not list(site.token_dir.glob("bob.json"))
+    card.get_by_role("button", name="Not now").click()
+    card.wait_for(state="detached")
+    assert page.evaluate("document.activeElement.id") == "name"
 
 
 @pytest.mark.parametrize(
