@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,15 @@ def test_without_a_login_the_call_fails_at_once_and_names_the_command(ask: Any, 
     assert failure.value.llm_provider == "qwen_ai"
     assert failure.value.status_code == 401
     assert sandbox.requests == []
+
+
+def test_its_traceback_shows_no_way_through_the_login(ask: Any, sandbox: Sandbox) -> None:
+    assert sandbox.url
+    with pytest.raises(litellm.AuthenticationError) as failure:
+        ask()
+    told = "".join(traceback.format_exception(failure.value))
+    assert "oauth/session.py" not in told.replace("\\", "/")
+    assert told.count("NotLoggedInError: Not logged in to Qwen") >= 1
 
 
 def test_a_login_made_meanwhile_is_picked_up(ask: Any, sandbox: Sandbox, token_dir: Path) -> None:
