@@ -9,7 +9,7 @@ import click
 
 from litellm_qwen_ai._version import __version__
 from litellm_qwen_ai.cli import accounts, doctor, exits, local, login, logout, models, status
-from litellm_qwen_ai.cli.screen import coloured, wrapped
+from litellm_qwen_ai.cli.screen import coloured, columns, wrapped
 from litellm_qwen_ai.oauth import QwenAuthError
 
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. The arguments are those of the process by default."""
     try:
         # Not `standalone`: click would end a cancelled command with 1.
-        code = app.main(arguments, prog_name="litellm-qwen-ai", standalone_mode=False)
+        # Of itself its help is 50 columns wide at least, and breaks words in a narrower terminal.
+        width = min(columns(), 80) - 2
+        code = app.main(arguments, prog_name="litellm-qwen-ai", standalone_mode=False, terminal_width=width)
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -48,6 +48,13 @@ def test_help_is_a_command_too(run: Any, command: tuple[str, ...]) -> None:
     assert run("help", *command) == run(*command, "--help")
 
 
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_help_keeps_to_the_terminals_width(run: Any, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for asked in (("--help",), ("help",), ("logout", "--help"), ("help", "sandbox")):
+        assert max(map(len, run(*asked).out.splitlines())) <= columns
+
+
 def test_help_of_no_command_is_wrong_usage(run: Any) -> None:
     done = run("help", "logn")
     assert done.code == 2
