@@ -59,13 +59,13 @@ def _today(card: Any) -> int:
 
 
 def test_the_door_asks_for_a_key_and_opens_to_an_admins_only(page: Any, proxy: Proxy) -> None:
-    assert page.evaluate("document.activeElement.id") == "key"
+    page.locator("#key:focus").wait_for()
     assert "oauth_creds" not in page.content()
     page.keyboard.type("sk-wrong")
     page.keyboard.press("Enter")
     page.get_by_text("This key is not accepted.").wait_for()
     page.lines.clear()  # the browser itself tells of each refusal
-    assert page.evaluate("document.activeElement.id") == "key"
+    page.locator("#key:focus").wait_for()
     _shoot(page, "door")
     page.keyboard.type(proxy.key)
     page.keyboard.press("Enter")
@@ -87,8 +87,8 @@ def test_signing_in_turns_green_by_itself_and_calls_are_counted(inside: Any, pro
     code = card.locator(".code")
     code.wait_for()
     card.locator(".code:focus").wait_for()
-    (shown,) = proxy.sandbox.pending_codes()
-    assert code.inner_text() == shown
+    shown = code.inner_text()
+    assert shown in proxy.sandbox.pending_codes(), "other tests may have left some"
     link = card.get_by_role("link", name="Open the page")
     assert link.get_attribute("href") == card.locator(".address").inner_text()
     assert f"user_code={shown}" in str(link.get_attribute("href"))
