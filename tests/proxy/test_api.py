@@ -373,7 +373,7 @@ def test_a_kept_key_is_shown_by_its_plan_and_host_checked_and_removed(
     store = account_of(Settings.from_environment(), "team").store
     keep_key(store, key, plan="coding-intl", api_base=sandbox.api_base, check=False)
     one = _accounts(client)["team"]
-    assert (one["state"], one["plan"], one["host"]) == ("signed_in", "coding-intl", sandbox.url[7:])
+    assert (one["state"], one["plan"], one["host"]) == ("key", "coding-intl", sandbox.url[7:])
     assert (one["expires_at"], one["seconds_left"], one["can_renew"]) == (None, None, False)
     refused = json.dumps(_post(client, "check", "team"))
     assert "refuses the key" in refused
