@@ -359,6 +359,8 @@ function showFacts(it, one) {
     ["Requests today", today && `${usage.requests_today} (Beijing's day), ${usage.requests_today_utc} (UTC)`, "today"],
     [error && error.at ? `Last error, ${when(error.at)}` : "Last error", error && !urgent(one) && error.text, "past"],
   ].filter(([, text]) => text);
+  if (it.facts === String(facts)) return; // what somebody has marked to copy stays marked
+  it.facts = String(facts);
   it.part(".facts").hidden = !facts.length;
   it.part(".facts").replaceChildren(
     ...facts.map(([term, text, kind]) => {
