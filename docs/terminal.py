@@ -20,7 +20,6 @@ ROWS = 50
 _LINK = re.compile(r"\x1b\]8;[^\x1b]*\x1b\\")
 _CONTROL = re.compile(r"\x1b\[(?P<number>\d*)(?P<what>[AK])|\x1b\[\?25[hl]|(?P<return>\r)|(?P<line>\n)")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-_FRAMED = re.compile(r"^(?P<left>│)(?P<text>.*)(?P<right>│)$")
 
 
 class Screen:
@@ -98,20 +97,7 @@ def run(
 
 def plain(screen: str) -> str:
     """A screen without its colours."""
-    return _COLOUR.sub("", screen)
-
-
-def reframed(screen: str, columns: int) -> str:
-    """A screen in which texts were replaced by shorter or longer ones, with its frame in place again."""
-    lines = []
-    for line in screen.splitlines():
-        framed = _FRAMED.match(line)
-        if framed:
-            text = framed["text"].rstrip()
-            text += " " * (columns - 2 - len(plain(text)))
-            line = f"{framed['left']}{text}{framed['right']}"  # noqa: PLW2901  # the line anew
-        lines.append(line)
-    return "\n".join(lines) + "\n"
+    return "\n".join(line.rstrip() for line in _COLOUR.sub("", screen).split("\n"))
 
 
 def picture(screen: str, path: Path, *, title: str, columns: int) -> None:

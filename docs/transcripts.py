@@ -66,7 +66,7 @@ class Stage:
             columns=COLUMNS,
             stop_at=stop_at,
         )
-        return terminal.reframed(self._as_a_user_sees_it(screen), COLUMNS)
+        return self._as_a_user_sees_it(screen)
 
     def _as_a_user_sees_it(self, text: str) -> str:
         text = text.replace(str(self.token_dir), USERS_FOLDER).replace(str(self.token_dir.parent), USERS_HOME)

@@ -138,13 +138,13 @@ def _asked() -> str:
 
 
 def _prompt(picture: Callable[[str], str] | None, command: str, *, browser: bool) -> LoginPrompt:
-    """A panel in a terminal that can draw it, plain text anywhere else; a hint if nobody can type."""
+    """Colour and a bar where a terminal can draw them, else plain text; a hint if nobody can type."""
     hint = "" if is_terminal(sys.stdin) else f"To get a code without waiting: {command} --start"
     if is_terminal(sys.stderr) and os.environ.get("TERM") not in {"dumb", "", None}:
         with contextlib.suppress(ImportError):  # it needs rich, which need not be installed
-            from litellm_qwen_ai.cli.panel import PanelPrompt  # noqa: PLC0415  # and which takes its time to load
+            from litellm_qwen_ai.cli.rich_prompt import RichPrompt  # noqa: PLC0415  # and which takes its time to load
 
-            return PanelPrompt(picture, browser=browser, hint=hint)
+            return RichPrompt(picture, browser=browser, hint=hint)
     return TerminalPrompt(picture=picture, hint=hint)
 
 

@@ -25,6 +25,10 @@ INVITATION = "To log in to Qwen, open this page in a browser, on any device:"
 PHISHING = "Only approve a code that you asked for yourself."
 COMPARE = "and check that it shows this code:"
 
+#: A terminal that was made narrower breaks a line in two: this clears the second half, and goes up to the
+#: first. One that cuts it instead has an empty row there.
+NARROWED = "\r\x1b[2K\x1b[1A"
+
 
 class LoginPrompt(Protocol):
     """Who shows the code. Called by `device_login` in its own thread; none of the methods may block."""
@@ -102,6 +106,8 @@ class TerminalPrompt:
 
     def _redraw(self, line: str) -> None:
         if self._live:
+            if self._width > self._columns():
+                self._say(NARROWED)
             self._say("\r" + line.ljust(self._width) + ("" if line else "\r"))
             self._width = len(line)
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from litellm_qwen_ai.cli.panel import PanelPrompt
 from litellm_qwen_ai.cli.qr import drawn
+from litellm_qwen_ai.cli.rich_prompt import RichPrompt
 from litellm_qwen_ai.oauth import DeviceCode, TerminalPrompt
 from litellm_qwen_ai.oauth.prompt import qr_code
 
@@ -55,7 +55,7 @@ def test_no_link_of_a_server_breaks_a_login_or_the_page(query: str) -> None:
     for width in (60, 5000):
         shown = io.StringIO()
         console = Console(file=shown, force_terminal=True, width=width)
-        PanelPrompt(drawn, browser=False, console=console).show(code)
+        RichPrompt(drawn, browser=False, console=console).show(code)
         assert "K7QX2MPB" in shown.getvalue()
     TerminalPrompt(io.StringIO(), picture=drawn).show(code)
     assert (qr_code(link) or "data:").startswith("data:")
@@ -90,7 +90,7 @@ def test_the_address_and_the_code_stand_below_the_picture(columns: int) -> None:
     code = DeviceCode("K7QX2MPB", "https://chat.qwen.ai/authorize", LINK, 900, 5, "secret", "secret")
     picture = "#####\n" * 19
     waits = 2  # the plain one says here that it waits, if it is for no terminal
-    for (prompt, shown), more in ((_panel(picture, columns), 0), (_plain(picture), waits)):
+    for (prompt, shown), more in ((_rich(picture, columns), 0), (_plain(picture), waits)):
         prompt.show(code)
         told = shown.getvalue()
         assert told.startswith(picture)
@@ -102,10 +102,10 @@ def test_the_address_and_the_code_stand_below_the_picture(columns: int) -> None:
         )
 
 
-def _panel(picture: str, columns: int) -> tuple[PanelPrompt, io.StringIO]:
+def _rich(picture: str, columns: int) -> tuple[RichPrompt, io.StringIO]:
     shown = io.StringIO()
     console = Console(file=shown, width=columns, highlight=False)
-    return PanelPrompt(lambda _link: picture, browser=False, console=console), shown
+    return RichPrompt(lambda _link: picture, browser=False, console=console), shown
 
 
 def _plain(picture: str) -> tuple[TerminalPrompt, io.StringIO]:

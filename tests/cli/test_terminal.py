@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from litellm_qwen_ai.oauth.prompt import NARROWED
 from litellm_qwen_ai.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -88,6 +89,13 @@ class InTerminal:
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
 
+    def resize(self, columns: int) -> None:
+        """As a window does that its user makes narrower: the kernel sends SIGWINCH."""
+        import fcntl  # noqa: PLC0415  # as above
+        import termios  # noqa: PLC0415  # as above
+
+        fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+
     def end(self) -> int:
         while self._read():
             pass
@@ -128,7 +136,7 @@ def test_a_login_shows_the_code_and_the_time_left_and_ends_well(
     terminal = InTerminal(["login", "--no-browser"], environ)
     terminal.read_until("Waiting for your approval ... 15:00 left (Ctrl-C cancels)")
     screen = log_in(sandbox, terminal)
-    assert ("\u256d" in screen) is not without_rich
+    assert ("\u2501" in screen) is not without_rich  # the bar
     assert COLOUR.search(screen)
     told = plain(screen)
     assert f"{sandbox.url}/authorize?user_code=" in told
@@ -158,6 +166,25 @@ def test_a_narrow_terminal_gets_the_address_in_one_piece(sandbox: Sandbox, envir
     redrawn = [line for line in re.split(r"[\r\n]+", told) if "left" in line]
     assert redrawn
     assert max(map(len, redrawn)) < 40
+
+
+@pytest.mark.parametrize("without_rich", [False, True])
+def test_a_terminal_that_is_made_narrower_shows_nothing_torn(
+    sandbox: Sandbox, environ: dict[str, str], tmp_path: Path, *, without_rich: bool
+) -> None:
+    if without_rich:
+        (tmp_path / "rich.py").write_text("raise ImportError")
+        environ = {**environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), environ.get("PYTHONPATH", "")])}
+    terminal = InTerminal(["login", "--no-browser"], environ)
+    terminal.read_until("Waiting for your approval ... 15:00 left")
+    assert not re.search("[\u2500\u2502\u256d-\u2570]", plain(terminal.screen))  # no frame that could tear
+    terminal.resize(44)
+    terminal.read_until(f"{NARROWED}")
+    at = len(terminal.screen)
+    log_in(sandbox, terminal, "Waiting ... 14:5")
+    assert NARROWED not in terminal.screen[at:]  # it is one row again
+    redrawn = [line for line in re.split(r"[\r\n]+", plain(terminal.screen[at:])) if "left" in line]
+    assert max(map(len, redrawn)) < 44
 
 
 def test_no_color_is_honoured(sandbox: Sandbox, environ: dict[str, str]) -> None:

@@ -1,4 +1,7 @@
-"""The login's prompt with rich, which LiteLLM's proxy brings: a frame, colour and a bar that runs out."""
+"""The login's prompt with rich, which LiteLLM's proxy brings: colour, and a bar that runs out.
+
+There is no frame: one would be torn when the terminal is made narrower, and the address in it broken.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,32 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
 from rich.live import Live
-from rich.panel import Panel
 from rich.progress_bar import ProgressBar
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from litellm_qwen_ai.oauth.prompt import COMPARE, INVITATION, brief, countdown, is_tall, trouble_text, warning
+from litellm_qwen_ai.oauth.prompt import (
+    COMPARE,
+    INVITATION,
+    NARROWED,
+    brief,
+    countdown,
+    is_tall,
+    trouble_text,
+    warning,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from litellm_qwen_ai.oauth import DeviceCode
 
-_FRAME = 6  # columns: two lines, and two spaces beside each
 _BAR_NEEDS = 70  # columns, with the words beside it
+_BAR = 12  # columns
 
 
-class PanelPrompt:
+class RichPrompt:
     """See `LoginPrompt`. Width, colours and characters are those that rich finds the terminal to have.
 
     Args:
@@ -47,15 +58,17 @@ class PanelPrompt:
         self._console = console or Console(stderr=True, highlight=False)
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._lifetime = 1.0
+        self._drawn = 0  # columns of the line that is redrawn
 
     def show(self, code: DeviceCode) -> None:
         """What is asked, and the hint."""
         self._ask(code)
         if self._hint:
             self._console.print(Text(self._hint))
+            self._console.print()
 
     def _ask(self, code: DeviceCode) -> None:
-        """The panel, if the address fits into it: one that is broken by a frame could not be copied."""
+        """The address stands in a line of its own, whole, so that it can be copied."""
         self._lifetime = code.expires_in
         invitation = (
             "Your browser opens this page; any other browser will do too:" if self._browser else INVITATION
@@ -73,19 +86,16 @@ class PanelPrompt:
             return
         if picture:
             self._console.print(Text(picture))
-        parts = [Text(invitation), link, Text(COMPARE), user_code, Text(warning(code))]
         self._console.print()
-        if len(code.link) + _FRAME <= self._console.width:
-            text = Text("\n\n").join(parts)
-            self._console.print(Panel(text, title="Qwen login", padding=(1, 2), expand=False))
-        else:
-            for part in parts:
-                self._console.print(part, soft_wrap=part is link)
-                self._console.print()
+        for part in (Text(invitation), link, Text(COMPARE), user_code, Text(warning(code))):
+            self._console.print(part, soft_wrap=part is link)
+            self._console.print()
 
     def waiting(self, seconds_left: float) -> None:
         """Redraw the time that is left."""
         self._live.start()
+        if self._drawn > self._console.width:
+            self._console.file.write(NARROWED)
         self._live.update(self._time_left(seconds_left), refresh=True)
 
     def trouble(self, reason: str) -> None:
@@ -101,10 +111,12 @@ class PanelPrompt:
 
     def _time_left(self, seconds_left: float) -> RenderableType:
         words = Text(countdown(seconds_left, self._console.width), no_wrap=True)
+        self._drawn = len(words)
         if self._console.width < _BAR_NEEDS:
             return words
+        self._drawn += 2 + _BAR
         row = Table.grid(padding=(0, 2))
         row.add_row(
-            words, ProgressBar(self._lifetime, max(0.0, seconds_left), width=12, complete_style="cyan")
+            words, ProgressBar(self._lifetime, max(0.0, seconds_left), width=_BAR, complete_style="cyan")
         )
         return row
