@@ -92,8 +92,8 @@ def test_the_picture_of_a_terminal_shows_what_its_transcript_says() -> None:
     transcript = (ROOT / "docs" / "accounts.md").read_text(encoding="utf-8")
     block = re.search(r"^\$ litellm-qwen-ai login\n(.*?)^```$", transcript, re.MULTILINE | re.DOTALL)
     assert block
-    lines = [line.strip("│╭╮╰╯─ ") for line in block[1].splitlines()]
-    lines = [*lines[: lines.index("yourself.")], "14:59 left (Ctrl-C cancels)"]
+    lines = [line.strip() for line in block[1].splitlines()]
+    lines = [*lines[: lines.index("Approved.")], "14:59 left (Ctrl-C cancels)"]
     assert not [line for line in lines if "".join(line.split()) not in "".join(words.split())]
     assert "url(http" not in drawn  # a font, say
 
