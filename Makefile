@@ -102,15 +102,15 @@ test-oldest: ## the tests (or TESTS=...) on the oldest supported release of each
 	  .venv-oldest/bin/python -m pip install --quiet --editable . --group test-core --constraint tests/oldest.txt; }
 	.venv-oldest/bin/pytest -n auto -m 'not proxy' -W ignore::pytest.PytestUnraisableExceptionWarning $(TESTS)
 
-# LiteLLM's newest release may pin what cannot be had everywhere: it is put over the one that resolves. Tests
-# look into Router by names that it deprecates and 1.91 has no others for. Its cache imports its proxy.
+# LiteLLM's newest release may pin what cannot be had everywhere: it is put over the one that resolves.
+# Its cache imports its proxy.
 test-newest: ## the tests (or TESTS=...) on the newest LiteLLM
 	@echo "The tests on the newest LiteLLM. The first time two minutes more, to install it in .venv-newest."
 	test -x .venv-newest/bin/pytest || { $(PYTHON) -m venv .venv-newest && \
 	  .venv-newest/bin/python -m pip install --quiet --upgrade 'pip>=25.1' && \
 	  .venv-newest/bin/python -m pip install --quiet --editable . --group test; }
 	.venv-newest/bin/python -m pip install --quiet --upgrade --no-deps litellm
-	.venv-newest/bin/pytest -n auto -m 'not proxy' -W 'ignore:Router.:DeprecationWarning' $(TESTS)
+	.venv-newest/bin/pytest -n auto -m 'not proxy' $(TESTS)
 
 test-clients: $(READY) ## real clients from PyPI against the sandbox; makes docs/clients.md
 	$(BIN)/python tests/clients/run.py --write

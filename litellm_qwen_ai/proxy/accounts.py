@@ -13,6 +13,7 @@ from litellm_qwen_ai.oauth.errors import ConfigurationError, LoginExpiredError, 
 from litellm_qwen_ai.oauth.pending import WAITING
 from litellm_qwen_ai.oauth.prompt import qr_code, trouble_text
 from litellm_qwen_ai.quota.tally import iso
+from litellm_qwen_ai.route.private_names import deployments_of
 from litellm_qwen_ai.stores.place import checked_name
 
 if TYPE_CHECKING:
@@ -39,12 +40,11 @@ def checked_account(settings: Settings, name: str | None) -> str | None:
 
 def accounts_of(server: Any) -> list[str]:
     """The accounts that the deployments of a proxy name, whose module `proxy_server` this is."""
-    deployments = getattr(getattr(server, "llm_router", None), "model_list", None) or ()
+    router = getattr(server, "llm_router", None)
     named = [
         (one.get("model_info") or {}).get("qwen_account")
-        for one in deployments
-        if isinstance(one, dict)
-        and str((one.get("litellm_params") or {}).get("model")).startswith(f"{PROVIDER}/")
+        for one in (deployments_of(router) if router is not None else ())
+        if str((one.get("litellm_params") or {}).get("model")).startswith(f"{PROVIDER}/")
     ]
     return [str(name) for name in named if name is not None]
 

@@ -6,7 +6,9 @@ here. tests/litellm/test_names.py looks for each in what is installed.
 
 from __future__ import annotations
 
+import functools
 import importlib
+import logging
 from typing import Any, Final
 
 _NO_ROUTE = "the route does not work"
@@ -87,7 +89,11 @@ HEALTH_FUNCTIONS: Final = (
 #: `user_custom_auth`, `general_settings` and `proxy_config.config` are read where they are there.
 PROXY_NAMES: Final = ("app", "user_api_key_auth")
 
+#: Where a Router has its deployments, the newest first: since 1.110, which warns of the other, and before.
+ROUTER_DEPLOYMENTS: Final = ("registry().all()", "model_list")
+
 _GONE = object()
+_logger = logging.getLogger("litellm_qwen_ai")
 
 
 def has(name: str) -> bool:
@@ -114,6 +120,27 @@ def need(name: str) -> Any:
             f"{NAMES[name]}. Install an earlier LiteLLM, or a later litellm-qwen-ai."
         )
     return found
+
+
+def deployments_of(router: Any) -> list[dict[str, Any]]:
+    """The deployments of a Router, as its configuration has them; none if it does not say where they are."""
+    registry = getattr(router, "registry", None)
+    newest = getattr(registry(), "all", None) if callable(registry) else None
+    deployments: Any = newest() if newest is not None else getattr(router, "model_list", _GONE)
+    if deployments is _GONE:
+        _say_that_deployments_are_hidden()
+        return []
+    return [one for one in deployments or () if isinstance(one, dict)]
+
+
+@functools.cache  # once: a page asks every few seconds
+def _say_that_deployments_are_hidden() -> None:
+    _logger.warning(
+        "The Router of LiteLLM %s has neither %s: an account that only a deployment names is not on the page "
+        "before its first login. Install an earlier LiteLLM, or a later litellm-qwen-ai.",
+        installed_version(),
+        " nor ".join(ROUTER_DEPLOYMENTS),
+    )
 
 
 def _find(name: str) -> Any:

@@ -207,7 +207,7 @@ def make_router() -> Iterator[Callable[..., litellm.Router]]:
 
     yield build
     for router in made:
-        router.discard()
+        (router.retire if hasattr(router, "retire") else router.discard)()  # since 1.110, and before
 
 
 class Recorder(CustomLogger):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
+import warnings
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import litellm
 import pytest
 
 import litellm_qwen_ai
+from litellm_qwen_ai.proxy.accounts import accounts_of
 from litellm_qwen_ai.route import host, patches, private_names
 from litellm_qwen_ai.sandbox import Sandbox
 
@@ -68,3 +73,25 @@ def test_without_a_name_that_the_route_needs_it_is_said_what_is_gone_and_what_to
         patch.setattr(private_names, "_find", lambda name: private_names._GONE)
         with pytest.raises(ImportError, match=r"_get_httpx_client.* Install an earlier LiteLLM, or a later"):
             private_names.need(next(name for name in ROUTE_NEEDS if name.endswith("_get_httpx_client")))
+
+
+def test_an_account_that_only_a_deployment_names_is_found_without_a_warning(
+    make_router: Callable[..., litellm.Router],
+) -> None:
+    bobs = {"model": "qwen_ai/coder-model", "api_base": "http://127.0.0.1:9/v1"}
+    router = make_router(
+        {"model_name": "qwen", "litellm_params": bobs, "model_info": {"qwen_account": "bob"}}
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert accounts_of(SimpleNamespace(llm_router=router)) == ["bob"]
+
+
+def test_a_router_that_hides_its_deployments_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    private_names._say_that_deployments_are_hidden.cache_clear()
+    caplog.set_level(logging.WARNING, "litellm_qwen_ai")
+    server = SimpleNamespace(llm_router=SimpleNamespace(registry=SimpleNamespace))
+    assert accounts_of(SimpleNamespace(llm_router=None)) == []
+    assert not caplog.records
+    assert accounts_of(server) == accounts_of(server) == []
+    assert [record.getMessage().count("registry().all() nor model_list") for record in caplog.records] == [1]
