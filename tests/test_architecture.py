@@ -21,7 +21,7 @@ FLOORS = (
     ("verbs", "access"),
     ("accounts",),
     ("stores",),
-    ("settings", "quota"),
+    ("settings", "quota", "screen"),
     ("chat", "oauth"),
     ("models", "plans", "redaction", "retry_after"),
     ("names", "_version"),

@@ -10,9 +10,9 @@ import click
 from litellm_qwen_ai.accounts import Standing
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.options import DEFAULT_ACCOUNT, json_option
-from litellm_qwen_ai.cli.screen import columns, local, wrapped
 from litellm_qwen_ai.oauth.pending import WAITING
 from litellm_qwen_ai.oauth.prompt import is_terminal
+from litellm_qwen_ai.screen import columns, local, wrapped
 from litellm_qwen_ai.verbs import list_accounts
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import click
 
 from litellm_qwen_ai._version import __version__
 from litellm_qwen_ai.cli import accounts, doctor, exits, local, login, logout, models, status
-from litellm_qwen_ai.cli.screen import coloured, columns, wrapped
 from litellm_qwen_ai.oauth import QwenAuthError
+from litellm_qwen_ai.screen import coloured, columns, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,8 +12,8 @@ from litellm_qwen_ai._version import __version__
 from litellm_qwen_ai.accounts import LoginState
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.options import account_option
-from litellm_qwen_ai.cli.screen import coloured, columns, wrapped
 from litellm_qwen_ai.oauth import QwenAuthError
+from litellm_qwen_ai.screen import coloured, columns, wrapped
 from litellm_qwen_ai.settings import Settings
 from litellm_qwen_ai.stores.finding import FAIL, OK, WARN, Finding
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from litellm_qwen_ai.cli.screen import wrapped
 from litellm_qwen_ai.names import DEFAULT_AUTH_FILE, LOGIN_COMMAND, key_command
 from litellm_qwen_ai.oauth import (
     ConfigurationError,
@@ -20,6 +19,7 @@ from litellm_qwen_ai.oauth import (
     StoreError,
     cancel_login,
 )
+from litellm_qwen_ai.screen import wrapped
 from litellm_qwen_ai.stores.files import disk as files
 from litellm_qwen_ai.verbs import live_login
 

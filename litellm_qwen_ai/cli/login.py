@@ -15,7 +15,6 @@ from litellm_qwen_ai.cli import exits, import_login
 from litellm_qwen_ai.cli.options import account_option
 from litellm_qwen_ai.cli.outcome import Report
 from litellm_qwen_ai.cli.qr import drawn, require_segno
-from litellm_qwen_ai.cli.screen import span
 from litellm_qwen_ai.oauth import (
     LoginNotStartedError,
     PendingLogin,
@@ -27,6 +26,7 @@ from litellm_qwen_ai.oauth import (
 from litellm_qwen_ai.oauth.prompt import COMPARE, INVITATION, PHISHING, is_terminal, trouble_text
 from litellm_qwen_ai.plans import PLANS
 from litellm_qwen_ai.quota.tally import iso
+from litellm_qwen_ai.screen import span
 from litellm_qwen_ai.settings import Settings
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import click
 
 from litellm_qwen_ai.accounts import LoginState, account_of
 from litellm_qwen_ai.cli import exits
-from litellm_qwen_ai.cli.screen import coloured, local, span, wrapped
 from litellm_qwen_ai.cli.status import kept_key, readable
 from litellm_qwen_ai.oauth.check import Verdict, check_credentials
 from litellm_qwen_ai.plans import MEND, plan_named
+from litellm_qwen_ai.screen import coloured, local, span, wrapped
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.settings import Settings

@@ -10,11 +10,11 @@ from litellm_qwen_ai import verbs
 from litellm_qwen_ai.accounts import shown
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.options import account_option, json_option
-from litellm_qwen_ai.cli.screen import local, span, wrapped
 from litellm_qwen_ai.oauth.errors import foreign_key
 from litellm_qwen_ai.oauth.pending import WAITING
 from litellm_qwen_ai.plans import MEND, plan_named
 from litellm_qwen_ai.quota.tally import THROTTLED
+from litellm_qwen_ai.screen import local, span, wrapped
 from litellm_qwen_ai.settings import doubts
 
 if TYPE_CHECKING:

@@ -53,7 +53,10 @@ def running_proxy(config: Path, *, key: str, say: Callable[[str], None]) -> Iter
     command = [_executable(), "--config", str(config), "--host", "127.0.0.1", "--port", str(_free_port())]
     url = f"http://127.0.0.1:{command[-1]}"
     say("$ " + " ".join(["litellm", *command[1:]]))
-    say(f"Waiting until it answers at {url}{_READINESS}")
+    say(
+        f"Waiting until it answers at {url}{_READINESS} (most take 10 to 40 s; after {_DEADLINE:g} s it is "
+        "given up)"
+    )
     with tempfile.TemporaryFile() as log:
         process: subprocess.Popen[bytes] | None = None
         try:

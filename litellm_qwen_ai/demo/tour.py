@@ -7,9 +7,11 @@ proxy in a process of its own, asked through the OpenAI SDK.
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import secrets
+import sys
 import tempfile
 import time
 from contextlib import ExitStack, contextmanager
@@ -21,8 +23,10 @@ import httpx
 
 from litellm_qwen_ai.demo.proxy import ProxyMissingError, proxy_config, running_proxy
 from litellm_qwen_ai.oauth import device_login
+from litellm_qwen_ai.oauth.prompt import is_terminal
 from litellm_qwen_ai.sandbox import Sandbox
 from litellm_qwen_ai.sandbox.serve import ended_by_sigterm
+from litellm_qwen_ai.screen import coloured, columns, wrapped
 from litellm_qwen_ai.stores.files.login import FileStore
 
 if TYPE_CHECKING:
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.protocol import DeviceCode
 
 _MODEL = "qwen_ai/coder-model"
+_INDENT = "   "
 _WEATHER = {
     "type": "function",
     "function": {
@@ -165,15 +170,16 @@ def main() -> int:
         sandbox = stack.enter_context(Sandbox(interval=0.5))  # Qwen's own five seconds are long to wait
         stack.enter_context(_environment(sandbox.environment(token_dir)))
         stack.enter_context(ended_by_sigterm(SystemExit(128 + 15)))  # as a shell shows it
-        click.echo(f"A sandbox, a Qwen on this machine, runs at {sandbox.url}.")
+        click.echo(wrapped(f"A sandbox, a Qwen on this machine, runs at {sandbox.url}."))
         try:
             skipped = _take(Tour(sandbox, token_dir))
         except DemoError as error:
-            click.echo(f"\nThe demo failed. {error}", err=True)
+            click.echo(f"\n{coloured('The demo failed.', 'fail', sys.stderr)} {error}", err=True)
             return 1
     seconds = time.monotonic() - started
-    click.echo(f"\nDone in {seconds:.0f} s" + (f", without: {'; '.join(skipped)}." if skipped else "."))
-    click.echo("All of this ran on the sandbox. For the real service: litellm-qwen-ai login")
+    end = f"Done in {seconds:.0f} s" + (f", without: {'; '.join(skipped)}." if skipped else ".")
+    click.echo("\n" + coloured(wrapped(end), "warn" if skipped else "ok"))
+    click.echo(wrapped("All of this ran on the sandbox. For the real service: litellm-qwen-ai login"))
     return 0
 
 
@@ -181,7 +187,7 @@ def _take(tour: Tour) -> list[str]:
     """Take each step; return the titles of those that were skipped."""
     skipped = []
     for number, (title, step) in enumerate(tour.steps, 1):
-        click.echo(f"\n{number}. {title}")
+        click.echo("\n" + coloured(f"{number}. {title}", "title"))
         try:
             step()
         except ProxyMissingError as missing:
@@ -206,9 +212,10 @@ class _Person:
             approved = browser.post(code.verification_uri, data={**fields, "decision": "approve"})
             approved.raise_for_status()
         _say("Approve (pressed by the demo, over HTTP)")
+        _say(f"Waiting until the login asks again whether it was approved: every {code.interval:g} s")
 
     def waiting(self, seconds_left: float) -> None:
-        """Nothing to say: it takes a second."""
+        """It has been said."""
 
     def trouble(self, reason: str) -> None:
         """Say it: the sandbox is never out of order."""
@@ -219,6 +226,8 @@ class _Person:
 
 
 def _complete(**call: Any) -> Any:
+    if "litellm" not in sys.modules:
+        _say("Loading LiteLLM, which takes some seconds ...")
     import litellm  # noqa: PLC0415  # seconds: not before the reader has something to read
 
     import litellm_qwen_ai  # noqa: F401, PLC0415  # registers the route qwen_ai/
@@ -229,12 +238,23 @@ def _complete(**call: Any) -> Any:
 
 def _printed(chunks: Iterable[Any]) -> list[str]:
     """Print a stream's text as it comes, and return its pieces."""
-    pieces = []
-    click.echo("   ", nl=False)
+    room = columns() - len(_INDENT) if is_terminal(sys.stdout) else math.inf
+    pieces, word, column = [], "", 0
+
+    def put(text: str) -> int:
+        broken = column and column + len(text.rstrip()) > room
+        click.echo(f"\n{_INDENT}{text}" if broken else text, nl=False)
+        return len(text) if broken else column + len(text)
+
+    click.echo(_INDENT, nl=False)
     for chunk in chunks:
         if piece := chunk.choices and chunk.choices[0].delta.content:
-            click.echo(piece, nl=False)
             pieces.append(piece)
+            # A word is written when it is whole: only then it is known whether it fits.
+            *whole, word = re.split(r"(?<= )", word + piece)
+            for one in whole:
+                column = put(one)
+    put(word)
     click.echo("")
     return pieces
 
@@ -250,7 +270,7 @@ def _expect(text: str | None, part: str) -> str:
 
 
 def _say(text: str) -> None:
-    click.echo(f"   {text}")
+    click.echo(_INDENT + wrapped(text, indent=len(_INDENT)))
 
 
 @contextmanager

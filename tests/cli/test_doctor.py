@@ -74,7 +74,7 @@ def test_it_fits_the_terminal(  # noqa: PLR0913, PLR0917  # a table and its fixt
     assert examine
     sandbox.write_credentials(token_dir).chmod(0o644)
     monkeypatch.setenv("COLUMNS", columns)
-    monkeypatch.setattr("litellm_qwen_ai.cli.screen.is_terminal", lambda _stream: True)
+    monkeypatch.setattr("litellm_qwen_ai.screen.is_terminal", lambda _stream: True)
     monkeypatch.setenv("NO_COLOR", "1")
     lines = run("doctor").out.splitlines()
     assert f"{'':{indent}}Fix: chmod 600" in lines

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from litellm_qwen_ai.accounts import account_of
-from litellm_qwen_ai.cli.screen import span
 from litellm_qwen_ai.names import DEFAULT_API_BASE
 from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.proxy.accounts import view
 from litellm_qwen_ai.quota.meter import Meter
 from litellm_qwen_ai.quota.tally import iso
+from litellm_qwen_ai.screen import span
 from litellm_qwen_ai.settings import Settings
 from litellm_qwen_ai.stores.files.counters import FileCounters
 

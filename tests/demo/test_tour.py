@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -68,6 +69,32 @@ def test_the_whole_tour_works_shows_no_secret_and_leaves_nothing_behind(tmp_path
     assert done.stdout.isascii()
     assert not re.search(r"[A-Za-z0-9_-]{40,}|sk-\w", done.stdout + done.stderr)
     assert list(tmp_path.iterdir()) == []
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.usefixtures("no_proxy")
+@pytest.mark.parametrize(("columns", "no_color"), [(40, ""), (80, "1"), (120, "")])
+def test_on_a_terminal_it_breaks_no_word_and_has_colour_where_that_is_welcome(
+    monkeypatch: pytest.MonkeyPatch, columns: int, no_color: str
+) -> None:
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setenv("TERM", "xterm")
+    assert demo.main() == 0
+    shown = screen.getvalue()
+    assert ("\x1b[" in shown) is not bool(no_color)
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    for line in plain.splitlines():
+        # What is longer is one word, such as an address, and has the line to itself.
+        assert len(line.rstrip()) <= columns or " " not in line.strip(), line
+    assert "Waiting until the login asks again" in " ".join(plain.split())
+    assert 'You said: "Please count to 12". 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12.' in " ".join(plain.split())
 
 
 @pytest.mark.usefixtures("no_proxy")

@@ -8,11 +8,11 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from litellm_qwen_ai._version import USER_AGENT
-from litellm_qwen_ai.cli.screen import span
 from litellm_qwen_ai.oauth import QwenAuthError, network
 from litellm_qwen_ai.oauth.check import check_credentials
 from litellm_qwen_ai.oauth.transport import exchange, host_of
 from litellm_qwen_ai.oauth.urls import checked_url
+from litellm_qwen_ai.screen import span
 from litellm_qwen_ai.stores.finding import FAIL, OK, WARN, Finding
 
 if TYPE_CHECKING:

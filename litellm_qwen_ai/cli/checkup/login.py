@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from litellm_qwen_ai.cli.screen import local, span
 from litellm_qwen_ai.cli.status import kept_key
 from litellm_qwen_ai.oauth.errors import LockTimeoutError, QwenAuthError, foreign_key
 from litellm_qwen_ai.oauth.pending import WAITING
 from litellm_qwen_ai.plans import MEND
+from litellm_qwen_ai.screen import local, span
 from litellm_qwen_ai.settings import doubts
 from litellm_qwen_ai.stores.finding import FAIL, OK, WARN, Finding
 from litellm_qwen_ai.stores.place import place_of

@@ -15,7 +15,7 @@ from litellm_qwen_ai.oauth.prompt import is_terminal
 
 _WIDEST = 100  # columns: longer lines are tiring to read
 _LEAST = 20
-_ENDS = {"ok": "green", "warn": "yellow", "fail": "red"}
+_COLOURS = {"ok": "green", "warn": "yellow", "fail": "red", "title": "cyan"}
 
 
 def has_colour(stream: TextIO) -> bool:
@@ -24,8 +24,8 @@ def has_colour(stream: TextIO) -> bool:
 
 
 def coloured(text: str, state: str, stream: TextIO | None = None) -> str:
-    """The text in the colour of `ok`, `warn` or `fail`, where colour is welcome; stdout by default."""
-    return click.style(text, fg=_ENDS[state], bold=True) if has_colour(stream or sys.stdout) else text
+    """The text in the colour of `ok`, `warn`, `fail` or `title`, where that is welcome; stdout by default."""
+    return click.style(text, fg=_COLOURS[state], bold=True) if has_colour(stream or sys.stdout) else text
 
 
 def columns() -> int:
