@@ -67,17 +67,12 @@ def _found(source: str) -> Path:
         path = Path(source).expanduser()
     except RuntimeError:
         raise ConfigurationError(f"{source!r} starts with a home folder that does not exist here.") from None
-    if path.is_dir() and not (path / DEFAULT_AUTH_FILE).exists():
-        raise ConfigurationError(
-            f"There is no {DEFAULT_AUTH_FILE} in {path}: Qwen Code of today keeps no login of a Qwen account "
-            f"there, but keys of other services. Log in here: {LOGIN_COMMAND}; or keep a key: "
-            f"{key_command(None)}"
-        )
     if path.is_dir():
         path /= DEFAULT_AUTH_FILE
     if not path.exists():
         raise ConfigurationError(
-            f"There is no file {path}. Qwen Code kept its login in ~/.qwen/oauth_creds.json."
+            f"There is no file {path}. Qwen Code of today keeps no login of a Qwen account in ~/.qwen, but "
+            f"keys of other services. Log in here: {LOGIN_COMMAND}; or keep a key: {key_command(None)}"
         )
     return path
 

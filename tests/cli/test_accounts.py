@@ -83,8 +83,8 @@ def test_accounts_fit_a_narrow_terminal(
 ) -> None:
     sandbox.write_credentials(token_dir, "alice.json", id_token=id_token("me@example.com"))
     monkeypatch.setenv("COLUMNS", "40")
-    for module in ("accounts", "screen"):
-        monkeypatch.setattr(f"litellm_qwen_ai.cli.{module}.is_terminal", lambda _stream: True)
+    for module in ("cli.accounts", "screen"):
+        monkeypatch.setattr(f"litellm_qwen_ai.{module}.is_terminal", lambda _stream: True)
     lines = run("accounts").out.splitlines()
     assert lines[0] == "(default): not logged in"
     assert lines[1].startswith("alice: logged in; me@example.com;")
@@ -212,7 +212,7 @@ def test_a_file_that_is_not_there_or_ours_already_is_named(
 ) -> None:
     missing = run("login", "--import", tmp_path / "nowhere.json")
     assert missing.code == 1
-    assert "~/.qwen/oauth_creds.json" in missing.err
+    assert f"There is no file {tmp_path / 'nowhere.json'}." in missing.err
     ours = sandbox.write_credentials(token_dir)
     same = run("login", "--import", ours, "--force")
     assert same.code == 1
@@ -238,10 +238,11 @@ def test_a_folder_of_todays_qwen_code_is_told_what_it_has_and_where_to_go_on(
     run: Any, tmp_path: Path
 ) -> None:
     (tmp_path / "settings.json").write_text("{}")
-    done = run("login", "--import", tmp_path)
-    assert done.code == 1
-    assert f"There is no oauth_creds.json in {tmp_path}: Qwen Code of today keeps no login" in done.err
-    assert "litellm-qwen-ai login --key" in done.err
+    for named in (tmp_path, tmp_path / "oauth_creds.json"):
+        done = run("login", "--import", named)
+        assert done.code == 1
+        assert f"There is no file {tmp_path / 'oauth_creds.json'}. Qwen Code of today keeps" in done.err
+        assert "litellm-qwen-ai login --key" in done.err
 
 
 def test_an_import_that_others_can_change_is_not_trusted(run: Any, foreign: Path, token_dir: Path) -> None:
