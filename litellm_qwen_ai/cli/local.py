@@ -24,12 +24,13 @@ def demo() -> int:
     "--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
 )
 @click.option("--auto-approve", is_flag=True, help="Approve every login at once.")
-def sandbox(*, host: str, port: int, auto_approve: bool) -> int:
+@click.option("--obedient", is_flag=True, help="Do what a prompt says, and no more.")
+def sandbox(*, host: str, port: int, auto_approve: bool, obedient: bool) -> int:
     """Run a Qwen on this machine for your own tests.
 
     It answers as Qwen does, every error included, until Ctrl-C.
     """
     from litellm_qwen_ai.sandbox.serve import serve  # noqa: PLC0415  # it imports aiohttp
 
-    serve(host, port, auto_approve=auto_approve)
+    serve(host, port, auto_approve=auto_approve, obedient=obedient)
     return exits.DONE

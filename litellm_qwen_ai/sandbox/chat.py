@@ -27,9 +27,10 @@ _MOST_PREFIXES = 10_000
 class ChatEndpoint:
     """Chat completions."""
 
-    def __init__(self, authority: Authority, *, api_keys: frozenset[str]) -> None:
+    def __init__(self, authority: Authority, *, api_keys: frozenset[str], obedient: bool = False) -> None:
         self._authority = authority
         self._api_keys = api_keys
+        self._obedient = obedient
         self._prefixes: set[bytes] = set()  # system messages seen before: Qwen reports them as cached
 
     def serve(self, request: RecordedRequest, answer: Answer | None) -> Reply:
@@ -64,7 +65,12 @@ class ChatEndpoint:
         used, limit = prompt_tokens(payload), model_named(payload["model"]).context
         if used > limit:
             raise ChatRefusal(f"Range of input length should be [1, {limit}]")
-        completion = compose(payload, created=int(request.at), cached_tokens=self._cached_tokens(payload))
+        completion = compose(
+            payload,
+            created=int(request.at),
+            cached_tokens=self._cached_tokens(payload),
+            obedient=self._obedient,
+        )
         if payload.get("stream"):
             wanted = bool((payload.get("stream_options") or {}).get("include_usage"))
             return stream_reply(completion, include_usage=wanted, fault=fault)

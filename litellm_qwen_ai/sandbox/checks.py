@@ -240,7 +240,8 @@ def _check_portal_rules(payload: Mapping[str, Any]) -> None:
     system = [at for at, message in enumerate(payload["messages"]) if message["role"] == "system"]
     content = payload["messages"][0].get("content")
     cached = isinstance(content, list) and any(
-        part.get("cache_control") == {"type": "ephemeral"} for part in content
+        isinstance(mark := part.get("cache_control"), dict) and mark.get("type") == "ephemeral"
+        for part in content
     )
     if system != [0] or not cached:
         raise ChatRefusal("bad request")

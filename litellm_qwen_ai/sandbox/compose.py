@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from litellm_qwen_ai.sandbox.checks import parts_of, text_of, thinks
 from litellm_qwen_ai.sandbox.media import look_at
+from litellm_qwen_ai.sandbox.obey import once_each, read, told_members, told_to_say
 from litellm_qwen_ai.sandbox.schema import Source, sample
 from litellm_qwen_ai.sandbox.words import clauses, count_tokens, names, tokens, words
 
@@ -102,16 +103,19 @@ class Completion:
     id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4()}")
 
 
-def compose(payload: Mapping[str, Any], *, created: int, cached_tokens: int = 0) -> Completion:
+def compose(
+    payload: Mapping[str, Any], *, created: int, cached_tokens: int = 0, obedient: bool = False
+) -> Completion:
     """Answer a checked chat request.
 
     Args:
         payload: The request's JSON.
         created: The time for the answer, in seconds since the epoch.
         cached_tokens: How many of the prompt's tokens are to be reported as read from the cache.
+        obedient: Do what the prompt says and no more; see `obey`.
     """
     count = payload.get("n") or 1
-    choices = tuple(_choice(payload, at, count) for at in range(count))
+    choices = tuple(_choice(payload, at, count, obedient=obedient) for at in range(count))
     seed = payload.get("seed")
     return Completion(
         model=payload["model"],
@@ -140,12 +144,12 @@ def message_tokens(message: Mapping[str, Any], payload: Mapping[str, Any]) -> in
     return total
 
 
-def _choice(payload: Mapping[str, Any], at: int, count: int) -> Choice:
+def _choice(payload: Mapping[str, Any], at: int, count: int, *, obedient: bool) -> Choice:
     reasoning = _think(payload) if thinks(payload) else None
-    calls = _calls(payload)
+    calls = _calls(payload, obedient=obedient)
     if calls:
         return Choice("", reasoning, calls, "tool_calls")
-    content = _content(payload)
+    content = _content(payload, obedient=obedient)
     if count > 1 and not _wants_json(payload):
         content += f" (Answer {at + 1} of {count}.)"
     content, finish_reason = _cut_short(content, payload)
@@ -163,10 +167,12 @@ def _cut_short(content: str, payload: Mapping[str, Any]) -> tuple[str, str]:
     return content, "stop"
 
 
-def _content(payload: Mapping[str, Any]) -> str:
+def _content(payload: Mapping[str, Any], *, obedient: bool) -> str:
     prompt, results = last_prompt(payload["messages"]), _results(payload["messages"])
     if _wants_json(payload):
-        return _json_content(payload, prompt, results)
+        return _json_content(payload, prompt, results, obedient=obedient)
+    if obedient and not results and (words_wanted := told_to_say(prompt)):
+        return words_wanted
     sentences = []
     if payload.get("enable_search"):
         sentences.append(f'I searched the web for "{prompt}".')
@@ -214,14 +220,18 @@ def _wants_json(payload: Mapping[str, Any]) -> bool:
     return (payload.get("response_format") or {}).get("type") in ("json_object", "json_schema")
 
 
-def _json_content(payload: Mapping[str, Any], prompt: str, results: list[tuple[str, str]]) -> str:
-    source = Source.of(" ".join([prompt, *(result for _, result in results)]))
+def _json_content(
+    payload: Mapping[str, Any], prompt: str, results: list[tuple[str, str]], *, obedient: bool
+) -> str:
+    source = _reading(obedient)(" ".join([prompt, *(result for _, result in results)]), "")
     wanted = payload["response_format"]
     if wanted["type"] == "json_schema":
         value = sample(wanted["json_schema"]["schema"], source, optional=True)
     else:
         # Without a schema the members are what the prompt names in quotes, as people ask for them.
         members = [name for name in source.names if re.fullmatch(r"\w{1,40}", name) and f'"{name}"' in prompt]
+        if obedient:
+            members = told_members(prompt)
         value = dict.fromkeys(members, prompt) or {"answer": f'You said: "{prompt}".'}
     return json.dumps(value, ensure_ascii=False)
 
@@ -237,26 +247,38 @@ def _think(payload: Mapping[str, Any]) -> str:
     return "".join(tokens(thought)[:budget])
 
 
-def _calls(payload: Mapping[str, Any]) -> tuple[ToolCall, ...]:
-    """Choose the tools to call: those that the prompt speaks of, otherwise the first one."""
+def _reading(obedient: bool) -> Callable[[str, str], Source]:  # noqa: FBT001  # a choice of two, no switch
+    return read if obedient else Source.of
+
+
+def _calls(payload: Mapping[str, Any], *, obedient: bool) -> tuple[ToolCall, ...]:
+    """Choose the tools to call: those that the prompt speaks of, otherwise the first one.
+
+    An obedient sandbox that is free to choose calls only those that the prompt speaks of, once each.
+    """
     tools = [tool["function"] for tool in payload.get("tools") or []]
     choice = payload.get("tool_choice") or "auto"
     prompt, results = last_prompt(payload["messages"]), _results(payload["messages"])
+    reading = _reading(obedient)
     if not tools or choice == "none":
         return ()
     if choice == "auto" and (results or _NO_TOOLS.search(prompt)):
         return ()
     if isinstance(choice, Mapping):
         named = choice["function"]["name"]
-        return _named_calls([(tool, prompt) for tool in tools if tool["name"] == named], prompt)
+        return _named_calls([(tool, prompt) for tool in tools if tool["name"] == named], prompt, reading)
     if results:  # a call is required all the same: hand the results over where an agent expects its end
         said = " ".join(result for _, result in results)
         final = [tool for tool in tools if words(tool["name"]) & {"final", "answer", "finish", "done"}]
-        return _named_calls([((final or tools)[0], said)], prompt)
+        return _named_calls([((final or tools)[0], said)], prompt, reading)
+    if obedient and choice == "auto" and not any(_speaks_of(prompt, tool) for tool in tools):
+        return ()
     plan = _plan(tools, prompt)
+    if obedient:
+        plan = once_each(plan, prompt)
     if payload.get("parallel_tool_calls") is True and len(plan) == 1:
         plan = [(tool, prompt) for tool in tools]
-    return _named_calls(plan[:1] if payload.get("parallel_tool_calls") is False else plan, prompt)
+    return _named_calls(plan[:1] if payload.get("parallel_tool_calls") is False else plan, prompt, reading)
 
 
 def _plan(tools: Sequence[Mapping[str, Any]], prompt: str) -> list[tuple[Mapping[str, Any], str]]:
@@ -297,10 +319,12 @@ def _speaks_of(text: str, tool: Mapping[str, Any]) -> int:
     return 10 * len(in_name) + len(in_description)
 
 
-def _named_calls(plan: Sequence[tuple[Mapping[str, Any], str]], prompt: str) -> tuple[ToolCall, ...]:
+def _named_calls(
+    plan: Sequence[tuple[Mapping[str, Any], str]], prompt: str, reading: Callable[[str, str], Source]
+) -> tuple[ToolCall, ...]:
     found: dict[tuple[str, str], ToolCall] = {}
     for tool, text in plan:
-        arguments = sample({"type": "object", **(tool.get("parameters") or {})}, Source.of(text, prompt))
+        arguments = sample({"type": "object", **(tool.get("parameters") or {})}, reading(text, prompt))
         written = json.dumps(arguments, ensure_ascii=False)
         call = ToolCall(f"call_{uuid.uuid4().hex[:24]}", tool["name"], written)
         found.setdefault((call.name, call.arguments), call)

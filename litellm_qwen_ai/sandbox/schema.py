@@ -34,12 +34,14 @@ class Source:
         context: The whole prompt, in which the options of an `enum` are looked for too.
         names: What it names.
         numbers: The numbers in it.
+        records: An array of objects gets one for each name, not just one.
     """
 
     text: str
     context: str = ""
     names: list[str] = field(default_factory=list)
     numbers: list[float] = field(default_factory=list)
+    records: bool = False
 
     @classmethod
     def of(cls, text: str, context: str = "") -> Source:
@@ -148,11 +150,18 @@ class _Sampler:
             "integer": self._source.numbers,
             "number": self._source.numbers,
         }
+        if kind == "object" and self._source.records and self._takes_a_name(plain, depth):
+            supply["object"] = self._source.names
         count = max(few, min(most, len(supply.get(kind, ())))) - len(fixed)
         found = fixed + [self.value(items, name, depth + 1) for _ in range(max(0, count))]
         if not schema.get("uniqueItems"):
             return found
         return self._different(options, len(found)) if options else _unlike(found)
+
+    def _takes_a_name(self, schema: Mapping[str, Any], depth: int) -> bool:
+        """Say whether one member of an object, and only one, takes its value from the prompt's names."""
+        members = (self._resolve(member, depth) for member in (schema.get("properties") or {}).values())
+        return [_type_of(member) for member in members if "enum" not in member].count("string") == 1
 
     def _different(self, options: list[Any], count: int) -> list[Any]:
         """Take options without repeating one, those that the prompt speaks of first."""

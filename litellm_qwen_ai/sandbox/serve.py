@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _A_WHILE = 0.5
 
 
-def serve(host: str, port: int, *, auto_approve: bool) -> None:
+def serve(host: str, port: int, *, auto_approve: bool, obedient: bool = False) -> None:
     """Run a sandbox until Ctrl-C (or SIGTERM).
 
     The lines that set a program's environment go to stdout, all else to stderr. `QWEN_TOKEN_DIR` is a new
@@ -34,11 +34,12 @@ def serve(host: str, port: int, *, auto_approve: bool) -> None:
         host: The address to listen on.
         port: The port; 0 takes a free one.
         auto_approve: Approve every device code at once.
+        obedient: As for `Sandbox`.
 
     Raises:
         click.ClickException: The address cannot be listened on.
     """
-    sandbox = Sandbox(host=host, port=port, auto_approve=auto_approve, on_answer=_tell)
+    sandbox = Sandbox(host=host, port=port, auto_approve=auto_approve, obedient=obedient, on_answer=_tell)
     try:
         sandbox.start()
     except OSError as error:

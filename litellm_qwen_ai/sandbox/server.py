@@ -47,6 +47,8 @@ class Sandbox:
         client_id: The only OAuth client that is known.
         api_keys: Static keys that chat takes as bearer, without the portal's rules.
         resource_url: The base URL for chat in token answers; None for the sandbox's own.
+        obedient: Do what a prompt says and no more, as suites for real models expect: repeat the words that
+            it asks for, call a tool once, give a schema the prompt's own values.
         clock: Seconds since the epoch; codes and tokens expire by it.
         keep_requests: How many requests are recorded before the oldest go.
         on_answer: Called in the server's thread after each request, with its record.
@@ -65,6 +67,7 @@ class Sandbox:
         client_id: str = CLIENT_ID,
         api_keys: Sequence[str] = ("sk-sandbox",),
         resource_url: str | None = None,
+        obedient: bool = False,
         clock: Callable[[], float] = time.time,
         keep_requests: int = 10_000,
         on_answer: Callable[[RecordedRequest], None] | None = None,
@@ -74,6 +77,7 @@ class Sandbox:
         self._client_id = client_id
         self.api_keys = tuple(api_keys)
         self._resource_url = resource_url
+        self._obedient = obedient
         self._clock = clock
         self._ahead = 0.0
         self._on_answer = on_answer
@@ -342,7 +346,7 @@ class Sandbox:
             authority=self._authority,
             ledger=self._ledger,
             oauth=oauth,
-            chat=ChatEndpoint(self._authority, api_keys=frozenset(self.api_keys)),
+            chat=ChatEndpoint(self._authority, api_keys=frozenset(self.api_keys), obedient=self._obedient),
             control=Control(self, self._ledger),
         )
 

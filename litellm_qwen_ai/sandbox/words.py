@@ -9,7 +9,7 @@ from dataclasses import dataclass
 _TOKEN = re.compile(r"\s*(?:[^\W\d_]{1,6}|\d{1,3}|[^\w\s]|_)|\s+")
 _WORD = re.compile(r"[^\W_]+")
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w])")
-_QUOTED = re.compile("\"([^\"\n]+)\"|`([^`\n]+)`|“([^”\n]+)”|(?<!\\w)'([^'\n]+)'(?!\\w)")
+QUOTED = re.compile("\"([^\"\n]+)\"|`([^`\n]+)`|“([^”\n]+)”|(?<!\\w)'([^'\n]+)'(?!\\w)")
 _CAPITALISED = re.compile(r"[A-Z][\w'\u2019-]*(?: [A-Z][\w'\u2019-]*)*")
 _CLAUSE_END = re.compile(r"[,;?!\n]|\.(?=\s|$)|\b(?:and|then|und|et|y)\b")
 _LISTED = re.compile(r" (?:and|or) [A-Z]")
@@ -51,7 +51,7 @@ def names(text: str) -> list[Span]:
     A capitalised word that starts a sentence counts only where it is one of a list. A text without any name
     has the word after a preposition, as in "weather in paris".
     """
-    quoted = [Span(found.start(), next(filter(None, found.groups()))) for found in _QUOTED.finditer(text)]
+    quoted = [Span(found.start(), next(filter(None, found.groups()))) for found in QUOTED.finditer(text)]
     if quoted:
         return quoted
     found_names = []

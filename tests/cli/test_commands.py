@@ -226,8 +226,11 @@ def test_the_sandbox_gets_its_options(run: Any, monkeypatch: pytest.MonkeyPatch)
     calls: list[Any] = []
     monkeypatch.setattr(
         "litellm_qwen_ai.sandbox.serve.serve",
-        lambda host, port, *, auto_approve: calls.append((host, port, auto_approve)),
+        lambda host, port, **flags: calls.append((host, port, flags)),
     )
-    assert run("sandbox", "--host", "::1", "--port", "8123", "--auto-approve").code == 0
+    assert run("sandbox", "--host", "::1", "--port", "8123", "--auto-approve", "--obedient").code == 0
     assert run("sandbox").code == 0
-    assert calls == [("::1", 8123, True), ("127.0.0.1", 0, False)]
+    assert calls == [
+        ("::1", 8123, {"auto_approve": True, "obedient": True}),
+        ("127.0.0.1", 0, {"auto_approve": False, "obedient": False}),
+    ]

@@ -91,6 +91,15 @@ def test_a_login_needs_exactly_one_leading_cached_system_message(client: Any, to
         assert client.chat(messages=messages).status_code == 200  # a key has no such rule
 
 
+def test_a_cache_mark_may_say_more_than_its_type(client: Any, token: str) -> None:
+    marked = {**CACHED, "cache_control": {"type": "ephemeral", "ttl": "5m"}}
+    assert (
+        client.chat(token=token, messages=[{"role": "system", "content": [marked]}, USER]).status_code == 200
+    )
+    broken = {**CACHED, "cache_control": "ephemeral"}
+    assert _refused(client.chat(token=token, messages=[{"role": "system", "content": [broken]}, USER]))
+
+
 def test_a_login_may_not_store(client: Any, token: str) -> None:
     assert "store" in _refused(client.chat(token=token, messages=[SYSTEM, USER], store=False))
     assert client.chat(store=False).status_code == 200
