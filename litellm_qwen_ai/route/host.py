@@ -14,7 +14,7 @@ from litellm_qwen_ai.names import PROVIDER
 from litellm_qwen_ai.oauth.network import use
 from litellm_qwen_ai.route import patches
 from litellm_qwen_ai.route.network import as_litellm_has_it
-from litellm_qwen_ai.route.private_names import PROXY_SERVER, look_up, need
+from litellm_qwen_ai.route.private_names import PROXY_SERVER, chat_past_python, look_up, need
 from litellm_qwen_ai.route.store import redis_as_litellm_has_it
 from litellm_qwen_ai.settings import is_on, use_redis_of
 
@@ -43,6 +43,9 @@ def install(handler: CustomLLM) -> None:
             PROVIDER,
         )
         return
+    past = chat_past_python()
+    if past is not None:
+        _logger.warning("%s. %s.", *past)
     # A new list: someone may hold the old one, and the proxy replaces it as well.
     litellm.custom_provider_map = [
         *(entry for entry in litellm.custom_provider_map if entry["provider"] != PROVIDER),

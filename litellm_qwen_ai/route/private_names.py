@@ -9,7 +9,10 @@ from __future__ import annotations
 import functools
 import importlib
 import logging
+import sys
 from typing import Any, Final
+
+from litellm_qwen_ai.names import PROVIDER
 
 _NO_ROUTE = "the route does not work"
 _NO_EAGER_STREAMS = "a refused async stream raises at its first chunk (docs/litellm.md)"
@@ -91,6 +94,8 @@ PROXY_NAMES: Final = ("app", "user_api_key_auth")
 
 #: Where a Router has its deployments, the newest first: since 1.110, which warns of the other, and before.
 ROUTER_DEPLOYMENTS: Final = ("registry().all()", "model_list")
+#: LiteLLM's rules, where it has any, for what its Rust answers instead of Python.
+RUST_RULES: Final = "litellm.rust_bridge.catalog"
 
 _GONE = object()
 _logger = logging.getLogger("litellm_qwen_ai")
@@ -131,6 +136,29 @@ def deployments_of(router: Any) -> list[dict[str, Any]]:
         _say_that_deployments_are_hidden()
         return []
     return [one for one in deployments or () if isinstance(one, dict)]
+
+
+def chat_past_python() -> tuple[str, str] | None:
+    """What is wrong and what to do, if LiteLLM's rules take chat past all handlers in Python; None today.
+
+    Its Rust knows the providers that LiteLLM brings along, and refuses all others.
+    """
+    rules = sys.modules.get(RUST_RULES)
+    try:
+        plain = rules.RouteContext(rules.Route.CHAT_COMPLETIONS, provider=PROVIDER)  # type: ignore[union-attr]  # None has no such name
+        rollout = rules.rollout(plain).name  # type: ignore[union-attr]  # as above
+        decision = rules.decision(plain).name  # type: ignore[union-attr]  # as above
+    except (AttributeError, TypeError):
+        return None  # it has no such rules, or others: the tests of the newest LiteLLM look at them
+    if decision == "PYTHON":
+        return None
+    fix = "Set LITELLM_RUST=0 in the environment"
+    if rollout == "RUST_REQUIRED":
+        fix = "Install an earlier LiteLLM, or take the login through openai/"
+    wrong = (
+        f"LiteLLM {installed_version()} answers chat in Rust, which knows no plugin: {PROVIDER}/ is refused"
+    )
+    return f"{wrong} as an invalid provider", f"{fix} (docs/litellm.md, Chat in Rust)"
 
 
 @functools.cache  # once: a page asks every few seconds

@@ -24,7 +24,8 @@ def look() -> dict[str, Any]:
 
     Returns:
         `litellm`: its version or None; `fault`: why it cannot be imported; `registered`: the route is ours;
-        `adaptations`: name -> in force; `switched_off`: by QWEN_HOST_ADAPTATIONS.
+        `past_python`: see `chat_past_python`; `adaptations`: name -> in force; `switched_off`: by
+        QWEN_HOST_ADAPTATIONS.
     """
     try:
         import litellm  # noqa: PLC0415  # the point of this process
@@ -32,7 +33,7 @@ def look() -> dict[str, Any]:
         import litellm_qwen_ai  # noqa: PLC0415  # this process exists to find out whether it can be imported
         from litellm_qwen_ai.names import PROVIDER  # noqa: PLC0415  # this process exists to find out whether it can be imported
         from litellm_qwen_ai.route.patches import active_adaptations  # noqa: PLC0415  # this process exists to find out whether it can be imported
-        from litellm_qwen_ai.route.private_names import installed_version  # noqa: PLC0415  # this process exists to find out whether it can be imported
+        from litellm_qwen_ai.route.private_names import chat_past_python, installed_version  # noqa: PLC0415  # this process exists to find out whether it can be imported
         from litellm_qwen_ai.settings import is_on  # noqa: PLC0415  # this process exists to find out whether it can be imported
     except Exception as error:  # noqa: BLE001  # whatever a broken installation brings
         return {"litellm": None, "fault": _told(error)}
@@ -41,6 +42,7 @@ def look() -> dict[str, Any]:
         "litellm": installed_version(),
         "registered": any(entry["custom_handler"] is litellm_qwen_ai.handler for entry in entries),
         "adaptations": active_adaptations(),
+        "past_python": chat_past_python(),
         "switched_off": not is_on("QWEN_HOST_ADAPTATIONS"),
     }
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SEEN = {
     "litellm": "1.106.2",
     "registered": True,
+    "past_python": None,
     "adaptations": {
         "eager async streams": True,
         "parameters": True,

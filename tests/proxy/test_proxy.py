@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import litellm
 import openai
 import pytest
 
@@ -44,6 +45,19 @@ def test_a_stream_comes_with_its_usage(client: openai.OpenAI, logged_in: Proxy) 
 def test_any_other_name_passes_through(client: openai.OpenAI, logged_in: Proxy) -> None:
     client.chat.completions.create(model="qwen_ai/qwen9-plus", messages=MESSAGES)
     assert json.loads(logged_in.sandbox.requests_to("chat")[-1].body)["model"] == "qwen9-plus"
+
+
+@pytest.mark.usefixtures("logged_in")
+def test_litellms_own_route_leads_to_the_login_through_the_proxy(client: openai.OpenAI) -> None:
+    answer = litellm.completion(
+        "openai/coder-model",
+        api_base=str(client.base_url),
+        api_key=client.api_key,
+        messages=[{"role": "user", "content": "ping"}],
+        extra_body={"enable_thinking": True},
+    )
+    assert "ping" in answer.choices[0].message.content
+    assert answer.choices[0].message.reasoning_content
 
 
 def test_an_expired_token_is_renewed_behind_the_proxy(client: openai.OpenAI, proxy: Proxy) -> None:

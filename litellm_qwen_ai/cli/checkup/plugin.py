@@ -70,7 +70,9 @@ def read(seen: dict[str, Any]) -> Iterator[Finding]:
         yield Finding("LiteLLM", FAIL, f"cannot be imported: {seen['fault']}", fix)
         return
     yield Finding("LiteLLM", OK, seen["litellm"])
-    if seen["registered"]:
+    if seen["past_python"]:
+        yield Finding("Route", FAIL, *seen["past_python"])
+    elif seen["registered"]:
         yield Finding("Route", OK, "qwen_ai/ is registered by `import litellm_qwen_ai`")
     else:
         text = "qwen_ai/ is not registered: this LiteLLM has a provider of that name"
