@@ -75,8 +75,9 @@ docs: $(READY) ## make the generated parts of README.md anew
 pictures: $(READY) ## make the pictures of the proxy's page anew, in Chromium
 	$(BIN)/pytest tests/proxy/test_browser.py tests/proxy/test_states.py
 	for state in many waiting signed-in; do \
-	  cp .ci/out/page-$$state-1000-light.png docs/images/page-$$state-desktop.png && \
-	  cp .ci/out/page-$$state-390-light.png docs/images/page-$$state-phone.png || exit 1; done
+	  cp .ci/out/page-$$state-1000-light.png docs/images/page-$$state-desktop.png || exit 1; done
+	cp .ci/out/page-waiting-390-light.png docs/images/page-waiting-phone.png
+	$(BIN)/python docs/shrink.py docs/images/page-*.png
 
 format: $(READY) ## put the code in its standard form
 	$(BIN)/ruff check --fix

@@ -1,0 +1,24 @@
+"""Makes pictures of the page small: few colours, and of a long one its top. `make pictures` calls it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+COLOURS = 64
+TALLEST = 1150  # pixels
+
+
+def shrink(path: Path) -> None:
+    """Write a picture anew, each colour the nearest of the few."""
+    with Image.open(path) as picture:
+        top = picture.convert("RGB").crop((0, 0, picture.width, min(picture.height, TALLEST)))
+    few = top.quantize(COLOURS, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        shrink(Path(name))
