@@ -26,7 +26,7 @@ def test_litellm_knows_limits_capabilities_and_price(model: Model) -> None:
     assert litellm.supports_response_schema(model.route) is model.response_schema
 
 
-def test_the_four_models_are_these() -> None:
+def test_the_models_are_these() -> None:
     assert {model.name: (model.max_input_tokens, model.max_output_tokens) for model in CATALOGUE} == {
         "coder-model": (1_000_000, 65_536),
         "vision-model": (131_072, 8_192),
