@@ -92,6 +92,9 @@ format: $(READY) ## put the code in its standard form
 	$(BIN)/ruff format
 
 test-all: test wheel-proxy $(OTHER_PYTHONS:%=test-python-%) test-oldest test-newest ## `make test`, then the tests on every supported Python, the oldest and the newest LiteLLM
+	test "$(TESTS)" = tests # part of them proves nothing that README.md could say
+	$(BIN)/python docs/ran_on.py .venv $(OTHER_PYTHONS:%=.venv-%) .venv-oldest .venv-newest
+	$(BIN)/python docs/generate.py
 
 # pyenv's interpreters first: its shims answer for versions that are not switched on.
 test-python-%:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import textwrap
@@ -16,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
 import error_table
+import ran_on
 import terminal
 import transcripts
 
@@ -138,6 +140,26 @@ def speed() -> str:
     return f"{report.as_markdown(results)}\n{reading} {machine}.\n"
 
 
+def versions() -> str:
+    """What the package runs with, as far as its tests have shown."""
+    ran = json.loads(ran_on.RECORD.read_text(encoding="utf-8"))
+    minors = [python.rpartition(".")[0] for python in ran["python"]]
+    oldest = ran["litellm"][0].rpartition(".")[0]
+    clients = "the OpenAI and Anthropic SDKs, LangChain, dspy, smolagents, openai-agents and more"
+    rows = {
+        "Python": f"{minors[0]} to {minors[-1]}; the tests ran on {_listed(ran['python'])}",
+        "LiteLLM": f"{oldest} and later; the tests ran on {_listed(ran['litellm'])}, "
+        f"those of its proxy on {_listed(ran['proxy'])}",
+        "Clients": f"{clients}: [docs/clients.md](docs/clients.md)",
+        "Systems": "developed and tested on Linux; nothing is bound to it",
+    }
+    return "\n".join(["| | |", "|---|---|", *(f"| {name} | {what} |" for name, what in rows.items())]) + "\n"
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if names[1:] else names)
+
+
 #: What makes each part; of the page that it is for.
 PARTS: dict[str, Callable[[Path], str]] = {
     "models": lambda _page: models(),
@@ -159,6 +181,7 @@ PARTS: dict[str, Callable[[Path], str]] = {
     "command-errors": command_errors,
     "error-tree": lambda _page: error_tree(),
     "login-codes": lambda _page: login_codes(),
+    "versions": lambda _page: versions(),
     "speed": lambda _page: speed(),
     "targets": lambda _page: report.targets(report.last()),
     "missed": lambda _page: missed.as_markdown(report.last(), report.stored("where")["places"]),
