@@ -16,8 +16,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from litellm_qwen_ai import registration as _registration
 from litellm_qwen_ai._version import __version__
-from litellm_qwen_ai.route import registration as _registration
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.access import QwenAuth, api_base, async_token_provider, token_provider

@@ -26,8 +26,8 @@ FLOORS = (
     ("models", "plans", "redaction", "retry_after"),
     ("names", "_version"),
 )
-#: Beside the house: what users may import, and the server that tests and the demo run on.
-ABOVE_ALL = frozenset({"", "testing"})
+#: What users may import, and what waits for LiteLLM.
+ABOVE_ALL = frozenset({"", "testing", "registration"})
 SANDBOX = "sandbox"
 LEVEL = {room: len(FLOORS) - number for number, floor in enumerate(FLOORS) for room in floor}
 LEVEL[SANDBOX] = 1

@@ -1,1 +1,3 @@
 """The route `qwen_ai/` as LiteLLM sees it: one call from `provider.py` to the wire and back."""
+
+import litellm as _litellm  # noqa: F401  # before any module here: importing it registers the route, by them

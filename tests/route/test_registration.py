@@ -50,6 +50,22 @@ def test_the_route_is_there_in_whichever_order_the_imports_come(code: str) -> No
     assert _python(code) == ["('coder-model', 'qwen_ai')", "['qwen_ai']"]
 
 
+@pytest.mark.parametrize(
+    "first",
+    [
+        "from litellm_qwen_ai import handler",
+        "from litellm_qwen_ai import QwenAI",
+        *(
+            f"import litellm_qwen_ai.route.{name}"
+            for name in ("host", "patches", "provider", "private_names")
+        ),
+    ],
+)
+def test_so_it_is_when_a_module_that_registering_needs_is_what_imports_litellm(first: str) -> None:
+    code = f"{first}\nimport litellm, litellm_qwen_ai"
+    assert _python(code) == ["('coder-model', 'qwen_ai')", "['qwen_ai']"]
+
+
 def test_after_the_import_nothing_of_ours_watches_imports_and_litellm_keeps_its_loader() -> None:
     code = (
         "import litellm_qwen_ai, litellm, sys, importlib.resources\n"
@@ -80,7 +96,7 @@ def test_the_handler_that_a_proxy_names_is_the_registered_one() -> None:
 
 def test_an_import_of_litellm_survives_a_registration_that_fails() -> None:
     code = (
-        "import litellm_qwen_ai, litellm_qwen_ai.route.registration as r\n"
+        "import litellm_qwen_ai, litellm_qwen_ai.registration as r\n"
         "def broken(): raise RuntimeError('boom')\n"
         "r.register = broken\n"
         "import litellm\n"
