@@ -93,3 +93,18 @@ def test_a_long_line_in_many_pieces_costs_no_more_than_its_length() -> None:
         assert parser.feed(b"xxxx") == []
     parser.feed(b"\n\n")
     assert len(parser.stray) <= sse.MAX_STRAY_BYTES + 1
+
+
+def test_the_bounds_are_for_one_event_and_not_for_all_that_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 600)
+    assert len(parse(*[b"data: " + b"x" * 100 + b"\n\n"] * 50)) == 50
+    assert len(parse((b"data: " + b"x" * 100 + b"\n\n") * 5)) == 5
+
+
+def test_a_line_without_end_is_refused_while_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 600)
+    for rest in (b"", b"data: x\n\n"):
+        parser = SSEParser()
+        parser.feed(rest + b"x" * 600)
+        with pytest.raises(EventTooLongError):
+            parser.feed(b"x")

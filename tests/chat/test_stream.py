@@ -217,11 +217,28 @@ async def test_cancelling_a_reader_closes_the_response(server: Any, wire: Any, o
     assert [chunk async for chunk in stream] == []
 
 
-async def test_a_body_that_never_ends_after_done_is_not_waited_for(
-    server: Any, wire: Any, open_async: Opener
-) -> None:
-    server.sends(wire.delta({"content": "a"}, "stop") + wire.done, hold=threading.Event())
-    stream = AsyncChatStream(open_async.asynchronous, drain_seconds=0)
-    chunks = [chunk async for chunk in stream]
+class Endless(httpx.AsyncByteStream):
+    """An answer whose end never comes, however long it is waited for."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._content
+        await asyncio.Event().wait()
+
+
+async def test_a_body_that_never_ends_after_done_is_not_waited_for(wire: Any) -> None:
+    response = httpx.Response(200, stream=Endless(wire.delta({"content": "a"}, "stop") + wire.done))
+    stream = AsyncChatStream(lambda: _of(response), drain_seconds=0)
+
+    async def read() -> list[Any]:
+        return [chunk async for chunk in stream]
+
+    chunks = await asyncio.wait_for(read(), 30)
     assert (content(chunks), chunks[-1].choices[0].finish_reason) == ("a", "stop")
-    assert open_async.opened[0].is_closed
+    assert response.is_closed
+
+
+async def _of(response: httpx.Response) -> Opened:
+    return response, CONTEXT

@@ -196,6 +196,16 @@ def test_without_a_place_to_write_the_process_counts_for_itself(tmp_path: Path, 
     assert not (tmp_path / "no-such-folder").exists()
 
 
+def test_what_cannot_be_written_is_not_kept_for_ever(tmp_path: Path, clock: Clock) -> None:
+    meter = Meter(FileCounters(tmp_path / "no-such-folder" / "meter" / "alice.json"), clock=clock)
+    for _ in range(100):
+        meter.sent()
+        meter.turn()
+        clock.now += 3600
+    counted = meter.counted()
+    assert (len(counted.seconds), len(counted.hours)) == (0, 47)
+
+
 def test_a_lock_that_is_held_delays_the_writing_and_not_the_counting(
     meter: Meter, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,8 +84,10 @@ def test_of_two_failures_the_later_one_stands() -> None:
 
 def test_what_is_old_or_of_a_wrong_clocks_future_is_forgotten() -> None:
     tally = _tally(NOW, NOW - 61, NOW - 49 * HOUR, NOW + 9999 * HOUR)
+    for moment in (NOW - 60 * HOUR, NOW, NOW + 60 * HOUR):
+        tally.refuse(Refusal(moment, None, THROTTLED))
     tally.prune(NOW)
-    assert (len(tally.seconds), len(tally.hours)) == (1, 1)
+    assert (len(tally.seconds), len(tally.hours), len(tally.refused)) == (1, 1, 1)
     assert tally.usage(NOW).requests_today_utc == 2
 
 

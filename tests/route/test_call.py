@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
+import json
 import time
 import weakref
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import httpx
+import litellm
 import pytest
 
+from litellm_qwen_ai.chat import body
 from litellm_qwen_ai.route.call import DEFAULT_MAX_RETRIES, Call, asks_for_one
 
 CALL: dict[str, Any] = {"model": "coder-model", "messages": [], "api_key": "sk-key"}
@@ -49,3 +55,85 @@ def test_a_stream_is_in_no_cycle_so_that_it_closes_as_soon_as_it_is_dropped(kind
         assert gone() is None
     finally:
         gc.enable()
+
+
+class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._content
+
+
+class Answers(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Answers each request alike, and keeps what it was asked and what it answered."""
+
+    def __init__(self, status: int, content: bytes) -> None:
+        self._status, self._content = status, content
+        self.requests: list[httpx.Request] = []
+        self.responses: list[httpx.Response] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        self.responses.append(httpx.Response(self._status, stream=Body(self._content)))
+        return self.responses[-1]
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return self.handle_request(request)
+
+
+WHOLE = json.dumps(
+    {"choices": [{"index": 0, "message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}]}
+).encode()
+
+
+async def _ask(transport: Answers, *, asynchronous: bool, **more: Any) -> None:
+    """One whole answer, in one of the two ways."""
+    given = {**CALL, "api_base": "http://127.0.0.1:9/v1", "optional_params": {"max_retries": 0}, **more}
+    if asynchronous:
+        async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
+            call = Call({**given, "client": client}, stream=False, sleep=time.sleep, asleep=asyncio.sleep)
+            await call.aanswer(litellm.ModelResponse())
+        return
+    with httpx.Client(transport=transport, trust_env=False) as client:
+        call = Call({**given, "client": client}, stream=False, sleep=time.sleep, asleep=asyncio.sleep)
+        call.answer(litellm.ModelResponse())
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize(
+    ("status", "content", "error"),
+    [
+        (200, WHOLE, None),
+        (400, b'{"error": {"message": "no"}}', litellm.BadRequestError),
+        (200, b"x" * 2000, litellm.InternalServerError),
+        (400, b"x" * 2000, litellm.BadRequestError),
+    ],
+    ids=["answer", "error", "over-long answer", "over-long error"],
+)
+async def test_a_whole_answer_gives_its_connection_back(
+    asynchronous: bool,
+    status: int,
+    content: bytes,
+    error: type[Exception] | None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("MAX_ANSWER_BYTES", "MAX_ERROR_BYTES"):
+        monkeypatch.setattr(body, name, 1000)
+    transport = Answers(status, content)
+    with contextlib.nullcontext() if error is None else pytest.raises(error):
+        await _ask(transport, asynchronous=asynchronous)
+    assert [response.is_closed for response in transport.responses] == [True]
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize(
+    "timeout", [7.0, httpx.Timeout(1.0, connect=2.0, read=3.0)], ids=["seconds", "httpx"]
+)
+async def test_the_callers_timeout_is_the_requests(timeout: Any, asynchronous: bool) -> None:
+    transport = Answers(200, WHOLE)
+    await _ask(transport, asynchronous=asynchronous, timeout=timeout)
+    assert transport.requests[0].extensions["timeout"] == httpx.Timeout(timeout).as_dict()
