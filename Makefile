@@ -12,7 +12,7 @@ QUICK := tests/chat tests/test_models.py tests/test_plans.py tests/test_redactio
 
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 
-.PHONY: help bench bench-quick bench-why demo test quick lint types unit wheel wheel-proxy sbom check-release docs pictures test-all test-oldest test-newest test-clients drills fuzz soak format clean
+.PHONY: help bench bench-quick bench-why demo test quick lint types unit wheel wheel-proxy sbom check-release docs pictures test-all test-oldest test-newest test-clients conformance drills fuzz soak format clean
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -126,6 +126,10 @@ test-newest: ## the tests (or TESTS=...) on the newest LiteLLM
 
 test-clients: $(READY) ## real clients from PyPI against the sandbox; makes docs/clients.md
 	$(BIN)/python tests/clients/run.py --write
+
+conformance: $(READY) ## suites of LangChain, openai, anthropic and instructor against the sandbox; makes docs/conformance.md
+	@echo "The first time some minutes more, to install each suite in .venv-conformance-<name>."
+	$(BIN)/python tests/conformance/run.py --write
 
 drills: $(READY) ## races, crashes, store faults, clocks and the like at full size; makes docs/drills.md
 	PYTHONPATH=tests $(BIN)/python -m drills --write

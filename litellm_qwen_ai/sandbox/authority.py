@@ -111,7 +111,7 @@ class Authority:
         """Answer a device authorization request (RFC 8628 section 3.1).
 
         Raises:
-            OAuthRefusal: Unknown client, or no S256 challenge.
+            OAuthRefusal: Unknown client or scope, or no S256 challenge.
         """
         self._check_client(form)
         challenge = form.get("code_challenge", "")
@@ -122,6 +122,8 @@ class Authority:
         scope = form.get("scope", "")
         if not scope:
             raise OAuthRefusal(400, "invalid_request", "scope is required")
+        if unknown := set(scope.split()) - set(SCOPE.split()):
+            raise OAuthRefusal(400, "invalid_scope", f"There is no scope {', '.join(sorted(unknown))}")
         interval = self.rules.interval
         grant = DeviceGrant(
             device_code=secrets.token_urlsafe(32),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from litellm_qwen_ai.sandbox.answers import Answer
@@ -15,6 +16,8 @@ DEVICE_PATH = "/api/v1/oauth2/device/code"
 TOKEN_PATH = "/api/v1/oauth2/token"  # noqa: S105  # a path, not a secret
 AUTHORIZE_PATH = "/authorize"
 _AS_IT_IS = Answer()
+_ACCEPT = "application/json"
+_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 
 class OAuthEndpoints:
@@ -32,7 +35,13 @@ class OAuthEndpoints:
 
     def device(self, request: RecordedRequest, answer: Answer | None) -> Reply:
         """Answer a device authorization request."""
-        return _serve(request, answer, lambda: self.authority.start_device(request.form, self.authorize_url))
+
+        def start() -> dict[str, Any]:
+            if not _UUID4.fullmatch(request.headers.get("x-request-id", "")):
+                raise OAuthRefusal(400, "invalid_request", "The header x-request-id must be a random UUID")
+            return self.authority.start_device(request.form, self.authorize_url)
+
+        return _serve(request, answer, start)
 
     def token(self, request: RecordedRequest, answer: Answer | None) -> Reply:
         """Answer a poll for the tokens of a device code."""
@@ -65,6 +74,8 @@ def _serve(request: RecordedRequest, answer: Answer | None, serve: Callable[[], 
     if not request.form:
         wanted = "The body must be application/x-www-form-urlencoded"
         return _refuse(OAuthRefusal(400, "invalid_request", wanted))
+    if request.headers.get("accept") != _ACCEPT:
+        return _refuse(OAuthRefusal(400, "invalid_request", f"The header Accept must be {_ACCEPT}"))
     try:
         return (answer or _AS_IT_IS).change(serve())
     except OAuthRefusal as refusal:

@@ -13,6 +13,7 @@ import pytest
 from litellm_qwen_ai.sandbox import Sandbox
 from litellm_qwen_ai.sandbox.authority import CLIENT_ID, DEVICE_GRANT
 
+OAUTH_HEADERS = {"accept": "application/json", "x-request-id": "0b5c1d36-4c52-4f2f-9d0e-6f1f5a1c7e42"}
 VERIFIER = "v" * 43
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 SYSTEM = {
@@ -68,7 +69,8 @@ class Client:
         )
 
     def _post(self, path: str, fields: dict[str, str | None]) -> httpx.Response:
-        return self.http.post(path, data={name: value for name, value in fields.items() if value is not None})
+        form = {name: value for name, value in fields.items() if value is not None}
+        return self.http.post(path, data=form, headers=OAUTH_HEADERS)
 
 
 @pytest.fixture

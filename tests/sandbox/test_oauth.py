@@ -12,11 +12,16 @@ from litellm_qwen_ai.oauth import protocol
 from litellm_qwen_ai.sandbox import Sandbox, authority, oauth
 from litellm_qwen_ai.sandbox.authority import Authority, OAuthRefusal, Rules
 
+HEADERS = {"accept": "application/json", "x-request-id": "0b5c1d36-4c52-4f2f-9d0e-6f1f5a1c7e42"}
 BAD_REFRESH = {"error": "invalid_request", "error_description": "Invalid refresh token or client_id"}
 
 
 def _error(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, response.json()["error"]
+
+
+def _http(sandbox: Sandbox) -> httpx.Client:
+    return httpx.Client(base_url=sandbox.url, headers=HEADERS)
 
 
 def test_the_login_and_the_sandbox_speak_of_the_same_server() -> None:
@@ -46,8 +51,23 @@ def test_a_wrong_device_request_is_refused(client: Any) -> None:
         ({"code_challenge": "short"}, (400, "invalid_request")),
         ({"code_challenge_method": "plain"}, (400, "invalid_request")),
         ({"scope": None}, (400, "invalid_request")),
+        ({"scope": "openid billing"}, (400, "invalid_scope")),
     ]:
         assert _error(client.device(**changes)) == expected, changes
+
+
+def test_an_oauth_request_without_the_headers_that_qwens_client_sends_is_refused(
+    client: Any, sandbox: Sandbox
+) -> None:
+    form = {"client_id": authority.CLIENT_ID, "scope": "openid", "code_challenge_method": "S256"}
+    device = {**form, "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}
+    for headers in [{"accept": "*/*"}, {"x-request-id": ""}, {"x-request-id": "12"}]:
+        answer = client.http.post(oauth.DEVICE_PATH, data=device, headers={**HEADERS, **headers})
+        assert _error(answer) == (400, "invalid_request"), headers
+    refresh = {"grant_type": "refresh_token", "refresh_token": sandbox.issue_tokens()["refresh_token"]}
+    refused = client.http.post(oauth.TOKEN_PATH, data={**refresh, "client_id": authority.CLIENT_ID})
+    assert _error(refused) == (400, "invalid_request")
+    assert sandbox.accepts_refresh(refresh["refresh_token"])
 
 
 def test_a_device_request_as_json_is_refused(client: Any) -> None:
@@ -122,15 +142,15 @@ def test_polling_faster_than_five_seconds_is_told_to_slow_down_by_five_more(clie
 
 def test_an_interval_that_is_given_is_sent_and_enforced(clock: Any) -> None:
     authority_ = Authority(Rules(interval=2), clock=clock)
-    form = {"client_id": authority.CLIENT_ID, "scope": "s", "code_challenge": "c" * 43}
+    form = {"client_id": authority.CLIENT_ID, "scope": "openid", "code_challenge": "c" * 43}
     said = authority_.start_device({**form, "code_challenge_method": "S256"}, "http://page")
     assert said["interval"] == 2
     assert authority_.pending()[0].interval == 2
 
 
 def test_an_interval_of_nothing_is_neither_sent_nor_enforced(clock: Any) -> None:
-    with Sandbox(clock=clock, interval=0) as sandbox, httpx.Client(base_url=sandbox.url) as http:
-        fields = {"client_id": authority.CLIENT_ID, "scope": "s", "code_challenge_method": "S256"}
+    with Sandbox(clock=clock, interval=0) as sandbox, _http(sandbox) as http:
+        fields = {"client_id": authority.CLIENT_ID, "scope": "openid", "code_challenge_method": "S256"}
         challenge = {"code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}  # RFC 7636 appendix B
         code = http.post(oauth.DEVICE_PATH, data={**fields, **challenge}).json()
         assert "interval" not in code
@@ -143,8 +163,8 @@ def test_an_interval_of_nothing_is_neither_sent_nor_enforced(clock: Any) -> None
 
 
 def test_auto_approve_needs_no_one(clock: Any) -> None:
-    with Sandbox(clock=clock, auto_approve=True) as sandbox, httpx.Client(base_url=sandbox.url) as http:
-        fields = {"client_id": authority.CLIENT_ID, "scope": "s", "code_challenge_method": "S256"}
+    with Sandbox(clock=clock, auto_approve=True) as sandbox, _http(sandbox) as http:
+        fields = {"client_id": authority.CLIENT_ID, "scope": "openid", "code_challenge_method": "S256"}
         challenge = {"code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}  # RFC 7636 appendix B
         code = http.post(oauth.DEVICE_PATH, data={**fields, **challenge}).json()
         poll = {"grant_type": authority.DEVICE_GRANT, "client_id": authority.CLIENT_ID}
