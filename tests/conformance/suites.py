@@ -80,7 +80,7 @@ SUITES = (
         ("openai[aiohttp]==3.57.0", "inline-snapshot", "dirty-equals"),
         chosen="create",
         remark="Without the tests of stored completions: neither the proxy nor Qwen stores any. What fails "
-        "at both: a negative `seed`, which Qwen refuses.",
+        "at both: a negative `seed`, outside what Qwen documents.",
     ),
     Suite(
         "anthropic",
@@ -97,7 +97,7 @@ SUITES = (
             ),
             THINKING,
         ),
-        remark="What fails at both: LiteLLM cannot count the tokens of a `system` that is a text.",
+        remark="What fails at both: LiteLLM's token counter stops at tools whose properties are no schemas.",
     ),
     Suite(
         "instructor",
