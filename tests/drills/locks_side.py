@@ -79,7 +79,8 @@ class Login:
         await asyncio.to_thread(self._hear)  # stopped here, or not
         form = {"grant_type": "refresh_token", "refresh_token": token, "client_id": DEFAULT_CLIENT_ID}
         async with httpx.AsyncClient() as client:
-            answer = await client.post(self._url + TOKEN_PATH, data=form)
+            headers = {"accept": "application/json"}  # the sandbox wants it, as Qwen's client sends it
+            answer = await client.post(self._url + TOKEN_PATH, data=form, headers=headers)
         self.status = answer.status_code
         if answer.is_success:
             told = answer.json()
