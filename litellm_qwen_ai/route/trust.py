@@ -23,7 +23,8 @@ CLIENTS_ADDRESS = (
     "The operator sets api_base in the deployment, or QWEN_API_BASE."
 )
 _ADDRESSES = ("api_base", "base_url")
-_TALK = frozenset({"messages", "input", "prompt", "tools"})  # long, and no place for an address
+#: No place for a call's address: what is said, and the notes, where Router itself writes the deployment's.
+_NO_PLACE = frozenset({"messages", "input", "prompt", "tools", "metadata", "litellm_metadata"})
 
 
 def in_router(litellm_params: Mapping[str, Any]) -> bool:
@@ -80,7 +81,7 @@ def _names(value: Any, address: str) -> bool:
     """Whether a request's body names this address, at its top or deeper (in `fallbacks`, say)."""
     if isinstance(value, Mapping):
         return any(value.get(name) == address for name in _ADDRESSES) or any(
-            _names(inner, address) for name, inner in value.items() if name not in _TALK
+            _names(inner, address) for name, inner in value.items() if name not in _NO_PLACE
         )
     return isinstance(value, list) and any(_names(inner, address) for inner in value)
 

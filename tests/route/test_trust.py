@@ -76,6 +76,12 @@ def test_a_client_does_not_choose_the_account(
         (_sent(fallbacks=[{"model": "qwen_ai/coder-model", "api_base": EVIL}]), True),
         (_sent(user_config={"model_list": []}), True),
         (_sent(messages=[{"role": "user", "content": [{"api_base": EVIL}]}]), False),
+        # Router notes the deployment's address in the very object that the client's body holds.
+        (_sent(metadata={"api_base": EVIL}), False),
+        (_sent(litellm_metadata={"api_base": EVIL}), False),
+        (_sent(fallbacks=[{"model": "qwen", "metadata": {"api_base": EVIL}}]), False),
+        (_sent(metadata={"api_base": EVIL}, api_base=EVIL), True),
+        (_sent(fallbacks=[{"model": "qwen", "metadata": {"api_base": EVIL}, "base_url": EVIL}]), True),
     ],
 )
 def test_an_address_that_came_with_a_request_is_told_from_the_operators(
