@@ -104,17 +104,21 @@ def known_accounts(settings: Settings, named_elsewhere: Iterable[str] = ()) -> l
     Raises:
         StoreError: The place cannot be read.
     """
-    names = {usable_name(settings, name) for name in (*place_of(settings).accounts(), *named_elsewhere)}
+    names = set()
+    for name in (*place_of(settings).accounts(), *named_elsewhere):
+        with contextlib.suppress(QwenAuthError):  # no account's file, or a deployment whose calls say it
+            names.add(resolved_name(settings, name))
     return [None, *sorted(name for name in names if name is not None)]
 
 
-def usable_name(settings: Settings, name: str) -> str | None:
-    """A name as it is, or None for what is the default account's or nobody's."""
-    try:
-        place = place_of(settings)
-        return None if place.login(checked_name(name)).key == place.login(None).key else name
-    except QwenAuthError:
-        return None  # a file that is no account's, or a deployment whose calls say what is wrong
+def resolved_name(settings: Settings, name: str) -> str | None:
+    """A name as it is, or None for one that leads to the default account's own login.
+
+    Raises:
+        ConfigurationError: The name or the place cannot be used.
+    """
+    place = place_of(settings)
+    return None if place.login(checked_name(name)).key == place.login(None).key else name
 
 
 class Standing(str, Enum):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+import litellm_qwen_ai
 from litellm_qwen_ai.accounts import MOST_ACCOUNTS, account_of
 from litellm_qwen_ai.cli import main
 from litellm_qwen_ai.cli.commands import app
@@ -39,6 +40,28 @@ def test_thousands_of_names_leave_no_thousands_of_sessions() -> None:
     # Others' tests may hold sessions of their own.
     alive = [one for one in gc.get_objects() if isinstance(one, Session) and "name-" in repr(one)]
     assert len(alive) <= MOST_ACCOUNTS
+
+
+@pytest.mark.parametrize("name", ["", "team..a", "team.", "../evil"])
+@pytest.mark.parametrize(
+    "ask",
+    [
+        litellm_qwen_ai.login,
+        litellm_qwen_ai.logout,
+        litellm_qwen_ai.status,
+        litellm_qwen_ai.api_base,
+        litellm_qwen_ai.token_provider,
+        litellm_qwen_ai.QwenAuth,
+    ],
+)
+def test_a_name_that_cannot_be_used_is_refused_and_never_the_default_account(ask: Any, name: str) -> None:
+    with pytest.raises(ConfigurationError, match="is no account name"):
+        ask(name)
+
+
+@pytest.mark.parametrize("name", ["alice", "a.b", "a-b_c.d", "1", "a.-"])
+def test_a_name_of_letters_digits_and_single_signs_is_one(name: str) -> None:
+    assert account_of(Settings.from_environment(), name).name == name
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from litellm_qwen_ai.accounts import LoginState, usable_name
+from litellm_qwen_ai.accounts import LoginState, resolved_name
 from litellm_qwen_ai.names import DEFAULT_API_BASE, PROVIDER
 from litellm_qwen_ai.oauth.check import Verdict, check_credentials
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
@@ -14,7 +14,6 @@ from litellm_qwen_ai.oauth.pending import WAITING
 from litellm_qwen_ai.oauth.prompt import qr_code, trouble_text
 from litellm_qwen_ai.quota.tally import iso
 from litellm_qwen_ai.route.private_names import deployments_of
-from litellm_qwen_ai.stores.place import checked_name
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -27,15 +26,16 @@ LONGEST_NAME = 64  # characters
 
 
 def checked_account(settings: Settings, name: str | None) -> str | None:
-    """An account that a request names; None is the default one.
+    """An account that a request names; None, or another name of the default one's login, is the default one.
 
     Raises:
-        ConfigurationError: It is no account's name.
+        ConfigurationError: It is no account's name; an empty one is none either.
     """
-    name = checked_name(name.strip() or None if name else None)
-    if name is not None and len(name) > LONGEST_NAME:
+    if name is None:
+        return None
+    if len(name.strip()) > LONGEST_NAME:
         raise ConfigurationError(f"An account's name has at most {LONGEST_NAME} characters.")
-    return None if name is None else usable_name(settings, name)
+    return resolved_name(settings, name.strip())
 
 
 def accounts_of(server: Any) -> list[str]:

@@ -124,8 +124,7 @@ def router_for(server: ModuleType, page: str, *, clocks: Clocks = CLOCKS) -> API
 
     @api.delete("/account")
     def remove(account: str | None = None) -> Response:
-        _check_removable(account, named())
-        return logout(account)
+        return doing(functools.partial(_remove, named()))(Wanted(account=account))
 
     router.include_router(api)
     return router
@@ -143,15 +142,6 @@ def _done(act: Act, wanted: Wanted, named: list[str], clocks: Clocks) -> dict[st
             400 if isinstance(error, ConfigurationError) else 502 if isinstance(error, LoginError) else 500
         )
         raise refused(status, str(error)) from None
-
-
-def _check_removable(account: str | None, named: list[str]) -> None:
-    if not account or account in named:
-        raise refused(
-            409,
-            "The default account and those that a deployment names stay in the list: sign them out. "
-            "To have one gone, take it out of the proxy's config.",
-        )
 
 
 def _all_accounts(named: list[str], clocks: Clocks, *, may_change: bool) -> dict[str, Any]:
@@ -209,6 +199,17 @@ def _keep_key(wanted: WantedKey, asked: Asked) -> None:
 
 def _sign_out(asked: Asked) -> None:
     verbs.logout(asked.account.name)
+
+
+def _remove(named: list[str], asked: Asked) -> None:
+    name = asked.account.name  # what was asked for may have been another name of the default account
+    if name is None or name in named:
+        raise refused(
+            409,
+            "The default account and those that a deployment names stay in the list: sign them out. "
+            "To have one gone, take it out of the proxy's config.",
+        )
+    _sign_out(asked)
 
 
 def _json(value: Any) -> Response:

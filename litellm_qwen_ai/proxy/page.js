@@ -8,7 +8,7 @@ const PATIENCE = 15; // seconds that the proxy has for what it knows itself
 const LONG_PATIENCE = 45; // for what it asks Qwen: 30 s for a login's server and 10 s for the chat's
 const MANY = 8; // accounts from which on there is a filter
 const FEW = 2; // accounts up to which all stand open
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
+const NAME = /^[A-Za-z0-9]([A-Za-z0-9_-]|\.(?=[A-Za-z0-9_-]))*$/; // as the server has it
 const DEFAULT = "Default account";
 const STATES = {
   waiting: "Waiting",
@@ -654,7 +654,7 @@ async function add(event) {
 
 function wrongName(name) {
   if (!name) return "Give the account a name.";
-  return NAME.test(name) ? "" : "A name has letters, digits, “.”, “_” and “-”, and starts with a letter or digit.";
+  return NAME.test(name) ? "" : "A name has letters, digits, “.”, “_” and “-”, starts with a letter or digit, and has no “..” and no “.” at its end.";
 }
 
 // Looking again

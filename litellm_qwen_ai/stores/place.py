@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.settings import Settings
     from litellm_qwen_ai.stores.finding import Finding
 
-_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ACCOUNT = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]|\.(?=[A-Za-z0-9_-]))*")  # each dot before something else
 
 
 class Place(Protocol):
@@ -77,6 +77,7 @@ def checked_name(account: str | None) -> str | None:
     if account is not None and not _ACCOUNT.fullmatch(account):
         raise ConfigurationError(
             f"{account!r} is no account name: use letters, digits, '.', '_' and '-', "
-            "starting with a letter or digit. An account is a name, never a path."
+            "starting with a letter or digit; no '..', and no '.' at the end. "
+            "An account is a name, never a path."
         )
     return account

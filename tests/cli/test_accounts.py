@@ -51,6 +51,27 @@ def test_an_account_is_a_name_and_no_path(run: Any, command: list[str], token_di
     assert not token_dir.exists()
 
 
+@pytest.mark.parametrize("name", ["", " ", "team..a", "team.", ".."])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(["login"], ["login", "--force"], ["login", "--start"], ["login", "--complete"], ["status"]),
+        *(["logout", "--yes"], ["doctor"], ["doctor", "--call"]),
+    ],
+    ids=" ".join,
+)
+def test_a_name_that_cannot_be_used_is_never_the_default_account(
+    run: Any, command: list[str], name: str, sandbox: Sandbox, token_dir: Path
+) -> None:
+    path = sandbox.write_credentials(token_dir)
+    before = path.read_bytes()
+    done = run(*command, "--account", name)
+    assert done.code == 1
+    assert "is no account name" in done.err + done.out
+    assert (path.read_bytes(), sandbox.requests) == (before, [])
+    assert [one.name for one in token_dir.iterdir()] == [path.name]
+
+
 # --- accounts ---
 
 

@@ -150,8 +150,12 @@ def test_another_account_has_its_own_file(ask: Any, sandbox: Sandbox, token_dir:
     assert ask(qwen_account="alice").choices[0].message.content
     assert _bearers(sandbox) == [f"Bearer {alice['access_token']}"]
     assert "qwen_account" not in json.loads(sandbox.requests_to("chat")[0].body)
-    with pytest.raises(litellm.BadRequestError, match="never a path"):
-        ask(qwen_account="../alice")
+    sandbox.write_credentials(token_dir)
+    for name in ("../alice", "", "alice..b", "alice."):
+        with pytest.raises(litellm.BadRequestError, match="never a path"):
+            ask(qwen_account=name)
+        with pytest.raises(litellm.BadRequestError, match="never a path"):
+            ask(model_info={"qwen_account": name})
 
 
 def test_plain_http_to_another_machine_is_used_when_asked_for_and_warned_of_once(

@@ -407,6 +407,32 @@ def test_a_body_that_is_none_is_refused(client: Any, body: str) -> None:
     assert answer.status_code == 422
 
 
+@pytest.mark.parametrize("name", ["", " ", "team..a", "team.", "..", ". ", "oauth_creds.json.."])
+@pytest.mark.parametrize("change", CHANGES, ids=" ".join)
+def test_a_name_that_cannot_be_used_is_never_the_default_account(
+    client: Any, sandbox: Sandbox, token_dir: Path, change: tuple[str, str], name: str
+) -> None:
+    method, path = change
+    stored = sandbox.write_credentials(token_dir)
+    before = stored.read_bytes()
+    body = {"account": name} | ({"key": KEY, "address": sandbox.url, "check": False} if path == "key" else {})
+    asked = {"json": body} if method == "POST" else {"params": {"account": name}}
+    answer = client.request(method, f"/qwen_ai/api/{path}", **asked)
+    assert (answer.status_code, "is no account name" in answer.json()["detail"]) == (400, True)
+    assert (stored.read_bytes(), sandbox.requests) == (before, [])
+    assert [one.name for one in token_dir.iterdir()] == [stored.name]
+
+
+def test_no_other_name_of_the_default_account_removes_it(
+    client: Any, sandbox: Sandbox, token_dir: Path
+) -> None:
+    stored = sandbox.write_credentials(token_dir)
+    (token_dir / "link.json").symlink_to(stored)
+    for name in ("oauth_creds", " oauth_creds", "link"):
+        assert client.delete("/qwen_ai/api/account", params={"account": name}).status_code == 409, name
+    assert stored.exists()
+
+
 def test_the_default_accounts_file_is_the_default_account(client: Any, sandbox: Sandbox) -> None:
     assert sandbox.url
     assert _post(client, "login", "oauth_creds")["account"] is None
