@@ -140,7 +140,9 @@ async def async_calls(
         return {"cpu": await _acpu(calls) / count}
 
 
-async def concurrent_calls(client: Client, width: int, count: int) -> dict[str, float]:
+async def concurrent_calls(
+    client: Client, width: int, count: int, *, heard: bool = False
+) -> dict[str, float]:
     """Calls per second and the 99th percentile of their latency in seconds, `width` at a time."""
     times: list[float] = []
     left = iter(range(count))
@@ -151,10 +153,11 @@ async def concurrent_calls(client: Client, width: int, count: int) -> dict[str, 
             await client.acall(SHORT)
             times.append(time.perf_counter() - began)
 
-    began = time.perf_counter()
-    await asyncio.gather(*(one_after_another() for _ in range(width)))
-    took = time.perf_counter() - began
-    await _arest()
+    with _callback(wanted=heard):
+        began = time.perf_counter()
+        await asyncio.gather(*(one_after_another() for _ in range(width)))
+        took = time.perf_counter() - began
+        await _arest()
     times.sort()
     return {"calls_per_second": count / took, "p99": times[int(len(times) * 0.99)]}
 
@@ -172,7 +175,9 @@ def sync_stream(client: Client, chunks: int, pace: float, *, heard: bool = False
     return {"cpu": cpu / chunks, "arrived": _checked(arrived, chunks)}
 
 
-async def async_streams(client: Client, width: int, chunks: int, pace: float) -> dict[str, float]:
+async def async_streams(
+    client: Client, width: int, chunks: int, pace: float, *, heard: bool = False
+) -> dict[str, float]:
     """CPU seconds per content chunk sent, `width` streams at once; the chunks that arrived of one."""
     client.prepare(width, chunks, pace)
     arrived: list[float] = []
@@ -184,7 +189,8 @@ async def async_streams(client: Client, width: int, chunks: int, pace: float) ->
     async def read_all() -> None:
         await asyncio.gather(*(read() for _ in range(width)))
 
-    cpu = await _acpu(read_all)
+    with _callback(wanted=heard):
+        cpu = await _acpu(read_all)
     return {"cpu": cpu / chunks / width, "arrived": min(arrived)}
 
 

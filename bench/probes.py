@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.lanes import ACCOUNTS, KEY
+from bench.lanes import ACCOUNTS, BY_NAME, KEY, OURS
 from bench.measure import SHORT, _arest
 
 if TYPE_CHECKING:
@@ -59,8 +59,11 @@ async def file_opens(client: Client, count: int) -> dict[str, float]:
 async def oauth_against_key(client: Client, base_url: str, pairs: int, count: int) -> dict[str, float]:
     """The CPU time of a call with the login over that of one with a key, in one process and in turns.
 
-    The key comes from the environment: as an argument it would send LiteLLM itself along a slower path.
+    The key comes from the environment: as an argument it would send LiteLLM itself along a slower path. The
+    model gets a price, so that LiteLLM works out the cost of both: of a login without one it need not.
     """
+    prices = importlib.import_module("litellm").model_cost[BY_NAME[OURS].model]
+    prices["input_cost_per_token"] = 1e-9
     key = {"QWEN_API_KEY": KEY, "QWEN_API_BASE": base_url}
     ratios = []
     for pair in range(pairs):
@@ -76,6 +79,7 @@ async def oauth_against_key(client: Client, base_url: str, pairs: int, count: in
                 os.environ.pop(name, None)
             cpu[with_key] = time.process_time() - before
         ratios.append(cpu[False] / cpu[True])
+    prices["input_cost_per_token"] = 0.0  # as it was, for the other measurements in this process
     return {"ratio": statistics.median(ratios)}
 
 

