@@ -122,10 +122,9 @@ def logout(account: str | None = None) -> str | None:
     settings = Settings.from_environment()
     store = account_of(settings, account).store
     try:
-        there = store.look() is not None
+        store.look()
     except CorruptCredentialsError:
-        there = settings.store is not None  # a login of ours, whatever the key
-        if not there:  # QWEN_AUTH_FILE may name anything
+        if settings.store is None:  # QWEN_AUTH_FILE may name anything; in a store it is a login of ours
             raise CorruptCredentialsError(
                 f"{store.describe()} holds no login that can be read, so it is not removed. If you need it "
                 "no more, remove it yourself."
@@ -136,7 +135,7 @@ def logout(account: str | None = None) -> str | None:
         cancelled = cancel_login(store)
     except StoreError as error:  # what waits cannot be read: that keeps no login
         fault = error
-    removed = store.delete() if there else None
+    removed = store.delete()  # though nothing is there: a store may have lost what others put back
     if fault is not None:
         done = f"Removed {removed}. " if removed else ""
         raise StoreError(f"{done}Of the login that had been started: {fault}")

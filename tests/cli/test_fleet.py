@@ -58,6 +58,23 @@ def test_a_login_on_one_machine_serves_and_is_forgotten_on_all(on: Any) -> None:
     assert on("a", "status").code == 4
 
 
+@pytest.mark.parametrize("started", [False, True])
+def test_a_logout_of_what_the_store_has_just_lost_is_not_undone(on: Any, started: bool) -> None:
+    on("a", "login")
+    place = RedisPlace(Settings.from_environment())
+    store = place.login(None)
+    assert store.look()  # a process that runs all along
+    shared_valkey().client.delete(*store.keys)
+    if started:
+        on("b", "login", "--start")
+    outcome = on("b", "logout", "--yes")
+    assert (outcome.code, "Cancelled" in outcome.out) == ((0, True) if started else (4, False))
+    store.refresh()
+    assert store.look() is None
+    assert on("a", "status").code == exits.NOT_LOGGED_IN
+    place.close()
+
+
 def test_a_login_is_started_on_one_machine_and_completed_on_another(on: Any) -> None:
     assert on("a", "login", "--start", "--account", "alice").code == 0
     assert "alice" in on("b", "accounts").out

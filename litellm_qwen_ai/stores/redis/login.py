@@ -26,6 +26,7 @@ from litellm_qwen_ai.stores.redis import scripts
 from litellm_qwen_ai.stores.redis.catcher import Catchers, drop
 from litellm_qwen_ai.stores.redis.state import NOTHING, State
 from litellm_qwen_ai.stores.redis.turn import RedisTurn
+from litellm_qwen_ai.stores.redis.watch import TURN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -312,7 +313,7 @@ class RedisStore:
 
     def _refuse(self, name: str, spent: str, reason: str) -> tuple[str, State, list[Any]]:
         """End a turn with what the server said: nothing, and it is given back."""
-        word = self._shared.channel, f"{self.name} turn"
+        word = self._shared.channel, f"{self.name} {TURN}"
         return self._ask(scripts.REFUSED, name, spent, reason, *word, urgent=True)
 
     def _check_doubt(self, lost: int | None, reason: str) -> None:

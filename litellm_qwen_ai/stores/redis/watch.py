@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.stores.redis.limits import Limits
     from litellm_qwen_ai.stores.redis.link import Link
 
+TURN = "turn"
+"""Told instead of a version: only the turn has changed."""
+
 _STEP = 1.0  # seconds: how soon the thread notices that it is not needed any more
 
 
@@ -103,7 +106,8 @@ class Watcher:
                     self._link.reached()
                     self.is_live, look_at = True, now
                 elif message["type"] == "message":
-                    self._tell(message["data"])
+                    if not self._told(message["data"]):
+                        look_at = min(look_at, now + _STEP)
             if max(heard, asked) + limits.ping <= now:
                 pubsub.ping()
                 asked = now
@@ -122,8 +126,20 @@ class Watcher:
         except StoreError:  # one login's fault, which its callers are told, is not all's
             return False
 
-    def _tell(self, data: Any) -> None:
+    def _told(self, data: Any) -> bool:
+        """Look at once at a login whose version is told; False if that must be tried again.
+
+        To know that there is another one is not to have it: if the store were lost before the next look, the
+        older login would be put back. One that is older than ours tells that the store has lost ours.
+        """
         account, _, version = bytes(data).decode("utf-8", "replace").partition(" ")
+        done = True
         for store in list(self._stores):
-            if store.name == account and version != "{} {}".format(*store.version):
+            if store.name != account or version == "{} {}".format(*store.version):
+                continue
+            if version == TURN:
                 store.tell()
+            elif not self._refreshed(store):
+                store.tell()
+                done = False
+        return done

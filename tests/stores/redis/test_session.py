@@ -123,6 +123,48 @@ def test_a_logout_elsewhere_is_heard_of(new_machine: Callable[..., Machine], ser
     eventually(is_told)
 
 
+@pytest.mark.parametrize("change", ["a renewal", "a logout"])
+def test_a_process_that_does_nothing_knows_what_it_heard_when_the_store_is_lost(
+    new_machine: Callable[..., Machine], server: OAuthServer, own: Valkey, change: str
+) -> None:
+    idle = new_machine(own)
+    idle.store().save(login(server, 3600))
+    store = idle.store()
+    session = idle.session(server.url, store)
+    session.get()
+    eventually(lambda: idle.places[1]._shared.watcher.is_live)
+    before = store.version
+    passing = new_machine(own)
+    if change == "a logout":
+        passing.store().delete()
+    else:
+        spent = passing.session(server.url).get().access_token
+        new = passing.session(server.url).get(rejected=spent).access_token
+    passing.close()
+    eventually(lambda: store.version != before)
+    own.client.flushall()
+    store.refresh()
+    after = new_machine(own).store().look()
+    assert (after.credentials.access_token if after else None) == (None if change == "a logout" else new)
+
+
+def test_a_login_that_is_told_to_be_older_is_replaced_at_once(
+    new_machine: Callable[..., Machine], server: OAuthServer, own: Valkey
+) -> None:
+    idle = new_machine(own)
+    writer = idle.store()
+    writer.save(login(server, 3600))
+    away = new_machine(own).store()
+    away.look()
+    writer.save(new := login(server, 3600))
+    idle.session(server.url).get()
+    eventually(lambda: idle.places[1]._shared.watcher.is_live)
+    own.client.flushall()
+    away.refresh()  # puts back the older login, and tells of it
+    other = new_machine(own).store()
+    eventually(lambda: (found := other.look()) and found.credentials.access_token == new.access_token)
+
+
 def test_a_session_that_does_nothing_puts_back_what_a_flush_took(
     new_machine: Callable[..., Machine], server: OAuthServer, own: Valkey
 ) -> None:
