@@ -6,9 +6,10 @@ import base64
 import contextlib
 import functools
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from litellm_qwen_ai.names import DEFAULT_API_BASE
@@ -23,7 +24,7 @@ from litellm_qwen_ai.quota.tally import iso
 from litellm_qwen_ai.stores.place import checked_name, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from litellm_qwen_ai.oauth.credentials import Credentials
     from litellm_qwen_ai.oauth.door import Store, StoredCredentials
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 MOST_ACCOUNTS = 256  # kept in memory; whoever is used least is made anew when it is asked for
 _SAVING = 60.0  # seconds that a new login may take to be written: no token is renewed that early
+_AT_ONCE = 8  # accounts that are read at the same time
+_T = TypeVar("_T")
 _SHOWN = 100  # characters of a text that the server chose
 
 
@@ -111,6 +114,12 @@ def known_accounts(settings: Settings, named_elsewhere: Iterable[str] = ()) -> l
     return [None, *sorted(name for name in names if name is not None)]
 
 
+def side_by_side(read: Callable[[str | None], _T], accounts: Iterable[str | None]) -> list[_T]:
+    """What is read of each account, in their order; a few at once, as a place may take its time for each."""
+    with ThreadPoolExecutor(_AT_ONCE, "qwen-ai-accounts") as readers:
+        return list(readers.map(read, accounts))
+
+
 def resolved_name(settings: Settings, name: str) -> str | None:
     """A name as it is, or None for one that leads to the default account's own login.
 
@@ -162,9 +171,12 @@ class LoginState:
         self.problem: QwenAuthError | None = None
         try:
             self.stored = self.store.look()
-            self.pending = pending_login(self.store, clocks=clocks)
         except QwenAuthError as error:
             self.problem = error
+        try:  # of its own: a login that cannot be read is replaced by the one that waits
+            self.pending = pending_login(self.store, clocks=clocks)
+        except QwenAuthError as error:
+            self.problem = self.problem or error
         self.base_url: str | None = None
         self.address_problem: QwenAuthError | None = None
         try:

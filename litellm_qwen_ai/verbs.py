@@ -12,7 +12,7 @@ import functools
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
-from litellm_qwen_ai.accounts import LoginState, account_of, known_accounts
+from litellm_qwen_ai.accounts import LoginState, account_of, known_accounts, side_by_side
 from litellm_qwen_ai.oauth.errors import ConfigurationError, CorruptCredentialsError, StoreError
 from litellm_qwen_ai.oauth.flight import SingleFlight
 from litellm_qwen_ai.oauth.kernel import in_notebook
@@ -161,7 +161,7 @@ def list_accounts() -> list[LoginState]:
         ConfigurationError: A setting cannot be used.
     """
     settings = Settings.from_environment()
-    return [LoginState(settings, name) for name in known_accounts(settings)]
+    return side_by_side(functools.partial(LoginState, settings), known_accounts(settings))
 
 
 def live_login(settings: Settings, account: str | None) -> LoginState | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import pwd
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import litellm_qwen_ai
-from litellm_qwen_ai.accounts import MOST_ACCOUNTS, account_of
+from litellm_qwen_ai.accounts import MOST_ACCOUNTS, account_of, side_by_side
 from litellm_qwen_ai.cli import main
 from litellm_qwen_ai.cli.commands import app
 from litellm_qwen_ai.oauth.errors import ConfigurationError
@@ -62,6 +63,16 @@ def test_a_name_that_cannot_be_used_is_refused_and_never_the_default_account(ask
 @pytest.mark.parametrize("name", ["alice", "a.b", "a-b_c.d", "1", "a.-"])
 def test_a_name_of_letters_digits_and_single_signs_is_one(name: str) -> None:
     assert account_of(Settings.from_environment(), name).name == name
+
+
+def test_accounts_are_read_beside_each_other_and_kept_in_order() -> None:
+    together = threading.Barrier(3)  # who comes alone waits for ever
+
+    def read(account: str | None) -> str | None:
+        together.wait(60)
+        return account
+
+    assert side_by_side(read, [None, "b", "a"]) == [None, "b", "a"]
 
 
 @pytest.fixture

@@ -40,13 +40,18 @@ def checked_account(settings: Settings, name: str | None) -> str | None:
 
 def accounts_of(server: Any) -> list[str]:
     """The accounts that the deployments of a proxy name, whose module `proxy_server` this is."""
+    return [name for name in deployed_accounts(server) if name is not None]
+
+
+def deployed_accounts(server: Any) -> list[str | None]:
+    """The same of every deployment: None for one that names none, and uses the default account."""
     router = getattr(server, "llm_router", None)
     named = [
         (one.get("model_info") or {}).get("qwen_account")
         for one in (deployments_of(router) if router is not None else ())
         if str((one.get("litellm_params") or {}).get("model")).startswith(f"{PROVIDER}/")
     ]
-    return [str(name) for name in named if name is not None]
+    return [None if name is None else str(name) for name in named]
 
 
 def view(

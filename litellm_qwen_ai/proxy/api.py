@@ -32,7 +32,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr
 
 from litellm_qwen_ai import verbs
 from litellm_qwen_ai._version import __version__
-from litellm_qwen_ai.accounts import Account, account_of, known_accounts
+from litellm_qwen_ai.accounts import Account, account_of, known_accounts, side_by_side
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.errors import ConfigurationError, LoginError, QwenAuthError
 from litellm_qwen_ai.oauth.keys import keep_key
@@ -147,10 +147,8 @@ def _done(act: Act, wanted: Wanted, named: list[str], clocks: Clocks) -> dict[st
 def _all_accounts(named: list[str], clocks: Clocks, *, may_change: bool) -> dict[str, Any]:
     settings = Settings.from_environment()
     try:
-        found = [
-            view(settings, account, clocks, named=named, may_change=may_change)
-            for account in known_accounts(settings, named)
-        ]
+        see = functools.partial(view, settings, clocks=clocks, named=named, may_change=may_change)
+        found = side_by_side(see, known_accounts(settings, named))
     except QwenAuthError as error:
         raise refused(500, str(error)) from None
     return {

@@ -6,6 +6,7 @@ that says that a request comes from another site (`Sec-Fetch-Site`) is refused a
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends, HTTPException, Request
@@ -55,6 +56,7 @@ def lookers_only(server: ModuleType) -> Callable[..., Awaitable[bool]]:
         names = (*_KEY_HEADERS, str(own)) if own else _KEY_HEADERS
         if not _has_own_check(server) and not any(map(request.headers.get, names)):
             raise refused(401, why_closed(server) or "Sign in with the key of a proxy admin.")
+        await _refuse_strange_body(request)
 
     async def may_change(
         request: Request,
@@ -73,6 +75,21 @@ def lookers_only(server: ModuleType) -> Callable[..., Awaitable[bool]]:
         return bool(role == _ADMIN)
 
     return may_change
+
+
+async def _refuse_strange_body(request: Request) -> None:
+    """LiteLLM's own check answers these with a bare 500. FastAPI has read the body, and refused no JSON."""
+    body = await request.body()
+    if not body:
+        return
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return
+    if not isinstance(value, dict):
+        raise refused(422, "The body must be a JSON object.")
+    if "api_base" in value:
+        raise refused(422, "There is no `api_base` here: the address of a key is its `address`.")
 
 
 def changers_only(may_look: Callable[..., Awaitable[bool]]) -> Callable[..., Awaitable[None]]:

@@ -7,20 +7,22 @@ a place that is slow, and no event loop for anything.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from litellm_qwen_ai.accounts import LoginState, Standing, account_of, known_accounts
+from litellm_qwen_ai.accounts import LoginState, Standing, account_of, known_accounts, resolved_name
 from litellm_qwen_ai.names import LOGGER
 from litellm_qwen_ai.oauth.errors import QwenAuthError
 from litellm_qwen_ai.oauth.pending import WAITING
-from litellm_qwen_ai.proxy.accounts import accounts_of
+from litellm_qwen_ai.proxy.accounts import deployed_accounts
 from litellm_qwen_ai.quota.tally import QUOTA_SPENT, THROTTLED
 from litellm_qwen_ai.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
 INTERVAL = 10.0  # seconds between two looks
@@ -58,14 +60,23 @@ class Metrics:
             QwenAuthError: Nobody can tell which accounts there are.
         """
         settings = Settings.from_environment()
-        names = known_accounts(settings, accounts_of(server))
-        for name in names:
+        deployed = deployed_accounts(server)
+        self._shown |= {name or DEFAULT for name in deployed}
+        labels = set()
+        for name in known_accounts(settings, filter(None, deployed)):
             self._count(settings, name)
-            self._show(LoginState(settings, name))
-        labels = {name or DEFAULT for name in names}
+            state = LoginState(settings, name)
+            if name is not None or _is_needed(settings, state, deployed):
+                self._show(state)
+                labels.add(name or DEFAULT)
         for gone in self._shown - labels:
             self._set(gone, None, 0.0)
         self._shown = labels
+
+    def lose(self) -> None:
+        """Say that no account can be used, as far as anybody can tell: an alert must not sleep meanwhile."""
+        for label in self._shown:
+            self._set(label, Standing.UNUSABLE.name.lower(), 0.0)
 
     def _count(self, settings: Settings, name: str | None) -> None:
         account, label = account_of(settings, name), name or DEFAULT
@@ -96,24 +107,48 @@ class Metrics:
 
 def keep_metrics(server: ModuleType) -> None:
     """Keep the metrics of a proxy, whose module `proxy_server` this is, in a thread as long as it lives."""
-    threading.Thread(target=_keep, args=(server,), name="qwen-ai-metrics", daemon=True).start()
-
-
-def _keep(server: ModuleType) -> None:
-    metrics: Metrics | None = None
     wait = threading.Event().wait  # nobody sets it
+    threading.Thread(target=keep, args=(server, wait), name="qwen-ai-metrics", daemon=True).start()
+
+
+def keep(
+    server: ModuleType, wait: Callable[[float], object], make: Callable[[], Metrics] = Metrics
+) -> NoReturn:
+    """Look at the accounts for ever, with `wait` in between; what is in the way is said once in the log."""
+    metrics: Metrics | None = None
+    said = ""
     while True:
         try:
             if metrics is None and _served(server):
-                metrics = Metrics()
+                metrics = make()
             if metrics is not None:
                 metrics.update(server)
-        except QwenAuthError as error:
-            _log.debug("The metrics stay as they are. %s", error)
-        except Exception:  # noqa: BLE001  # whatever it is: a proxy's calls matter more than its metrics
-            _log.exception("The metrics of the Qwen accounts end here.")
-            return
+            if said:
+                _log.warning("The metrics of the Qwen accounts are true again.")
+            said = ""
+        except Exception as error:  # noqa: BLE001  # whatever it is: an alert must not sleep for it
+            if metrics is not None:
+                metrics.lose()
+            if said != type(error).__name__:
+                known = isinstance(error, QwenAuthError)
+                _log.warning(
+                    "The metrics show the Qwen accounts as unusable until they can be read again. %s",
+                    error,
+                    exc_info=None if known else error,
+                )
+            said = type(error).__name__
         wait(INTERVAL if metrics is not None else INTERVAL / 5)
+
+
+def _is_needed(settings: Settings, state: LoginState, deployed: list[str | None]) -> bool:
+    """Whether anybody misses the default account's login: there is one, or a deployment would use it."""
+    if state.standing is not Standing.SIGNED_OUT or state.pending is not None:
+        return True
+    for name in deployed:
+        with contextlib.suppress(QwenAuthError):  # that account's calls say what is wrong
+            if name is None or resolved_name(settings, name) is None:
+                return True
+    return False
 
 
 def _served(server: ModuleType) -> bool:

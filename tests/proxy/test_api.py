@@ -407,6 +407,23 @@ def test_a_body_that_is_none_is_refused(client: Any, body: str) -> None:
     assert answer.status_code == 422
 
 
+@pytest.mark.parametrize("path", [path for method, path in CHANGES if method == "POST"])
+@pytest.mark.parametrize("body", ["[]", "null", '"x"', "7", '{"api_base": "https://x"}', '{"account": '])
+def test_a_strange_body_never_reaches_litellms_check_which_fails_over_it(
+    server: Any, path: str, body: str
+) -> None:
+    def check() -> Any:
+        raise AssertionError
+
+    server.user_api_key_auth = check
+    app = fastapi.FastAPI()
+    app.include_router(router_for(server, "/qwen_ai"))
+    headers = {"authorization": f"Bearer {ADMIN}", "content-type": "application/json"}
+    answer = TestClient(app).post(f"/qwen_ai/api/{path}", content=body, headers=headers)
+    assert answer.status_code == 422
+    assert answer.json()["detail"]
+
+
 @pytest.mark.parametrize("name", ["", " ", "team..a", "team.", "..", ". ", "oauth_creds.json.."])
 @pytest.mark.parametrize("change", CHANGES, ids=" ".join)
 def test_a_name_that_cannot_be_used_is_never_the_default_account(
@@ -470,6 +487,20 @@ def test_what_is_wrong_with_an_account_is_shown_with_it(
     bobs.failed(ValueError("The login has ended."), login_ended=True)
     ended = _accounts(client)["bob"]
     assert (ended["state"], ended["last_error"]["text"]) == ("ended", "The login has ended.")
+
+
+def test_a_login_begun_in_an_account_that_cannot_be_read_is_shown_and_replaces_it(
+    client: Any, sandbox: Sandbox, token_dir: Path, clock: Clock
+) -> None:
+    path = sandbox.write_credentials(token_dir, "zoe.json")
+    path.write_text("{")
+    begun = _post(client, "login", "zoe")
+    assert (begun["state"], begun["login"]["state"]) == ("unusable", "waiting")
+    assert begun["login"]["link"]
+    sandbox.approve()
+    clock.ahead = 10
+    assert _post(client, "poll", "zoe")["state"] == "signed_in"
+    assert json.loads(path.read_text())["access_token"]
 
 
 def test_the_counts_of_an_account_are_shown(client: Any, sandbox: Sandbox, token_dir: Path) -> None:

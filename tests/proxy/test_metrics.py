@@ -17,7 +17,7 @@ prometheus_client = pytest.importorskip("prometheus_client", reason="the group `
 
 from litellm_qwen_ai.accounts import account_of  # noqa: E402  # after the skip
 from litellm_qwen_ai.oauth import QwenAuthError, keep_key  # noqa: E402  # after the skip
-from litellm_qwen_ai.proxy.metrics import STATES, Metrics  # noqa: E402  # after the skip
+from litellm_qwen_ai.proxy.metrics import STATES, Metrics, keep  # noqa: E402  # after the skip
 from litellm_qwen_ai.sandbox import Sandbox  # noqa: E402  # after the skip
 from litellm_qwen_ai.settings import Settings  # noqa: E402  # after the skip
 
@@ -25,7 +25,22 @@ if TYPE_CHECKING:
     from tests.proxy.conftest import Proxy
 
 ROOT = Path(__file__).parents[2]
-SERVER: Any = SimpleNamespace()
+
+
+def _server(*accounts: str | None) -> Any:
+    """A proxy with `/metrics`, and deployments that name these accounts."""
+    params = {"model": "qwen_ai/coder-model"}
+    deployments = [
+        {"litellm_params": params, "model_info": {"qwen_account": one} if one is not None else {}}
+        for one in accounts
+    ]
+    return SimpleNamespace(
+        llm_router=SimpleNamespace(model_list=deployments),
+        app=SimpleNamespace(routes=[SimpleNamespace(path="/metrics")]),
+    )
+
+
+SERVER: Any = _server(None)
 CALL = {"model": "coder-model", "messages": [{"role": "user", "content": "ping"}]}
 LIMIT = 90.0  # seconds for a look that is made every ten
 
@@ -47,21 +62,29 @@ class Told:
     """The metrics of one registry."""
 
     def __init__(self) -> None:
+        self.server = SERVER
         self._registry = prometheus_client.CollectorRegistry()
         self.metrics = Metrics(self._registry)
 
     def text(self) -> str:
-        self.metrics.update(SERVER)
+        self.metrics.update(self.server)
         shown: bytes = prometheus_client.generate_latest(self._registry)
         return shown.decode()
 
     def __call__(self, name: str, **labels: str) -> float | None:
-        self.metrics.update(SERVER)
+        self.metrics.update(self.server)
+        return self.shown(name, **labels)
+
+    def shown(self, name: str, **labels: str) -> float | None:
         value: float | None = self._registry.get_sample_value(f"qwen_ai_{name}", labels)
         return value
 
     def state(self, account: str) -> list[str]:
-        return [state for state in STATES if self("account_state", account=account, state=state)]
+        self.metrics.update(self.server)
+        return self.state_shown(account)
+
+    def state_shown(self, account: str) -> list[str]:
+        return [state for state in STATES if self.shown("account_state", account=account, state=state)]
 
 
 @pytest.fixture
@@ -132,6 +155,89 @@ def test_an_account_that_is_gone_is_in_no_state(told: Told, sandbox: Sandbox, to
     assert told("token_seconds_left", account="alice") == 0
 
 
+def test_a_default_account_that_nobody_uses_wakes_nobody(
+    told: Told, sandbox: Sandbox, token_dir: Path
+) -> None:
+    sandbox.write_credentials(token_dir, "alice.json")
+    told.server = _server("alice")
+    assert (told.state("alice"), told.state("(default)")) == (["signed_in"], [])
+    for server in (_server("alice", None), _server("alice", "oauth_creds")):
+        told.server = server
+        assert told.state("(default)") == ["signed_out"]
+    told.server = _server("alice")
+    assert told.state("(default)") == []
+    path = sandbox.write_credentials(token_dir)
+    assert told.state("(default)") == ["signed_in"]
+    path.write_text("{")
+    assert told.state("(default)") == ["unusable"]
+
+
+class _Enough(BaseException):
+    """Ends the look that has no end."""
+
+
+def test_accounts_that_cannot_be_read_are_unusable_said_once_and_looked_at_again(
+    told: Told,
+    sandbox: Sandbox,
+    token_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sandbox.write_credentials(token_dir, "alice.json")
+    server = _server("alice", "bob")
+    good, faulty = server.llm_router, SimpleNamespace(model_list=5)
+    shown: list[list[str]] = []
+
+    def go() -> None:
+        _store_that_is_away(monkeypatch)
+
+    def bring_back() -> None:
+        monkeypatch.delenv("QWEN_STORE")
+
+    def break_router() -> None:
+        server.llm_router = faulty
+
+    def mend_router() -> None:
+        server.llm_router = good
+
+    steps = iter([go, lambda: None, bring_back, break_router, lambda: None, mend_router])
+
+    def wait(_seconds: float) -> None:
+        shown.append([*told.state_shown("alice"), *told.state_shown("bob")])
+        step = next(steps, None)
+        if step is None:
+            raise _Enough
+        step()
+
+    with pytest.raises(_Enough):
+        keep(server, wait, lambda: told.metrics)
+    well, lost = ["signed_in", "signed_out"], ["unusable", "unusable"]
+    assert shown == [well, lost, lost, well, lost, lost, well]
+    assert caplog.text.count("until they can be read again") == 2
+    assert AWAY in caplog.text
+
+
+AWAY = "127.0.0.1:1"  # nobody listens there
+
+
+def _store_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("redis", reason="the extra `redis` is not installed")
+    monkeypatch.setenv("QWEN_STORE", f"redis://{AWAY}/0")
+    monkeypatch.setenv("QWEN_STORE_KEY", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+
+
+def test_accounts_that_could_never_be_read_are_unusable(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    _store_that_is_away(monkeypatch)
+    told.server = _server("alice", None)
+
+    def wait(_seconds: float) -> None:
+        raise _Enough
+
+    with pytest.raises(_Enough):
+        keep(told.server, wait, lambda: told.metrics)
+    assert told.state_shown("alice") == told.state_shown("(default)") == ["unusable"]
+
+
 def test_no_metric_holds_a_secret(told: Told, sandbox: Sandbox, token_dir: Path) -> None:
     sandbox.write_credentials(token_dir, lifetime=-60)
     _account().session.get()
@@ -140,10 +246,16 @@ def test_no_metric_holds_a_secret(told: Told, sandbox: Sandbox, token_dir: Path)
     assert not [secret for secret in sandbox.secrets_issued() if secret in shown]
 
 
-def _alerts() -> list[dict[str, Any]]:
+def _documented(begin: str) -> list[dict[str, Any]]:
+    """The part of docs/operators.md that begins like this, which is for Prometheus."""
     page = (ROOT / "docs" / "operators.md").read_text(encoding="utf-8")
-    (block,) = re.findall(r"```yaml\n(groups:.*?)```", page, re.DOTALL)
-    (group,) = yaml.safe_load(block)["groups"]
+    (block,) = re.findall(rf"```yaml\n({begin}:.*?)```", page, re.DOTALL)
+    part: list[dict[str, Any]] = yaml.safe_load(block)[begin]
+    return part
+
+
+def _alerts() -> list[dict[str, Any]]:
+    (group,) = _documented("groups")
     rules: list[dict[str, Any]] = group["rules"]
     return rules
 
@@ -191,7 +303,9 @@ def test_a_proxys_metrics_have_what_all_its_workers_have_counted(tmp_path: Path,
 
 
 def _shown(proxy: Proxy) -> str:
-    answer = proxy.ask("/metrics/")
+    (scrape,) = _documented("scrape_configs")
+    assert "credentials_file" in scrape["authorization"]
+    answer = proxy.ask(scrape["metrics_path"])
     assert answer.status_code == 200, answer.text
     return answer.text
 
