@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
 
-from litellm_qwen_ai.accounts import account_of, address_of
+from litellm_qwen_ai.accounts import account_of
 from litellm_qwen_ai.oauth.errors import ConfigurationError, not_logged_in
 from litellm_qwen_ai.settings import Settings
 from litellm_qwen_ai.stores.place import checked_name
@@ -68,12 +68,12 @@ def api_base(account: str | None = None) -> str:
     """
     settings = Settings.from_environment()
     if settings.api_base is not None or settings.api_key is not None:
-        return address_of(settings, None)
+        return settings.address()[0]
     store = account_of(settings, account).store
     stored = store.look()
     if stored is None:
         raise not_logged_in(store.describe(), store.login_command)
-    return address_of(settings, stored.credentials)
+    return settings.address(stored.credentials)[0]
 
 
 class QwenAuth(httpx.Auth):
@@ -135,20 +135,20 @@ class _Source:
     def get(self, rejected: str | None = None) -> _Bearer:
         settings = Settings.from_environment()
         if settings.api_key is not None:
-            return _Bearer(settings.api_key, address_of(settings, None))
+            return _Bearer(settings.api_key, settings.address()[0])
         account = account_of(settings, self._account)
         with account.failures_noted():
             kept = account.session.get(rejected=rejected)
-            return _Bearer(kept.access_token, address_of(settings, kept))
+            return _Bearer(kept.access_token, settings.address(kept)[0])
 
     async def aget(self, rejected: str | None = None) -> _Bearer:
         settings = Settings.from_environment()
         if settings.api_key is not None:
-            return _Bearer(settings.api_key, address_of(settings, None))
+            return _Bearer(settings.api_key, settings.address()[0])
         account = account_of(settings, self._account)
         with account.failures_noted():
             kept = await account.session.aget(rejected=rejected)
-            return _Bearer(kept.access_token, address_of(settings, kept))
+            return _Bearer(kept.access_token, settings.address(kept)[0])
 
 
 def _signed(request: httpx.Request, bearer: _Bearer) -> httpx.Request:

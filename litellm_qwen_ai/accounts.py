@@ -12,7 +12,6 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from litellm_qwen_ai.names import DEFAULT_API_BASE
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.errors import LoginExpiredError, QwenAuthError, RefreshError, StoreError
 from litellm_qwen_ai.oauth.memory import Held
@@ -75,18 +74,6 @@ class Account:
         except (LoginExpiredError, RefreshError, StoreError) as error:
             self.meter.failed(error, login_ended=isinstance(error, LoginExpiredError))
             raise
-
-
-def address_of(settings: Settings, credentials: Credentials | None) -> str:
-    """Where calls go: `QWEN_API_BASE`, else the login's own address unless a key is used, else the default.
-
-    Raises:
-        ConfigurationError: The login names an address to which no token may be sent.
-    """
-    if settings.api_base is not None:
-        return settings.api_base
-    own = credentials.api_base if credentials is not None and settings.api_key is None else None
-    return own or DEFAULT_API_BASE
 
 
 def account_of(settings: Settings, name: str | None = None) -> Account:
@@ -180,7 +167,8 @@ class LoginState:
         self.base_url: str | None = None
         self.address_problem: QwenAuthError | None = None
         try:
-            self.base_url = address_of(settings, self.credentials)
+            used = self.credentials if settings.api_key is None else None
+            self.base_url, _ = settings.address(used)
         except QwenAuthError as error:
             self.address_problem = error
         self.now = clocks.now()
@@ -197,10 +185,10 @@ class LoginState:
 
     def as_dict(self) -> dict[str, Any]:
         """The state in plain values, none of them secret; `mode` is like `0600`, and None without a login."""
-        guard, credentials = self.store.guard(), self.credentials
+        credentials = self.credentials
         return {
             "file": self.store.describe(),
-            "mode": guard.removeprefix("mode ") if guard else None,
+            "mode": self.store.mode(),
             "logged_in": self.logged_in,
             "account": self.account,
             "plan": self.key_plan,

@@ -13,12 +13,14 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
+from litellm_qwen_ai.names import LOGGER
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-_logger = logging.getLogger("litellm_qwen_ai")
+_logger = logging.getLogger(LOGGER)
 
 
 def register() -> None:

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from litellm_qwen_ai.names import (
+    DEFAULT_API_BASE,
     DEFAULT_AUTH_FILE,
     DEFAULT_CLIENT_ID,
     DEFAULT_OAUTH_BASE_URL,
@@ -37,6 +38,8 @@ from litellm_qwen_ai.plans import completed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from litellm_qwen_ai.oauth.credentials import Credentials
 
 #: Names and values.
 Pairs: TypeAlias = tuple[tuple[str, str], ...]
@@ -96,6 +99,26 @@ class Settings:
     def of_places(self) -> Settings:
         """Without what only calls look at: equal ones mean the same places and sessions."""
         return replace(self, api_base=None, api_key=None, coalesce=True)
+
+    def address(self, credentials: Credentials | None = None, api_base: str | None = None) -> tuple[str, str]:
+        """Where calls go, and for messages what says so: the one rule for calls, commands and pages.
+
+        Args:
+            credentials: The login or kept key that is used; None for a key that was given.
+            api_base: The call's own base URL, which comes first, before `QWEN_API_BASE`.
+
+        Raises:
+            ConfigurationError: The login names an address to which no token may be sent, and nothing comes
+                before it.
+        """
+        if api_base is not None:
+            return api_base, "api_base"
+        if self.api_base is not None:
+            return self.api_base, "QWEN_API_BASE"
+        own = None if credentials is None else credentials.api_base
+        if credentials is None or own is None:
+            return DEFAULT_API_BASE, "the default"
+        return own, "the kept key's plan" if credentials.is_key else "the login's resource_url"
 
     @property
     def store_note(self) -> str | None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 import litellm_qwen_ai
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 PACKAGE = Path(litellm_qwen_ai.__file__).parent
 #: From the top down. What stands on a floor may import what stands below it, and itself; nothing else.
@@ -26,75 +31,146 @@ FLOORS = (
     ("models", "plans", "redaction", "retry_after"),
     ("names", "_version"),
 )
-#: What users may import, and what waits for LiteLLM.
+LEVEL = {part: len(FLOORS) - number for number, floor in enumerate(FLOORS) for part in floor}
+#: What users may import, and what waits for LiteLLM: they import anything, and nothing imports them.
 ABOVE_ALL = frozenset({"", "testing", "registration"})
+#: Beside the floors, and imports none of them.
 SANDBOX = "sandbox"
-LEVEL = {room: len(FLOORS) - number for number, floor in enumerate(FLOORS) for room in floor}
-LEVEL[SANDBOX] = 1
+USE_THE_SANDBOX = frozenset({"cli", "demo", "testing"})
 
 
-def _room(module: str) -> str:
+def _part(module: str) -> str:
     """The folder or flat module that a dotted name belongs to; empty for the package itself."""
     return [*module.split("."), ""][1]
 
 
-def _imports(path: Path) -> set[str]:
-    """Every module of ours that a file imports, for types too."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module == "litellm_qwen_ai":
-            found |= {f"litellm_qwen_ai.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-    return {name for name in found if name.split(".")[0] == "litellm_qwen_ai"}
-
-
-def test_imports_run_down_the_floors_only() -> None:
-    for path in PACKAGE.rglob("*.py"):
-        here = path.relative_to(PACKAGE).parts[0].removesuffix(".py").replace("__init__", "")
-        if here in ABOVE_ALL:
-            continue
-        for module in _imports(path):
-            there = _room(module)
-            if there in ABOVE_ALL or there == here:
-                continue
-            allowed = LEVEL[there] < LEVEL[here]
-            assert allowed, f"{path.relative_to(PACKAGE)} imports {module}, which is not on a lower floor"
-
-
-def _modules() -> dict[str, set[str]]:
-    """Each module of the package, and the modules of the package that it imports."""
+def _files() -> dict[str, Path]:
+    """Each module of the package by its dotted name."""
     files = {}
     for path in PACKAGE.rglob("*.py"):
         parts = ("litellm_qwen_ai", *path.relative_to(PACKAGE).with_suffix("").parts)
         files[".".join(part for part in parts if part != "__init__")] = path
-    graph: dict[str, set[str]] = {}
-    for name, path in files.items():
-        graph[name] = set()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import):
-                graph[name] |= {alias.name for alias in node.names if alias.name in files}
-            elif isinstance(node, ast.ImportFrom) and node.module in files:
-                inner = {f"{node.module}.{alias.name}" for alias in node.names} & files.keys()
-                graph[name] |= inner or {node.module}
-    return graph
+    return files
+
+
+def _imports(source: str, package: str, modules: Collection[str]) -> set[str]:
+    """Every module of ours that a module of `package` imports, for types too."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")
+            start = above[: len(above) + 1 - node.level] if node.level else []
+            base = ".".join([*start, *filter(None, [node.module])])
+            inner = {f"{base}.{alias.name}" for alias in node.names}
+            found |= {name if name in modules else base for name in inner}
+    return {name for name in found if name.split(".")[0] == "litellm_qwen_ai"}
+
+
+def _graph() -> dict[str, set[str]]:
+    """Each module of the package, and the modules of the package that it imports."""
+    files = _files()
+    return {
+        name: _imports(
+            path.read_text(encoding="utf-8"),
+            name if path.name == "__init__.py" else name.rpartition(".")[0],
+            files,
+        )
+        for name, path in files.items()
+    }
+
+
+def _fault(here: str, there: str) -> str | None:
+    """Why a part of the package may not import another; None if it may."""
+    for part in (here, there):
+        if part not in LEVEL.keys() | ABOVE_ALL | {SANDBOX}:
+            return f"{part} is on no floor: name it in FLOORS, below all that import it"
+    if there == SANDBOX != here:
+        return None if here in USE_THE_SANDBOX else "the sandbox is for the commands, the demo and tests"
+    if here == there or here in ABOVE_ALL or (here, there) == ("demo", ""):
+        return None  # the tour does what a user's program does
+    if there in ABOVE_ALL:
+        return "it is above all floors"
+    return None if here != SANDBOX and LEVEL[there] < LEVEL[here] else "it is on no lower floor"
+
+
+def test_imports_run_down_the_floors_only() -> None:
+    for name, needs in _graph().items():
+        for module in needs:
+            fault = _fault(_part(name), _part(module))
+            assert fault is None, f"{name} imports {module}: {fault}"
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "fault"),
+    [
+        ("cli", "oauth", None),
+        ("oauth", "cli", "on no lower floor"),
+        ("oauth", "chat", "on no lower floor"),
+        ("oauth", "", "above all floors"),
+        ("oauth", "testing", "above all floors"),
+        ("testing", "oauth", None),
+        ("demo", SANDBOX, None),
+        ("route", SANDBOX, "for the commands"),
+        (SANDBOX, "names", "on no lower floor"),
+        ("cli", "new", "new is on no floor"),
+        ("new", "names", "new is on no floor"),
+    ],
+)
+def test_the_floors_say_what_may_be_imported(here: str, there: str, fault: str | None) -> None:
+    assert (_fault(here, there) is None) if fault is None else (fault in (_fault(here, there) or ""))
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("import litellm_qwen_ai", "litellm_qwen_ai"),
+        ("import litellm_qwen_ai.names as n", "litellm_qwen_ai.names"),
+        ("from litellm_qwen_ai import __version__", "litellm_qwen_ai"),
+        ("from litellm_qwen_ai import names", "litellm_qwen_ai.names"),
+        ("from litellm_qwen_ai.testing import qwen_sandbox", "litellm_qwen_ai.testing"),
+        ("from . import login", "litellm_qwen_ai.oauth.login"),
+        ("from .login import login", "litellm_qwen_ai.oauth.login"),
+        ("from .. import names", "litellm_qwen_ai.names"),
+        ("from ..cli import login", "litellm_qwen_ai.cli.login"),
+        ("import litellm", None),
+    ],
+)
+def test_an_import_is_seen_however_it_is_written(statement: str, found: str | None) -> None:
+    seen = _imports(statement, "litellm_qwen_ai.oauth", _files())
+    assert seen == (set() if found is None else {found})
 
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
-    graph = _modules()
+    graph = _graph()
     while graph:
         leaves = {name for name, needs in graph.items() if not needs & graph.keys()}
         assert leaves, f"these import each other: {sorted(graph)}"
         graph = {name: needs for name, needs in graph.items() if name not in leaves}
 
 
+def test_every_module_has_its_place_in_the_design() -> None:
+    design = (PACKAGE.parent / "docs" / "design.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"\w+\.py\b", design))
+    files = {name: path for name, path in _files().items() if path.name != "__init__.py"}
+    missing = [name for name in files if _part(name) not in {"cli", "demo", SANDBOX}]
+    missing = [name for name in missing if files[name].name not in named]
+    assert not missing, "docs/design.md does not say where these are"
+
+
+def test_what_the_package_calls_itself_is_told_in_names() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        assert 'getLogger("litellm_qwen_ai' not in text, path
+        assert 'removeprefix("qwen_ai' not in text, path
+
+
 @pytest.mark.parametrize(
-    "room", ["oauth", "stores", "quota", "cli", SANDBOX, "accounts.py", "verbs.py", "access.py"]
+    "part", ["oauth", "stores", "quota", "cli", SANDBOX, "accounts.py", "verbs.py", "access.py"]
 )
-def test_what_works_without_litellm_does_not_import_it(room: str) -> None:
-    for path in (PACKAGE / room).rglob("*.py") if "." not in room else [PACKAGE / room]:
+def test_what_works_without_litellm_does_not_import_it(part: str) -> None:
+    for path in (PACKAGE / part).rglob("*.py") if "." not in part else [PACKAGE / part]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -116,7 +192,7 @@ def test_registering_loads_neither_the_login_nor_the_translation_nor_a_package_b
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = out.stdout.split()
     waits_for_a_call = {"accounts", "chat", "stores", "quota"}
-    assert not waits_for_a_call & {_room(name) for name in loaded}
+    assert not waits_for_a_call & {_part(name) for name in loaded}
     assert "litellm_qwen_ai.oauth.session" not in loaded
     assert {name.split(".")[0] for name in loaded} == {"litellm_qwen_ai"}
 

@@ -8,10 +8,17 @@ import platformdirs
 import pytest
 
 from litellm_qwen_ai.accounts import account_of
+from litellm_qwen_ai.names import DEFAULT_API_BASE
 from litellm_qwen_ai.oauth import CorruptCredentialsError, NotLoggedInError
+from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.settings import Settings, is_on
 from litellm_qwen_ai.stores.place import place_of
+
+VARIABLE = {"QWEN_API_BASE": "https://b.example/v1"}
+LOGIN = Credentials(access_token="a", resource_url="c.example")
+KEY = Credentials(access_token="sk-a", resource_url="https://d.example/v1", plan="custom")
+PRIVATE = Credentials(access_token="a", resource_url="10.0.0.1")
 
 
 def test_nothing_set_means_qwens_own_service_and_the_users_config_folder() -> None:
@@ -111,3 +118,31 @@ def test_an_accounts_errors_name_the_command_with_the_account(tmp_path: Path) ->
     (tmp_path / "alice.json").write_text("{")
     with pytest.raises(CorruptCredentialsError, match="litellm-qwen-ai login --account alice --force"):
         session.get()
+
+
+@pytest.mark.parametrize(
+    ("more", "given", "stored", "expected"),
+    [
+        (
+            {"QWEN_API_BASE": "https://b.example/v1"},
+            "https://a.example/v1",
+            LOGIN,
+            ("https://a.example/v1", "api_base"),
+        ),
+        (VARIABLE, None, LOGIN, ("https://b.example/v1", "QWEN_API_BASE")),
+        ({}, None, LOGIN, ("https://c.example/v1", "the login's resource_url")),
+        ({}, None, KEY, ("https://d.example/v1", "the kept key's plan")),
+        ({}, None, None, (DEFAULT_API_BASE, "the default")),
+        ({}, None, Credentials(access_token="a"), (DEFAULT_API_BASE, "the default")),
+        ({}, "https://a.example/v1", PRIVATE, ("https://a.example/v1", "api_base")),
+    ],
+)
+def test_one_rule_says_where_calls_go_and_why(
+    more: dict[str, str], given: str | None, stored: Credentials | None, expected: tuple[str, str]
+) -> None:
+    assert Settings.from_environment(more).address(stored, given) == expected
+
+
+def test_an_address_that_no_token_may_go_to_is_refused_where_it_would_be_used() -> None:
+    with pytest.raises(ConfigurationError):
+        Settings.from_environment({}).address(PRIVATE)

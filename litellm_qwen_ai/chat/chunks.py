@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from litellm.types.utils import Delta, ModelResponseStream, StreamingChoices
 
+from litellm_qwen_ai.names import LOGGER
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_logger = logging.getLogger("litellm_qwen_ai")
+_logger = logging.getLogger(LOGGER)
 
 Kind: TypeAlias = Literal["content", "reasoning_content"]
 #: Which kind of text, and the index of its choice.

@@ -14,6 +14,7 @@ from litellm_qwen_ai.chat.errors import UnsendableError, bad_request
 from litellm_qwen_ai.chat.messages import has_image, prepare_messages
 from litellm_qwen_ai.chat.params import body_parameters
 from litellm_qwen_ai.chat.wire import chat_headers, chat_url, is_alibabas
+from litellm_qwen_ai.names import PROVIDER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,7 @@ def build_request(  # noqa: PLR0913  # one call's worth of keywords
     Raises:
         litellm.BadRequestError: Something in the call cannot be sent; the message says what and where.
     """
-    name = model.removeprefix("qwen_ai/")
+    name = model.removeprefix(f"{PROVIDER}/")
     try:
         url = chat_url(base_url, origin)
         parameters = body_parameters(

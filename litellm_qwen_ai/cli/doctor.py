@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +11,7 @@ from litellm_qwen_ai._version import __version__
 from litellm_qwen_ai.accounts import LoginState
 from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.options import account_option
+from litellm_qwen_ai.names import LOGGER
 from litellm_qwen_ai.oauth import QwenAuthError
 from litellm_qwen_ai.screen import coloured, columns, wrapped
 from litellm_qwen_ai.settings import Settings
@@ -36,7 +36,7 @@ def doctor(*, account: str | None, call: bool, as_json: bool) -> int:
     names only those of accounts, so it can be pasted into a bug report. Exits with 1 if a line says FAIL.
     """
     # What the library would log of a file, the lines below say better.
-    logging.getLogger("litellm_qwen_ai").addHandler(logging.NullHandler())
+    logging.getLogger(LOGGER).addHandler(logging.NullHandler())
     found: list[Finding] = []
     for finding in _findings(account, call=call):
         clean = finding.without_home()
@@ -46,7 +46,7 @@ def doctor(*, account: str | None, call: bool, as_json: bool) -> int:
     failed = sum(one.state == FAIL for one in found)
     if as_json:
         exits.print_json(
-            {"version": __version__, "ok": not failed, "findings": [asdict(one) for one in found]}
+            {"version": __version__, "ok": not failed, "findings": [one.as_dict() for one in found]}
         )
     else:
         warned = sum(one.state == WARN for one in found)

@@ -129,6 +129,12 @@ class Credentials(BaseModel):
         present = {name: value for name, value in known.items() if value is not None}
         return json.dumps({**present, **(self.model_extra or {})}, indent=2, allow_nan=False).encode() + b"\n"
 
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        """Unpickle; what an earlier version did not have yet is as if the login did not say it."""
+        fields = type(self).model_fields.items()
+        unsaid = {name: field.default for name, field in fields if not field.is_required()}
+        super().__setstate__({**state, "__dict__": {**unsaid, **state["__dict__"]}})
+
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
         """What repr, str and rich show: no secret and nothing that the server chose freely."""
         yield "access_token", "***"

@@ -153,6 +153,9 @@ class Store(LoginStore, Protocol):
     def guard(self) -> str | None:
         """How the stored login is kept from others, for messages: `mode 0600`; None when there is none."""
 
+    def mode(self) -> str | None:
+        """What `guard` says, as one word for programs: `0600`; None when there is no login."""
+
     def turn(self, known: StoredCredentials) -> TurnAnswer:
         """Ask for the turn to renew a login; does not wait for somebody else's.
 

@@ -55,8 +55,9 @@ class TransportError(Exception):
     person can do about it (no full stop), and the server with the way to it.
     """
 
-    def __init__(self, fault: str, fix: str, where: str = "") -> None:
-        super().__init__(f"no answer from {where}: {fault}. {fix}" if where else f"{fault}. {fix}")
+    def __init__(self, fault: str, fix: str = "", where: str = "") -> None:
+        told = f"{fault}. {fix}" if fix else fault  # unpickled, it is given its whole text alone
+        super().__init__(f"no answer from {where}: {told}" if where else told)
         self.fault, self.fix = fault, fix
 
 

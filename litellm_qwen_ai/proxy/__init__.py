@@ -11,12 +11,13 @@ from __future__ import annotations
 import logging
 import sys
 
+from litellm_qwen_ai.names import LOGGER
 from litellm_qwen_ai.route import bearer as auth
 from litellm_qwen_ai.route.private_names import PROXY_NAMES, PROXY_SERVER, installed_version
 
 PAGE = "/qwen_ai"
 _MARK = "litellm_qwen_ai_page"
-_logger = logging.getLogger("litellm_qwen_ai")
+_logger = logging.getLogger(LOGGER)
 
 
 def startup() -> None:

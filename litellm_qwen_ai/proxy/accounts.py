@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from litellm_qwen_ai.accounts import LoginState, resolved_name
-from litellm_qwen_ai.names import DEFAULT_API_BASE, PROVIDER
+from litellm_qwen_ai.names import PROVIDER
 from litellm_qwen_ai.oauth.check import Verdict, check_credentials
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.errors import ConfigurationError, LoginExpiredError, QwenAuthError
@@ -99,7 +99,7 @@ def check(settings: Settings, account: Account) -> Verdict:
     """Whether the chat server takes an account's token, renewed first if that is due; it costs nothing."""
     try:
         credentials = account.session.get()
-        base_url = settings.api_base or credentials.api_base or DEFAULT_API_BASE
+        base_url, _ = settings.address(credentials)
     except LoginExpiredError as error:
         account.meter.failed(error, login_ended=True)
         return Verdict("refused", str(error))

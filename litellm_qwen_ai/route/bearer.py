@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from litellm import exceptions
 
 from litellm_qwen_ai.chat.context import KeptKey
-from litellm_qwen_ai.names import DEFAULT_API_BASE, PROVIDER, key_command
+from litellm_qwen_ai.names import LOGGER, PROVIDER, key_command
 from litellm_qwen_ai.oauth.errors import (
     ConfigurationError,
     LoginError,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.credentials import Credentials
     from litellm_qwen_ai.route.observer import Observer
 
-_logger = logging.getLogger("litellm_qwen_ai")
+_logger = logging.getLogger(LOGGER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,7 @@ class BearerSource:
         except ConfigurationError as error:
             raise as_litellm_error(error, model) from _without_trace(error)
         self._key = api_key or self._settings.api_key
-        self._base, self._origin = (
-            (completed(api_base), "api_base") if api_base else (self._settings.api_base, "QWEN_API_BASE")
-        )
+        self._base = completed(api_base) if api_base else None
         self._account = account
 
     @property
@@ -140,17 +138,15 @@ class BearerSource:
             raise as_litellm_error(error, self._model) from _without_trace(error)
 
     def _of_key(self) -> Bearer:
-        base, origin = self._address(None, "")
+        base, origin = self._address(None)
         key = Secret(self._key or "")
         _warn_of_mismatch(key, base)
         return Bearer(key, base, with_login=False, origin=origin)
 
     def _of_login(self, account: Account, credentials: Credentials) -> Bearer:
-        own = "the kept key's plan" if credentials.is_key else "the login's resource_url"
-        base, origin = self._address(credentials.api_base, own)
+        base, origin = self._address(credentials)
         token = Secret(credentials.access_token)
         if credentials.is_key:
-            _warn_of_plain_http(base)
             _warn_of_mismatch(token, base, credentials.plan)
             name = f"the account {account.name!r}" if account.name else "the default account"
             kept = KeptKey(name, credentials.plan, key_command(account.name))
@@ -158,12 +154,10 @@ class BearerSource:
         renewed = account.session.has_renewed(credentials)
         return Bearer(token, base, with_login=True, origin=origin, renewed=renewed)
 
-    def _address(self, own_base: str | None, own: str) -> tuple[str, str]:
-        """Where the call goes, and what says so: if nobody else does, `own`."""
-        if self._base is not None:
-            _warn_of_plain_http(self._base)
-            return self._base, self._origin
-        return (own_base, own) if own_base else (DEFAULT_API_BASE, "the default")
+    def _address(self, credentials: Credentials | None) -> tuple[str, str]:
+        base, origin = self._settings.address(credentials, self._base)
+        _warn_of_plain_http(base)
+        return base, origin
 
     @functools.cached_property
     def _of_account(self) -> Account:

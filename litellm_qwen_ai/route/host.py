@@ -10,7 +10,7 @@ import httpx
 import litellm
 
 from litellm_qwen_ai.models import CATALOGUE
-from litellm_qwen_ai.names import PROVIDER
+from litellm_qwen_ai.names import LOGGER, PROVIDER
 from litellm_qwen_ai.oauth.network import use
 from litellm_qwen_ai.route import patches
 from litellm_qwen_ai.route.network import as_litellm_has_it
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from litellm.llms.custom_llm import CustomLLM
 
 _Client = TypeVar("_Client")
-_logger = logging.getLogger("litellm_qwen_ai")
+_logger = logging.getLogger(LOGGER)
 
 _HTTP = "litellm.llms.custom_httpx.http_handler."
 _CONVERT = (

@@ -16,6 +16,7 @@ import tempfile
 import threading
 from pathlib import Path
 
+from litellm_qwen_ai.names import LOGGER
 from litellm_qwen_ai.oauth.errors import (
     LockTimeoutError,
     NotLoggedInError,
@@ -25,7 +26,7 @@ from litellm_qwen_ai.oauth.errors import (
 from litellm_qwen_ai.route.store import wait_for_config
 from litellm_qwen_ai.settings import LITELLM, Settings
 
-_logger = logging.getLogger("litellm_qwen_ai")
+_logger = logging.getLogger(LOGGER)
 
 
 @functools.cache

@@ -7,7 +7,7 @@ docs/litellm.md.
 1. *Eager async streams.* LiteLLM wraps a custom provider's async stream without connecting it, so that a
    refusal comes out of the first chunk instead of `acompletion()`. The adaptation connects our streams
    before `acompletion()` returns, as LiteLLM does for its own providers. It hooks into the place where
-   LiteLLM has such a stream in hand, which `short_chunks.py` uses too.
+   LiteLLM has such a stream in hand, and puts in the short way of `short_chunks.py`.
 2. *Parameters.* LiteLLM gives every custom provider one fixed list of parameters. The adaptation adds a
    provider config of our own, so that `reasoning_effort`, `thinking` and `user` are accepted.
 3. *Logs for nobody.* LiteLLM makes a record of each call, and gives each chunk of a synchronous stream to a
@@ -32,7 +32,7 @@ import litellm
 import litellm.main
 import litellm.utils
 
-from litellm_qwen_ai.names import PROVIDER
+from litellm_qwen_ai.names import LOGGER, PROVIDER
 from litellm_qwen_ai.route.private_names import (
     HEALTH_FUNCTIONS,
     HEALTH_MODULES,
@@ -41,7 +41,7 @@ from litellm_qwen_ai.route.private_names import (
     installed_version,
     look_up,
 )
-from litellm_qwen_ai.route.short_chunks import shorten
+from litellm_qwen_ai.route.short_chunks import shortened
 from litellm_qwen_ai.route.telemetry import show
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
     from litellm_qwen_ai.chat.stream import AsyncChatStream
 
-_logger = logging.getLogger("litellm_qwen_ai")
+_logger = logging.getLogger(LOGGER)
 
 LlmProviders = look_up("litellm.types.utils.LlmProviders")
 LlmProvidersSet = look_up("litellm.types.utils.LlmProvidersSet")
@@ -138,7 +138,9 @@ def _eager(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
             return result
         if hasattr(result, _MODEL_NAME):
             setattr(result, _MODEL_NAME, f"{PROVIDER}/{result.model}")
-        shorten(result)
+        create = shortened(result)
+        if create is not None:
+            result.chunk_creator = create
         if getattr(ctx, "acompletion", False):
             return _connected(result, stream)  # acompletion() awaits any coroutine that the dispatch hands it
         _show(result, stream)

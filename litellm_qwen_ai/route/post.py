@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import httpx
 
+from litellm_qwen_ai.names import LOGGER
 from litellm_qwen_ai.route.deadline import MARK, Deadline
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 AnyClient: TypeAlias = "httpx.Client | httpx.AsyncClient"
 
-_logger = logging.getLogger("litellm_qwen_ai")
+_logger = logging.getLogger(LOGGER)
 _httpx_logger = logging.getLogger("httpx")
 _parsed = functools.lru_cache(maxsize=64)(httpx.URL)
 

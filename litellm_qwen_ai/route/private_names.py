@@ -12,7 +12,7 @@ import logging
 import sys
 from typing import Any, Final
 
-from litellm_qwen_ai.names import PROVIDER
+from litellm_qwen_ai.names import LOGGER, PROVIDER
 
 _NO_ROUTE = "the route does not work"
 _NO_EAGER_STREAMS = "a refused async stream raises at its first chunk (docs/litellm.md)"
@@ -98,7 +98,7 @@ ROUTER_DEPLOYMENTS: Final = ("registry().all()", "model_list")
 RUST_RULES: Final = "litellm.rust_bridge.catalog"
 
 _GONE = object()
-_logger = logging.getLogger("litellm_qwen_ai")
+_logger = logging.getLogger(LOGGER)
 
 
 def has(name: str) -> bool:

@@ -30,17 +30,17 @@ def look() -> dict[str, Any]:
     try:
         import litellm  # noqa: PLC0415  # the point of this process
 
-        import litellm_qwen_ai  # noqa: PLC0415  # this process exists to find out whether it can be imported
         from litellm_qwen_ai.names import PROVIDER  # noqa: PLC0415  # this process exists to find out whether it can be imported
         from litellm_qwen_ai.route.patches import active_adaptations  # noqa: PLC0415  # this process exists to find out whether it can be imported
         from litellm_qwen_ai.route.private_names import chat_past_python, installed_version  # noqa: PLC0415  # this process exists to find out whether it can be imported
+        from litellm_qwen_ai.route.provider import handler  # noqa: PLC0415  # this process exists to find out whether it can be imported
         from litellm_qwen_ai.settings import is_on  # noqa: PLC0415  # this process exists to find out whether it can be imported
     except Exception as error:  # noqa: BLE001  # whatever a broken installation brings
         return {"litellm": None, "fault": _told(error)}
     entries = [entry for entry in litellm.custom_provider_map if entry["provider"] == PROVIDER]
     return {
         "litellm": installed_version(),
-        "registered": any(entry["custom_handler"] is litellm_qwen_ai.handler for entry in entries),
+        "registered": any(entry["custom_handler"] is handler for entry in entries),
         "adaptations": active_adaptations(),
         "past_python": chat_past_python(),
         "switched_off": not is_on("QWEN_HOST_ADAPTATIONS"),

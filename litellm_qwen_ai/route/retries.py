@@ -15,6 +15,7 @@ import httpx
 
 from litellm_qwen_ai.chat.errors import error_from_response, error_from_transport, is_token_rejection
 from litellm_qwen_ai.chat.refusal import Reason
+from litellm_qwen_ai.names import LOGGER
 from litellm_qwen_ai.retry_after import retry_after
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.route.bearer import Bearer, BearerSource
     from litellm_qwen_ai.route.observer import Observer
 
-_logger = logging.getLogger("litellm_qwen_ai")
+_logger = logging.getLogger(LOGGER)
 
 #: Seconds: a server that names a longer wait is not retried here, but by whoever called.
 LONGEST_WAIT = 60.0

@@ -7,22 +7,28 @@ async chunk costs.
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _TESTED = 2  # the first chunk gives the wrapper its id and time
 
 
-def shorten(wrapper: Any) -> None:
-    """Have the wrapper of one of our streams pass on a text chunk without making an empty one beside it.
+def shortened(wrapper: Any) -> Callable[[Any], Any] | None:
+    """The `chunk_creator` of one of our streams that passes on a text chunk without an empty one beside it.
 
     The second chunk of every stream is the test: if the plain way returns it untouched and leaves the
     wrapper as it was, those like it take the short way; others the plain one.
 
     Args:
-        wrapper: LiteLLM's `CustomStreamWrapper` around our stream.
+        wrapper: LiteLLM's `CustomStreamWrapper` around our stream; it is left as it is.
+
+    Returns:
+        What is to stand in the place of the wrapper's own; None if that has none.
     """
     if not callable(getattr(wrapper, "chunk_creator", None)):
-        return
+        return None
     alive = weakref.ref(wrapper)  # no cycle: a stream that its consumer drops must end at once
     seen, proved = 0, False
 
@@ -47,4 +53,4 @@ def shorten(wrapper: Any) -> None:
         proved = made is chunk and chunk == copy and vars(own) == state
         return made
 
-    wrapper.chunk_creator = create
+    return create

@@ -15,7 +15,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-_logger = logging.getLogger("litellm_qwen_ai")
+from litellm_qwen_ai.names import LOGGER
+
+_logger = logging.getLogger(LOGGER)
 
 CLIENTS_ADDRESS = (
     "This request names an address of its own (api_base) and no key. Neither what an account keeps nor "

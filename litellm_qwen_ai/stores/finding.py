@@ -15,12 +15,18 @@ class Finding:
     Attributes:
         state: `ok`, `warn` or `fail`.
         fix: None when there is nothing to do.
+        of_renewal: It says how a renewal stands, so that `doctor` need not try one.
     """
 
     name: str
     state: str
     text: str
     fix: str | None = None
+    of_renewal: bool = False
+
+    def as_dict(self) -> dict[str, str | None]:
+        """What `doctor --json` says."""
+        return {"name": self.name, "state": self.state, "text": self.text, "fix": self.fix}
 
     def without_home(self) -> Finding:
         """The same, with the home folder as `~`: its path names a person."""

@@ -87,7 +87,7 @@ class Shell:
 
     def locked(self) -> int:
         path = self.write()
-        self.monkeypatch.setattr(account_of(Settings.from_environment()).store, "_patience", 0)
+        self.monkeypatch.setattr(account_of(Settings.from_environment()).store, "_patience", 0.01)
         with locked(Path(f"{path}.lock"), 5, like=path):
             return self.run("logout", "--yes")
 

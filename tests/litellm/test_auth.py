@@ -176,3 +176,14 @@ def test_plain_http_on_this_machine_is_fine(
 ) -> None:
     ask(api_key="sk-sandbox", api_base=sandbox.api_base)
     assert "plain http" not in caplog.text
+
+
+def test_a_calls_own_address_is_used_whatever_the_login_names(
+    sandbox: Sandbox, token_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("QWEN_API_BASE", raising=False)
+    path = sandbox.write_credentials(token_dir)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "resource_url": "10.0.0.1"}))
+    assert litellm.completion(
+        "qwen_ai/coder-model", messages=[{"role": "user", "content": "ping"}], api_base=sandbox.api_base
+    )

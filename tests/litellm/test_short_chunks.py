@@ -8,7 +8,7 @@ from typing import Any
 import litellm
 import pytest
 
-from litellm_qwen_ai.route.short_chunks import shorten
+from litellm_qwen_ai.route.short_chunks import shortened
 
 pytestmark = pytest.mark.usefixtures("login")
 
@@ -20,7 +20,7 @@ class _Wrapper:
         self.received_finish_reason: str | None = None
         self.response_id: str | None = None
         self.plain: list[Any] = []
-        shorten(self)
+        self.chunk_creator = shortened(self)  # type: ignore[method-assign]  # as patches.py does
 
     def chunk_creator(self, chunk: Any) -> Any:
         _PLAIN_WAYS.append(chunk)

@@ -328,3 +328,14 @@ def test_what_is_no_address_for_a_key_is_said(typed: str, told: str) -> None:
     with pytest.raises(ConfigurationError, match=told) as failure:
         own_base(typed)
     assert "pw" not in str(failure.value)
+
+
+def test_a_login_pickled_before_there_were_plans_is_read() -> None:
+    credentials = Credentials(access_token="a", refresh_token="r", note="mine")
+    state = credentials.__getstate__()
+    del state["__dict__"]["plan"]
+    old = Credentials.__new__(Credentials)
+    old.__setstate__(state)
+    assert "access_token" in repr(old)
+    assert old.is_key is False
+    assert old == pickle.loads(pickle.dumps(credentials))  # noqa: S301  # our own

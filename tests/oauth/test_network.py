@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+import pickle
 import socket
 import ssl
 from collections.abc import Iterator
@@ -277,3 +278,11 @@ def test_what_is_wrong_on_the_way_is_explained(cause: BaseException, told: str) 
     assert found.fix
     proxy = Proxy("http://me:pw@proxy.test:1", "ALL_PROXY")
     assert "ALL_PROXY" in Network().explained(httpx.ConnectError("x"), proxy, 5).fix
+
+
+def test_an_error_of_the_network_is_pickled_whole_and_that_of_an_earlier_version_is_read() -> None:
+    error = TransportError("it is off", "Switch it on", "qwen.example")
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own
+    assert (str(copy), copy.fault, copy.fix) == (str(error), "it is off", "Switch it on")
+    old = b"clitellm_qwen_ai.oauth.network\nTransportError\n(Vno answer\ntR."
+    assert str(pickle.loads(old)) == "no answer"  # noqa: S301  # our own

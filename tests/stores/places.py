@@ -202,6 +202,9 @@ class MemoryStore:
         return "a place in memory"
 
     def guard(self) -> str | None:
+        return self.mode()
+
+    def mode(self) -> str | None:
         return "in memory" if self._account in self._shared.records else None
 
     def look(self, known: StoredCredentials | None = None) -> StoredCredentials | None:

@@ -62,7 +62,7 @@ def taken(store: Store) -> Turn:
 
 
 def test_where_nothing_was_saved_there_is_nothing(here: Store) -> None:
-    assert (here.look(), here.note(), here.guard(), here.delete()) == (None, None, None, None)
+    assert (here.look(), here.note(), here.guard(), here.mode(), here.delete()) == (None,) * 5
 
 
 def test_what_one_saves_the_other_sees(here: Store, there: Store) -> None:

@@ -20,12 +20,12 @@ MESSAGES = [{"role": "user", "content": "ping"}]
 class Plain(CustomLLM):
     """A custom provider as anybody may write one: it answers."""
 
-    def completion(self, **call: Any) -> ModelResponse:  # type: ignore[override]
+    def completion(self, **call: Any) -> ModelResponse:  # type: ignore[override]  # by keywords, as LiteLLM calls it
         answer: ModelResponse = call["model_response"]
         answer.choices[0].message.content = "pong"
         return answer
 
-    async def acompletion(self, **call: Any) -> ModelResponse:  # type: ignore[override]
+    async def acompletion(self, **call: Any) -> ModelResponse:  # type: ignore[override]  # by keywords, as LiteLLM calls it
         return self.completion(**call)
 
 

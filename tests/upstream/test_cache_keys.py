@@ -12,7 +12,7 @@ from tests.upstream.conftest import MESSAGES, Plain
 
 
 class Echo(Plain):
-    def completion(self, **call: Any) -> Any:  # type: ignore[override]
+    def completion(self, **call: Any) -> Any:  # type: ignore[override]  # by keywords, as LiteLLM calls it
         answer = call["model_response"]
         answer.choices[0].message.content = str(call["optional_params"].get("extra_body"))
         return answer

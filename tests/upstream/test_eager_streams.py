@@ -11,7 +11,7 @@ from tests.upstream.conftest import MESSAGES, Plain
 
 
 class Refusing(Plain):
-    async def astreaming(self, **_: Any) -> Any:  # type: ignore[override]
+    async def astreaming(self, **_: Any) -> Any:  # type: ignore[override]  # by keywords, as LiteLLM calls it
         raise litellm.RateLimitError(message="too many", llm_provider="plain", model="any")
 
 

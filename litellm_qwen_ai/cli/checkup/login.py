@@ -35,7 +35,7 @@ def look_at(state: LoginState) -> Iterator[Finding]:
         yield Finding("Settings", WARN, doubt, "Mend it or unset it")
     interrupted = False
     for finding in place_of(state.settings).check(state.account):
-        interrupted |= finding.name == "Renewal"
+        interrupted |= finding.of_renewal
         yield finding
     if state.settings.store_note:
         yield Finding("Which store", OK, state.settings.store_note)

@@ -33,7 +33,7 @@ def check(store: FileStore) -> Iterator[Finding]:
     if leftover:
         # Left to the next renewal, which knows whether it holds newer tokens.
         text = "a renewal was interrupted; the next call tidies up after it"
-        yield Finding("Renewal", WARN, text, "Nothing, if calls work")
+        yield Finding("Renewal", WARN, text, "Nothing, if calls work", of_renewal=True)
 
 
 def _folder(folder: Path, store: FileStore) -> Finding:

@@ -41,7 +41,8 @@ def locked(path: Path, timeout: float, *, like: Path) -> Iterator[None]:
         try:
             lock.acquire(timeout=timeout)
         except filelock.Timeout:
-            raise LockTimeoutError(f"Another process has held {path} for {timeout:g} s. {STUCK}") from None
+            held = f"has held {path} for {timeout:g} s" if timeout else f"holds {path} just now"
+            raise LockTimeoutError(f"Another process {held}. {STUCK}") from None
         except NotImplementedError:  # filelock's word for a file system without locks
             raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK)) from None
         except PermissionError:

@@ -128,8 +128,13 @@ class FileStore:
 
     def guard(self) -> str | None:
         """The file's permissions, like `mode 0600`."""
+        mode = self.mode()
+        return mode and f"mode {mode}"
+
+    def mode(self) -> str | None:
+        """The file's permissions, like `0600`."""
         try:
-            return f"mode {stat.S_IMODE(self.path.stat().st_mode):04o}"
+            return f"{stat.S_IMODE(self.path.stat().st_mode):04o}"
         except OSError:
             return None
 

@@ -154,6 +154,10 @@ class RedisStore:
 
     def guard(self) -> str | None:
         """How the stored login is kept from others."""
+        return self.mode()
+
+    def mode(self) -> str | None:
+        """The same: it is one word."""
         return "sealed" if self._newest.credentials is not None else None
 
     def save(self, credentials: Credentials) -> StoredCredentials:

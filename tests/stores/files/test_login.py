@@ -549,9 +549,19 @@ def test_a_lock_held_elsewhere_is_a_clear_error_within_its_time(store: FileStore
         with pytest.raises(LockTimeoutError) as caught:
             store.ping(0)
         taken = store.turn(stored(store))
-    assert str(caught.value).startswith(f"Another process has held {store.path}.lock for 0 s.")
+    assert str(caught.value).startswith(f"Another process holds {store.path}.lock just now.")
     assert isinstance(taken, Taken)
     assert taken.text(30).startswith(f"Another process has held {store.path}.lock for 30 s.")
+
+
+def test_a_file_that_cannot_be_read_is_no_other_login(store: FileStore) -> None:
+    save(store, OLD)
+    with turn(store) as ours:
+        store.path.unlink()
+        store.path.mkdir()
+        assert ours.refused("revoked") is None
+        with pytest.raises(StoreError):
+            store.look()
 
 
 def test_a_lock_file_left_behind_does_not_block(store: FileStore) -> None:
