@@ -27,6 +27,11 @@ def login_command(account: str | None) -> str:
     return LOGIN_COMMAND if account is None else f"{LOGIN_COMMAND} --account {account}"
 
 
+def logout_command(account: str | None) -> str:
+    """What a person runs to log out of an account; None is the default one."""
+    return "litellm-qwen-ai logout" + ("" if account is None else f" --account {account}")
+
+
 def key_command(account: str | None) -> str:
     """What a person runs to keep a key in an account; None is the default one."""
     return f"{login_command(account)} --key"

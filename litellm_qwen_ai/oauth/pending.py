@@ -16,6 +16,7 @@ from pydantic import ConfigDict, TypeAdapter
 from litellm_qwen_ai.names import DEFAULT_CLIENT_ID, DEFAULT_OAUTH_BASE_URL, SERVICE_NOTICE
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.errors import (
+    CorruptCredentialsError,
     LoginCancelledError,
     LoginDeniedError,
     LoginError,
@@ -231,10 +232,15 @@ def cancel_login(store: LoginStore) -> bool:
     Raises:
         StoreError: It cannot be removed.
     """
-    while (note := _note_in(store)) is not None:
+    while True:
+        try:
+            note = _note_in(store)
+        except CorruptCredentialsError:  # nobody has to open what goes
+            note = _Note()
+        if note is None:
+            return False
         if store.swap_note(note, None):
             return True
-    return False
 
 
 def _asked_for(base_url: str, client_id: str, post: Poster, clocks: Clocks) -> PendingLogin:

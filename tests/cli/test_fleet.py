@@ -84,6 +84,33 @@ def test_a_login_is_started_on_one_machine_and_completed_on_another(on: Any) -> 
     assert (listed[-1]["account"], listed[-1]["state"]) == ("alice", "logged in")
 
 
+def test_a_login_that_waits_under_another_key_is_told(on: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert on("a", "login", "--start").code == 0
+    monkeypatch.setenv("QWEN_STORE_KEY", "A" * 43 + "=")
+    for command in (["login", "--complete"], ["login", "--start"], ["status"]):
+        outcome = on("b", *command)
+        assert outcome.code == exits.ERROR
+        said = " ".join((outcome.out + outcome.err).split())
+        assert "A login waits for approval" in said
+        assert "QWEN_STORE_KEY does not fit" in said
+    assert on("b", "logout", "--yes").code == exits.DONE
+    assert on("b", "login", "--start").code == exits.DONE
+
+
+@pytest.mark.parametrize("field", ["number", "n"])
+def test_a_damaged_login_is_told_and_replaced(on: Any, field: str) -> None:
+    on("a", "login")
+    store = RedisPlace(Settings.from_environment()).login(None)
+    shared_valkey().client.hset(store.keys[0], field, "junk")
+    for command in ("status", "doctor", "login"):
+        outcome = on("a", command)
+        assert outcome.code == exits.ERROR
+        assert "is damaged" in " ".join((outcome.out + outcome.err).split())
+        assert "Traceback" not in outcome.err
+    assert on("a", "login", "--force").code == exits.DONE
+    assert on("b", "status").code == exits.DONE
+
+
 def let_poll(account: str) -> None:
     """Let the OAuth server be asked at once about a login that waits: no test waits for its interval."""
     place = RedisPlace(Settings.from_environment())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import time
 from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.oauth.errors import CorruptCredentialsError, QwenAuthError
 from litellm_qwen_ai.stores.finding import FAIL, OK, WARN, Finding
 from litellm_qwen_ai.stores.redis import scripts
+from litellm_qwen_ai.stores.redis.link import NO_RIGHT
 from litellm_qwen_ai.stores.redis.shared import DEFAULT
 
 if TYPE_CHECKING:
@@ -18,14 +21,16 @@ if TYPE_CHECKING:
 _OLDEST = (6, 2)
 _SLOW = 0.05  # seconds for an answer
 _APART = 60  # seconds between two clocks
+_KEPT = 30  # seconds
+_FIRST, _OLDER, _NONE = "first", "older", "none"  # which key opens what is sealed
 _NOBODY = "_doctor"  # no account can be named so
 _COMMANDS = (
     "eval evalsha time info get set del exists expire hget hset hdel hmget hgetall hexists hincrby publish "
     "subscribe sadd srem smembers ping select"
 )
 _COMMANDS_OF_CLUSTER = " cluster|slots command"
-#: How Redis, Valkey, and redis-py for a cluster say that a right is missing.
-_NO_RIGHT = ("permission", "can't run this command", "can't access", "Cluster mode is not enabled")
+#: The last is what redis-py says where a cluster's commands are forbidden.
+_NO_RIGHT = (*NO_RIGHT, "Cluster mode is not enabled")
 
 
 def check(shared: Shared, keys: list[str], accounts: Callable[[], list[str]]) -> Iterator[Finding]:
@@ -60,24 +65,29 @@ def check(shared: Shared, keys: list[str], accounts: Callable[[], list[str]]) ->
         yield Finding("TLS", WARN, text, "Use rediss:// where others can listen")
     yield _rights(shared)
     yield from _server(shared)
-    yield _key(shared, accounts)
+    yield from _keys(shared, accounts)
 
 
 def _rights(shared: Shared) -> Finding:
     """Do what a login's life takes, with an account that is nobody's."""
     link, keys = shared.link, [shared.key(_NOBODY, what) for what in ("login", "turn", "use", "note")]
     try:
-        link.run(scripts.PUT, keys[:2], 1, 0, "x", "x", 0, 1000, 1, shared.channel, f"{_NOBODY} 1 0")
+        for key in keys[:3]:  # first of all they get an end, in case that a right is missing later
+            link.run(scripts.COUNT, [key], _KEPT, 1, "x", 1, 0, 0)
+        link.run(scripts.COUNT, keys[2:], _KEPT, 1, "x", 1, 1, "y", 1, 1, "y")
+        link.run(scripts.PUT, keys[:2], 1, 0, "x", "x", 0, 1000, 0, shared.channel, f"{_NOBODY} 1 0")
         link.run(scripts.TAKE, keys[:2], "x", "x", 1, 0, 1, 0, 0)
         link.run(scripts.REFUSED, keys[:2], "x", "x", "", shared.channel, _NOBODY)
-        link.run(scripts.SWAP, keys[3:], "", "x", 1)
-        link.run(scripts.COUNT, keys[2:], 1, 1, "x", 1, 1, "y", 1, 1, "y")
+        link.run(scripts.SWAP, keys[3:], "", "x", _KEPT)
         link.send("HGETALL", keys[2])
         link.send("SMEMBERS", shared.names_key)
         for key in keys:
             link.send("DEL", key)
         link.listen(shared.channel, lambda told: told.get_message(timeout=shared.limits.answer))
     except QwenAuthError as error:
+        with contextlib.suppress(QwenAuthError):
+            for key in keys:
+                link.send("DEL", key)
         return _lack_of_rights(shared, error) or Finding(
             "Writes", FAIL, str(error), "Mend that at the store: nothing can be renewed until then"
         )
@@ -106,7 +116,8 @@ def _server(shared: Shared) -> Iterator[Finding]:
         return
     name = "Valkey" if "valkey_version" in info else "Redis"
     text = f"{name} {info.get('valkey_version') or info.get('redis_version', '0')}"
-    if tuple(int(part) for part in info.get("redis_version", "0").split(".")[:2]) < _OLDEST:
+    numbers = tuple(map(int, re.findall(r"\d+", info.get("redis_version", "0"))[:2]))  # some say "7.x-cloud"
+    if numbers and numbers < _OLDEST:
         yield Finding("Server", FAIL, text, "Use Redis 6.2, Valkey, or later")
     else:
         yield Finding("Server", OK, text)
@@ -134,33 +145,44 @@ def _info(shared: Shared) -> dict[str, str]:
     return {str(name): str(value) for name, value in found.items()}
 
 
-def _key(shared: Shared, accounts: Callable[[], list[str]]) -> Finding:
-    """What the logins of all accounts are sealed with: an older key can go when none needs it."""
-    fit, older, others = list[str](), list[str](), list[str]()
+def _keys(shared: Shared, accounts: Callable[[], list[str]]) -> Iterator[Finding]:
+    """What the logins of all accounts, and those that wait, are sealed with: when can an older key go?"""
+    fit, older, others, damaged = list[str](), list[str](), list[str](), list[str]()
+    lists = {_FIRST: fit, _OLDER: older, _NONE: others}
     try:
-        names = [DEFAULT, *accounts()]
-        found = shared.link.send_all(
-            [("HMGET", shared.key(name, "login"), "number", "n", "record") for name in names]
-        )
+        for name in [DEFAULT, *accounts()]:
+            shown = "the default account" if name == DEFAULT else name
+            word, _, number, n, record, *_ = shared.link.run(scripts.LOOK, [shared.key(name, "login")])
+            note = shared.link.send("GET", shared.key(name, "note"))
+            if word == b"damaged":
+                damaged.append(shown)
+                record = None
+            waiting = f"{shown} (one that waits for approval)"
+            version = int(number or 0), int(n or 0)
+            for sealed, what, where in ((record, shown, version), (note, waiting, ("note",))):
+                if sealed is not None:
+                    lists[_key_of(shared, sealed, name, *where)].append(what)
     except QwenAuthError as error:
-        return Finding("Key", FAIL, str(error))
-    for name, (number, n, record) in zip(names, found, strict=True):
-        if record is None:
-            continue
-        try:
-            anew = shared.sealer.sealed_anew(record, shared.prefix, name, int(number), int(n))
-            kind = fit if anew is None else older
-        except CorruptCredentialsError:
-            kind = others
-        kind.append("the default account" if name == DEFAULT else name)
+        yield Finding("Key", FAIL, str(error))
+        return
+    if damaged:
+        text = f"what is stored is no login of ours, or was damaged: {', '.join(damaged)}"
+        yield Finding("Damage", FAIL, text, "Log in to them anew with login --force, or log out of them")
     if others:
         text = f"QWEN_STORE_KEY does not fit the logins of {', '.join(others)}: sealed with another key"
-        return Finding(
-            "Key", FAIL, text, "Give every machine the same QWEN_STORE_KEY, or log in to them anew"
-        )
-    if older:
+        yield Finding("Key", FAIL, text, "Give every machine the same QWEN_STORE_KEY, or log in to them anew")
+    elif older:
         text = f"still sealed with an older key: the logins of {', '.join(older)}"
         fix = "Run litellm-qwen-ai accounts, which seals them anew; keep the older key till then"
-        return Finding("Key", WARN, text, fix)
-    text = f"all logins are sealed with the first key: {len(fit)}" if fit else "nothing is sealed yet"
-    return Finding("Key", OK, text)
+        yield Finding("Key", WARN, text, fix)
+    else:
+        text = f"all logins are sealed with the first key: {len(fit)}" if fit else "nothing is sealed yet"
+        yield Finding("Key", OK, text)
+
+
+def _key_of(shared: Shared, sealed: bytes, *where: object) -> str:
+    """Which key opens it."""
+    try:
+        return _FIRST if shared.sealer.sealed_anew(sealed, shared.prefix, *where) is None else _OLDER
+    except CorruptCredentialsError:
+        return _NONE

@@ -29,6 +29,8 @@ _LOST = (
     *(faults.ConnectionError, faults.TimeoutError, faults.RedisClusterException, OSError),
     *(ValueError, TypeError, AttributeError),
 )
+#: How a server says that a right is missing, inside of scripts too.
+NO_RIGHT = ("NOPERM", "permissions", "can't run this command", "can't access")
 _LONGEST_REASON = 200  # characters of what a server says
 
 
@@ -85,14 +87,20 @@ class Link:
         return self._attempt(lambda: self._client.execute_command(*command))
 
     def send_all(self, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
-        """Send commands at once, each about one key, and return their answers."""
+        """Send commands at once, each about one key, and return their answers.
+
+        Where a key holds something else than its command is for, the answer is an exception.
+        """
 
         def send() -> list[Any]:
             with self._client.pipeline(transaction=False) as pipeline:
                 for command in commands:
                     pipeline.execute_command(*command)
-                answers: list[Any] = pipeline.execute()
-                return answers
+                answers: list[Any] = pipeline.execute(raise_on_error=False)
+            for answer in answers:
+                if isinstance(answer, Exception) and "WRONGTYPE" not in str(answer):
+                    raise answer
+            return answers
 
         return self._attempt(send)
 
@@ -157,7 +165,9 @@ class Link:
         text, store = str(error), f"The store {self.address.shown}"
         reason = self.address.without_secrets(text)[:_LONGEST_REASON].rstrip(".")
         reason = "".join(char for char in reason if char.isprintable())
-        if isinstance(error, (faults.AuthenticationError, faults.NoPermissionError)) or "NOPERM" in text:
+        if isinstance(error, (faults.AuthenticationError, faults.NoPermissionError)) or any(
+            words in text for words in NO_RIGHT
+        ):
             return StoreError(
                 f"{store} refuses us: {reason}. Check the user and password in QWEN_STORE and the user's "
                 "rights; `litellm-qwen-ai doctor` says which ones are needed."

@@ -15,7 +15,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from litellm_qwen_ai.names import login_command
+from litellm_qwen_ai.names import login_command, logout_command
 from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.door import StoredCredentials, Taken
 from litellm_qwen_ai.oauth.errors import CorruptCredentialsError, RefreshError, StoreError, ended
@@ -60,6 +60,7 @@ class RedisStore:
         self._note_key = shared.key(account, "note")
         self._catchers = Catchers(shared.folder, self.name)
         self._newest = NOTHING
+        self._stored = NOTHING.version  # of what the store has answered last
         self._changed: list[Callable[[], None]] = []
         self._open: AnswerFile | None = None  # of the turn that is ours
         self._kept: list[AnswerFile] = []  # with tokens that the store has not taken yet
@@ -126,7 +127,8 @@ class RedisStore:
         spent = mark(known.credentials.refresh_token or "")
         # What this process knows to be newer may not be stored; and a dead process may have left something.
         if self._newest.version != known.version or self._finish(known, spent):
-            return self._put(self._newest)
+            newest = self._newest
+            return newest.stored() if newest.version == self._stored else self._put(newest)
         with contextlib.ExitStack() as unless_ours:
             turn = RedisTurn(self)
             self._catchers.open_for(turn, spent, self._me)
@@ -176,18 +178,36 @@ class RedisStore:
         return self.describe() if was else None
 
     def note(self) -> bytes | None:
-        """See `LoginStore.note`."""
-        return self._opened_note(self._shared.link.send("GET", self._note_key))
+        """See `LoginStore.note`. What no key opens is a `CorruptCredentialsError`."""
+        sealed = self._shared.link.send("GET", self._note_key)
+        if sealed is None:
+            return None
+        sealer = self._shared.sealer
+        try:
+            note, anew = sealer.open(sealed, *self._note_is), sealer.sealed_anew(sealed, *self._note_is)
+        except CorruptCredentialsError as error:
+            raise CorruptCredentialsError(
+                f"A login waits for approval in {self.describe()}, and cannot be opened: {error}. Or "
+                f"remove it: `{logout_command(self._account)}`."
+            ) from None
+        if anew is not None:  # the first key must do alone some day
+            with contextlib.suppress(StoreError):
+                self._swap(sealed, anew)
+        return note
 
     def swap_note(self, old: bytes | None, new: bytes | None) -> bool:
-        """See `LoginStore.swap_note`."""
+        """See `LoginStore.swap_note`. What no key opens counts as empty here: so it can be removed."""
         sealed = self._shared.link.send("GET", self._note_key)
-        if self._opened_note(sealed) != old:
+        try:
+            there = None if sealed is None else self._shared.sealer.open(sealed, *self._note_is)
+        except CorruptCredentialsError:
+            there = b""
+        if there != old:
             return False
-        become = b"" if new is None else self._shared.sealer.seal(new, *self._where, "note")
-        if new is not None:
-            self._shared.list_account(self._account, there=True)
-        return bool(self._shared.link.run(scripts.SWAP, [self._note_key], sealed or b"", become, NOTE_KEPT))
+        if new is None:
+            return self._swap(sealed or b"", b"")
+        self._shared.list_account(self._account, there=True)
+        return self._swap(sealed or b"", self._shared.sealer.seal(new, *self._note_is))
 
     def ping(self, patience: float | None = None) -> None:
         """See `LoginStore.ping`: writes a key that ends by itself."""
@@ -259,6 +279,10 @@ class RedisStore:
     @property
     def _where(self) -> tuple[str, str]:
         return self._shared.prefix, self.name
+
+    @property
+    def _note_is(self) -> tuple[str, ...]:
+        return (*self._where, "note")
 
     def _now(self) -> float:
         return self._shared.clocks.now()
@@ -358,6 +382,7 @@ class RedisStore:
             self._kept.pop().drop()
         if word == "put":
             self._see(state)
+            self._stored = state.version
             if state.credentials is not None:
                 self._shared.list_account(self._account, there=True)
         return self._newest.stored()
@@ -368,7 +393,12 @@ class RedisStore:
         answer = self._shared.link.run(script, self.keys, *given, urgent=urgent)
         word, now, number, n, record, spent, written, ends, *more = answer
         word = word.decode()
-        version = int(number or 0), int(n or 0)
+        if word == "damaged":
+            raise CorruptCredentialsError(
+                f"{self.describe()} is damaged: what is stored there is no login of ours. "
+                f"`{self.login_command} --force` replaces it."
+            )
+        self._stored = version = int(number or 0), int(n or 0)
         if word == "put":  # what it found is no more
             return word, NOTHING, more
         newest = self._newest
@@ -410,13 +440,8 @@ class RedisStore:
                 f"{self.describe()}: {error}. Or log in anew: `{self.login_command} --force`."
             ) from None
 
-    def _opened_note(self, sealed: bytes | None) -> bytes | None:
-        if sealed is None:
-            return None
-        try:
-            return self._shared.sealer.open(sealed, *self._where, "note")
-        except CorruptCredentialsError:
-            return b""  # as good as one that nobody can read: the next start replaces it
+    def _swap(self, old: bytes, new: bytes) -> bool:
+        return bool(self._shared.link.run(scripts.SWAP, [self._note_key], old, new, NOTE_KEPT))
 
 
 def _marked(known: StoredCredentials, *, unsaved: bool = True) -> StoredCredentials:

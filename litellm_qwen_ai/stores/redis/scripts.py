@@ -1,7 +1,8 @@
 """What the store does in one step each. Every time is the server's own, in milliseconds.
 
 The first two keys are a login and its turn. An answer is a word, the time, and the login as it is stored:
-number, n, record, mark, when it was written, when its access token dies; then what the word needs.
+number, n, record, mark, when it was written, when its access token dies; then what the word needs. The word
+is `damaged`, whatever was asked, if what is stored is none of ours; what can be read of it is answered.
 """
 
 from __future__ import annotations
@@ -20,7 +21,15 @@ class Script:
 _STATE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local stored = redis.call('HMGET', KEYS[1], 'number', 'n', 'record', 'mark', 'written', 'ends')
+local stored = redis.pcall('HMGET', KEYS[1], 'number', 'n', 'record', 'mark', 'written', 'ends')
+local damaged = stored.err ~= nil
+local forms = {'^%d+$', '^%d+$', '', '^%w+$', '^%-?%d+$', '^%-?%d+$'}
+for place, form in ipairs(forms) do
+  local is_good = stored[place] and string.match(stored[place], form)
+  -- A record has all of them; a logout leaves some.
+  damaged = damaged or not is_good and (stored[place] or stored[3]) and true
+  stored[place] = is_good and stored[place] or false
+end
 local function answer(word, ...)
   return {word, now, stored[1], stored[2], stored[3], stored[4], stored[5], stored[6], ...}
 end
@@ -45,14 +54,31 @@ local function notice_a_loss()
     redis.call('HSET', KEYS[2], 'run', run, 'lost', now)
   end
 end
+-- How long ago a moment in the turn was. One that lies ahead, as after a step back of the clock, is now: the
+-- time that is waited begins anew, which loses nothing; to call it over could send a token twice.
+local function since(moment)
+  local at = redis.call('HGET', KEYS[2], moment)
+  if not at then return false end
+  at = tonumber(at)
+  if not at or at > now then
+    redis.call('HSET', KEYS[2], moment, now)
+    at = now
+  end
+  return now - at
+end
 """
 
-LOOK = Script(_STATE + "return answer('stored')")
+_DAMAGED = """
+if damaged then return answer('damaged') end
+"""
+
+LOOK = Script(_STATE + _DAMAGED + "return answer('stored')")
 
 #: ARGV: who asks, on which host, number and n that it knows, whether it may take over a turn that is too old
 #: (1 or 0), and the limits: turn, quiet.
 TAKE = Script(
     _STATE
+    + _DAMAGED
     + _RUN
     + """
 local me, host, turn_limit, quiet = ARGV[1], ARGV[2], tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -60,11 +86,11 @@ notice_a_loss()
 local ahead = compare(ARGV[3], ARGV[4])
 if ahead > 0 then return answer('newer') end
 if ahead < 0 then return answer('behind') end
-local turn = redis.call('HMGET', KEYS[2], 'name', 'host', 'mark', 'at', 'said', 'lost')
-local lost = turn[6] and now - turn[6]
+local turn = redis.call('HMGET', KEYS[2], 'name', 'host', 'mark', 'said')
+local lost = since('lost')
 if turn[3] and turn[3] == stored[4] then
-  if turn[5] then return answer('refused', turn[5], lost) end
-  local age = now - turn[4]
+  if turn[4] then return answer('refused', turn[4], lost) end
+  local age = since('at') or 0
   if turn[1] ~= me and (age < turn_limit or ARGV[5] == '0') then return answer('wait', turn[2], age) end
 end
 if lost and lost < quiet then return answer('quiet', lost) end
@@ -80,22 +106,29 @@ PUT = Script(
     _STATE
     + _RUN
     + """
+local by_hand = ARGV[7] == '1'
+if damaged and not by_hand then return answer('damaged') end
 if compare(ARGV[1], ARGV[2]) >= 0 then
   notice_a_loss()
   return answer('kept')
 end
-redis.call('HSET', KEYS[1], 'number', ARGV[1], 'n', ARGV[2], 'written', now - ARGV[5])
-if ARGV[3] == '' then
-  redis.call('HDEL', KEYS[1], 'record', 'mark', 'ends')
-else
-  redis.call('HSET', KEYS[1], 'record', ARGV[3], 'mark', ARGV[4], 'ends', now + ARGV[6])
-end
-if ARGV[7] == '1' then
+-- A full store, or a right that is missing, ends the script where it stands. So what may be refused is tried
+-- before the login is touched; the first is refused by a full store.
+redis.call('HSET', KEYS[2], 'put', ARGV[1])
+if by_hand then
   local run = run_id()
   redis.call('DEL', KEYS[2])
+  if damaged then redis.call('DEL', KEYS[1]) end
   if run then redis.call('HSET', KEYS[2], 'run', run) end
 else
   notice_a_loss()
+end
+if ARGV[3] == '' then
+  redis.call('HDEL', KEYS[1], 'record', 'mark', 'ends')
+  redis.call('HSET', KEYS[1], 'number', ARGV[1], 'n', ARGV[2], 'written', now - ARGV[5])
+else
+  redis.call('HSET', KEYS[1], 'number', ARGV[1], 'n', ARGV[2], 'written', now - ARGV[5],
+    'record', ARGV[3], 'mark', ARGV[4], 'ends', now + ARGV[6])
 end
 redis.pcall('PUBLISH', ARGV[8], ARGV[9])
 return answer('put')
@@ -106,11 +139,12 @@ return answer('put')
 #: the channel, the message.
 REFUSED = Script(
     _STATE
+    + _DAMAGED
     + _RUN
     + """
 notice_a_loss()
-local turn = redis.call('HMGET', KEYS[2], 'name', 'mark', 'lost')
-local lost = turn[3] and now - turn[3]
+local turn = redis.call('HMGET', KEYS[2], 'name', 'mark')
+local lost = since('lost')
 if turn[1] ~= ARGV[1] or turn[2] ~= ARGV[2] or stored[4] ~= ARGV[2] then return answer('other', lost) end
 local changed
 if ARGV[3] == '' then

@@ -105,9 +105,8 @@ class Watcher:
                 if message["type"] == "subscribe":  # also after redis-py has connected anew by itself
                     self._link.reached()
                     self.is_live, look_at = True, now
-                elif message["type"] == "message":
-                    if not self._told(message["data"]):
-                        look_at = min(look_at, now + _STEP)
+                elif message["type"] == "message" and not self._told(message["data"]):
+                    look_at = min(look_at, now + _STEP)
             if max(heard, asked) + limits.ping <= now:
                 pubsub.ping()
                 asked = now

@@ -6,7 +6,8 @@ import pytest
 
 from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.door import StoredCredentials, Taken
-from litellm_qwen_ai.oauth.errors import CorruptCredentialsError, LoginExpiredError, RefreshError
+from litellm_qwen_ai.oauth.errors import CorruptCredentialsError, LoginExpiredError, RefreshError, StoreError
+from litellm_qwen_ai.oauth.pending import cancel_login
 from litellm_qwen_ai.stores.redis.login import RedisStore
 from litellm_qwen_ai.stores.redis.turn import RedisTurn
 from tests.logins import NOW, Clock
@@ -454,3 +455,121 @@ def test_a_note_is_swapped_in_one_step(new_machine: Callable[..., Machine]) -> N
     assert not one.swap_note(b"first", None)
     assert one.swap_note(b"third", None)
     assert one.note() is None
+
+
+# --- a clock that was set back ---
+
+
+def test_a_turn_from_the_future_is_respected_for_ten_minutes_and_no_longer(
+    new_machine: Callable[..., Machine], common: Valkey
+) -> None:
+    one, other = new_machine().store(), new_machine().store()
+    one.save(LOGIN)
+    with turn(one):
+        aged(common, one, "at", -86_400)  # the store's clock was a day ahead
+        taken = other.turn(known(other))
+        assert isinstance(taken, Taken)
+        assert taken.seconds == 0
+        aged(common, one, "at", 601)
+        with turn(other):
+            pass
+
+
+def test_a_loss_in_the_future_stops_renewals_no_longer_than_one_now(
+    new_machine: Callable[..., Machine], common: Valkey
+) -> None:
+    one = new_machine().store()
+    one.save(LOGIN)
+    common.client.hset(one.keys[1], "run", "another")
+    assert isinstance(one.turn(known(one)), Taken)
+    aged(common, one, "lost", -86_400)
+    assert isinstance(one.turn(known(one)), Taken)
+    aged(common, one, "lost", 31)
+    with turn(one) as ours:
+        aged(common, one, "lost", -86_400)
+        with pytest.raises(RefreshError, match=r"within \d{3} s"):
+            ours.refused("No.")
+
+
+# --- a record that is none ---
+
+DAMAGE: dict[str, list[tuple[str, ...]]] = {
+    "no count": [("hset", "n", "junk")],
+    "no number": [("hset", "number", "junk")],
+    "no mark": [("hset", "mark", "\udcff")],
+    "half": [("hdel", "ends")],
+    "something else": [("del",), ("set", "junk")],
+}
+
+
+def damage(valkey: Valkey, store: RedisStore, how: str) -> None:
+    for command, *given in DAMAGE[how]:
+        arguments = [text.encode("utf-8", "surrogateescape") for text in given]
+        valkey.client.execute_command(command, store.keys[0], *arguments)
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+def test_a_damaged_record_is_an_error_and_never_no_login(machine: Machine, common: Valkey, how: str) -> None:
+    store = machine.store("alice")
+    store.save(LOGIN)
+    before = known(store)
+    damage(common, store, how)
+    for fresh in (store, machine.store("alice")):
+        with pytest.raises(CorruptCredentialsError, match=r"is damaged.*login --account alice --force"):
+            fresh.look()
+    with pytest.raises(CorruptCredentialsError):
+        store.turn(before)
+    assert machine.place().accounts() == ["alice"]
+    found = {one.name: one for one in machine.place().check("alice")}
+    assert found["Damage"].text.endswith("alice")
+    assert machine.store("alice").delete()
+    assert store.look() is None
+    damage(common, store, how if how != "half" else "something else")
+    store.save(renewed(1))
+    assert known(machine.store("alice")).credentials == renewed(1)
+
+
+# --- notes and keys ---
+
+
+def test_a_note_that_no_key_opens_is_an_error_and_can_be_removed(new_machine: Callable[..., Machine]) -> None:
+    one, other = new_machine().store("alice"), new_machine().place(store_key=OTHER_KEY)
+    one.swap_note(None, b"waits")
+    store = other.login("alice")
+    with pytest.raises(CorruptCredentialsError, match=r"QWEN_STORE_KEY does not fit.*logout --account alice"):
+        store.note()
+    (key,) = (found for found in other.check(None) if found.name == "Key")
+    assert "alice (one that waits for approval)" in key.text
+    assert cancel_login(store)
+    assert one.note() is None
+
+
+def test_a_note_is_sealed_anew_with_the_first_key(new_machine: Callable[..., Machine]) -> None:
+    new_machine().store("alice").swap_note(None, b"waits")
+    both = new_machine().place(store_key=f"{OTHER_KEY},{KEY}")
+    (key,) = (found for found in both.check(None) if found.name == "Key")
+    assert (key.state, "alice" in key.text) == ("warn", True)
+    assert both.login("alice").note() == b"waits"
+    assert new_machine().store("alice", store_key=OTHER_KEY).note() == b"waits"
+
+
+# --- rights that are missing ---
+
+
+@pytest.mark.parametrize("right", ["del", "hset", "hdel", "expire"])
+def test_a_right_that_is_missing_leaves_nothing_half_done(
+    new_machine: Callable[..., Machine], own: Valkey, right: str
+) -> None:
+    new_machine(own).store().save(LOGIN)
+    own.client.execute_command("ACL", "SETUSER", "few", "on", ">pass", "~*", "&*", "+@all", f"-{right}")
+    few = new_machine(url=f"redis://few:pass@127.0.0.1:{own.port}/0")
+    works: list[Callable[[], object]] = [] if right == "expire" else [few.store().delete]
+    if right in {"del", "hset"}:
+        works.append(lambda: few.store().save(renewed(1)))
+    for work in works:
+        with pytest.raises(StoreError, match="refuses us"):
+            work()
+        assert known(new_machine(own).store()).credentials.access_token == "access-0"
+    assert "Rights" in {one.name for one in few.place().check(None) if one.state == "fail"}
+    left = own.client.keys("*_doctor*")
+    assert not [key for key in left if own.client.ttl(key) < 0]

@@ -304,6 +304,20 @@ def test_doctor_names_what_is_wrong_with_a_store(new_machine: Callable[..., Mach
     assert "does not fit the logins of the default account" in key.text
 
 
+@pytest.mark.parametrize(
+    ("version", "state"),
+    [("7.x-cloud", "ok"), ("7.4-rc1", "ok"), ("6.0.16", "fail"), ("unstable", "ok"), ("6.2", "ok")],
+)
+def test_a_version_of_a_server_may_have_words_in_it(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, version: str, state: str
+) -> None:
+    monkeypatch.setattr(
+        "litellm_qwen_ai.stores.redis.checks._info", lambda _: {"redis_version": version, "aof_enabled": "1"}
+    )
+    found = findings(machine)["Server"]
+    assert (found[0], version in found[1]) == (state, True)
+
+
 def test_the_rights_that_doctor_names_are_enough(new_machine: Callable[..., Machine], own: Valkey) -> None:
     own.client.execute_command("ACL", "SETUSER", "few", "on", ">secret-pass", "+ping")
     machine = new_machine(url=f"redis://few:secret-pass@127.0.0.1:{own.port}/0")

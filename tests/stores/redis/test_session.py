@@ -14,7 +14,13 @@ import pytest
 
 from litellm_qwen_ai.oauth.clocks import CLOCKS
 from litellm_qwen_ai.oauth.credentials import Credentials
-from litellm_qwen_ai.oauth.errors import LockTimeoutError, LoginExpiredError, NotLoggedInError, StoreError
+from litellm_qwen_ai.oauth.errors import (
+    CorruptCredentialsError,
+    LockTimeoutError,
+    LoginExpiredError,
+    NotLoggedInError,
+    StoreError,
+)
 from litellm_qwen_ai.oauth.session import Session
 from litellm_qwen_ai.stores.redis.login import RedisStore
 from litellm_qwen_ai.stores.redis.turn import RedisTurn
@@ -194,6 +200,22 @@ def test_while_the_token_lives_no_call_waits_for_a_stopped_store(
         session.get()
         assert time.monotonic() - began < 2.0  # half of what the store is given, on a busy machine
     own.signal(signal.SIGCONT)
+
+
+def test_while_the_token_lives_a_damaged_record_costs_no_call(
+    new_machine: Callable[..., Machine], server: OAuthServer, common: Valkey
+) -> None:
+    one = new_machine()
+    one.store().save(login(server, 3600))
+    store = one.store()
+    session = one.session(server.url, store)
+    token = session.get().access_token
+    common.client.hset(store.keys[0], "number", "junk")
+    session.look_soon()
+    assert session.get().access_token == token
+    with pytest.raises(CorruptCredentialsError, match="is damaged"):
+        session.get(rejected=token)
+    assert server.requests == []
 
 
 def test_without_the_store_nothing_is_sent(
