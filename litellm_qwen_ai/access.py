@@ -102,7 +102,7 @@ class QwenAuth(httpx.Auth):
         response = yield _signed(request, bearer)
         if _is_refused(response, bearer):
             again = self._source.get(rejected=bearer.token)
-            if again.token != bearer.token:  # else a kept key: nobody has changed it
+            if again != bearer:  # else a kept key: nobody has changed or moved it
                 yield _signed(request, again)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
@@ -112,7 +112,7 @@ class QwenAuth(httpx.Auth):
         response = yield _signed(request, bearer)
         if _is_refused(response, bearer):
             again = await self._source.aget(rejected=bearer.token)
-            if again.token != bearer.token:  # as above
+            if again != bearer:  # as above
                 yield _signed(request, again)
 
 
@@ -157,6 +157,12 @@ def _signed(request: httpx.Request, bearer: _Bearer) -> httpx.Request:
         raise ConfigurationError(
             f"QwenAuth sends the token to {_shown(home)} only, which it is for, and this request goes to "
             f"{_shown(request.url)}. Use base_url=litellm_qwen_ai.api_base()."
+        )
+    own = httpx.Request("GET", request.url).headers["Host"]
+    if request.headers.get("Host", own) != own:
+        raise ConfigurationError(
+            "QwenAuth takes no Host header: a server of several names would hand the token to another "
+            "one than the address says. Leave it out."
         )
     request.headers["Authorization"] = f"Bearer {bearer.token}"
     return request

@@ -58,6 +58,12 @@ class Account:
             client_id=self._settings.oauth_client_id,
         )
 
+    def look_now(self) -> None:
+        """The login has just been changed here: no later call of this process uses the one before."""
+        session: Session | None = self.__dict__.get("session")  # who has made none holds nothing
+        if session is not None:
+            session.look_now()
+
     @property
     def renewals(self) -> dict[str, int]:
         """How many renewals of the login this process has tried so far, by how they ended."""
@@ -182,6 +188,13 @@ class LoginState:
 
     def __repr__(self) -> str:
         return f"LoginState({self.store.describe()!r}, {self.standing.value!r})"
+
+    def __getstate__(self) -> object:
+        """Pickled or copied, it would carry the tokens to where nobody looks for them."""
+        raise TypeError(
+            "A LoginState is not pickled or copied, since it holds the login's tokens or the key. Pass on "
+            "as_dict(), or ask litellm_qwen_ai.status() again where it is needed."
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """The state in plain values, none of them secret; `mode` is like `0600`, and None without a login."""

@@ -22,8 +22,9 @@ _HELP = "https://www.alibabacloud.com/help/en/model-studio"
 _STUDIO = "programs and back ends too", f"{_HELP}/more-tools"
 _CODING = "interactive coding tools; no scripts, no back ends", f"{_HELP}/other-tools-coding-plan"
 _TOKEN = "interactive coding tools; no scripts, no back ends", f"{_HELP}/other-tools-token-plan"
-_NATIVE = re.compile(
-    r"(?P<host>(https?://)?dashscope(-intl|-us)?\.aliyuncs\.com)/*(api/v1|compatible-mode)?/*", re.IGNORECASE
+#: An address without the path of a plan: none, that of Model Studio's own API, or what other servers have.
+_PATHLESS = re.compile(
+    r"(?P<scheme>https?://)?(?P<host>[^/:?#@]+)(:443)?/*(api/v1|compatible-mode|v1)?/*", re.IGNORECASE
 )
 
 
@@ -110,13 +111,16 @@ def plan_at(base_url: str) -> Plan | None:
 
 @functools.lru_cache(maxsize=64)  # as above
 def completed(base_url: str) -> str:
-    """A base URL for chat: the address of Model Studio's own API gets the path of its OpenAI-compatible one.
+    """A base URL for chat: a plan's host alone, or with the path of another API, gets the plan's own path.
 
     `https://dashscope-intl.aliyuncs.com/api/v1` -> `https://dashscope-intl.aliyuncs.com/compatible-mode/v1`.
     All else stays as it is.
     """
-    native = _NATIVE.fullmatch(base_url.strip())
-    return f"{native['host']}/compatible-mode/v1" if native else base_url
+    found = _PATHLESS.fullmatch(base_url.strip())
+    plan = _BY_HOST.get(found["host"].lower()) if found else None
+    if found is None or plan is None:
+        return base_url
+    return f"{found['scheme'] or ''}{plan.base_url.removeprefix('https://')}"
 
 
 def mismatch(key: str, base_url: str, kept_for: str | None = None) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import SupportsIndex
 
 STARS = "***"
 PIECE = 8  # characters of a secret that are never shown, wherever in it they stand
@@ -19,6 +20,10 @@ class Secret(str):
 
     def __repr__(self) -> str:
         return f"'{STARS}'"
+
+    def __getitem__(self, key: SupportsIndex | slice) -> Secret:
+        """A piece is one too: rich and reprlib show the repr of the beginning of a long text."""
+        return Secret(super().__getitem__(key))
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:

@@ -136,6 +136,7 @@ def logout(account: str | None = None) -> str | None:
     except StoreError as error:  # what waits cannot be read: that keeps no login
         fault = error
     removed = store.delete()  # though nothing is there: a store may have lost what others put back
+    account_of(settings, account).look_now()
     if fault is not None:
         done = f"Removed {removed}. " if removed else ""
         raise StoreError(f"{done}Of the login that had been started: {fault}")
@@ -220,6 +221,7 @@ def _login(  # noqa: PLR0913  # what `login` was given
 
 
 def _changed(settings: Settings, account: str | None) -> LoginState:
+    account_of(settings, account).look_now()
     state = LoginState(settings, account)
     state.changed = True
     return state

@@ -254,6 +254,15 @@ def test_the_token_goes_to_the_logins_own_address_only(
     assert qwen_sandbox.requests == []
 
 
+@pytest.mark.parametrize("name", ["Host", "host"])
+def test_no_host_header_leads_the_token_elsewhere(qwen_sandbox: Sandbox, post: Any, name: str) -> None:
+    url = f"{api_base()}/chat/completions"
+    with pytest.raises(litellm_qwen_ai.ConfigurationError, match="no Host header"):
+        post(url, json=CALL, headers={name: "tenant.example"})
+    assert qwen_sandbox.requests == []
+    assert post(url, json=CALL, headers={name: qwen_sandbox.url[7:]}).status_code == 200
+
+
 def test_a_default_port_may_be_written_or_not(qwen_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QWEN_API_BASE", "https://Mine.example/v1")
     flow = QwenAuth().sync_auth_flow(httpx.Request("GET", "https://mine.example:443/v1/models"))

@@ -44,7 +44,7 @@ def test_a_native_base_is_completed(host: str, scheme: str, path: str) -> None:
     "base",
     [
         *("https://coding.dashscope.aliyuncs.com/v1", "https://dashscope.aliyuncs.com.example/api/v1"),
-        *("https://dashscope.aliyuncs.com/v1", "http://127.0.0.1:8000", "https://portal.qwen.ai/v1"),
+        *("https://dashscope.aliyuncs.com:8443", "http://127.0.0.1:8000", "https://portal.qwen.ai/v1"),
         *(
             "https://dashscope.aliyuncs.com/apps/anthropic",
             "https://me@dashscope.aliyuncs.com",
@@ -55,6 +55,13 @@ def test_a_native_base_is_completed(host: str, scheme: str, path: str) -> None:
 )
 def test_any_other_base_stays_as_it_is(base: str) -> None:
     assert completed(base) == base
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=lambda plan: plan.name)
+@pytest.mark.parametrize("path", ["", "/", ":443", ":443/", "/api/v1", "/v1", ":443/v1/", "/compatible-mode"])
+def test_a_plans_host_alone_gets_the_plans_path(plan: Plan, path: str) -> None:
+    assert completed(f"https://{plan.host}{path}") == plan.base_url
+    assert completed(f"HTTPS://{plan.host.upper()}{path}").lower() == plan.base_url
 
 
 def test_the_variable_is_completed_too() -> None:

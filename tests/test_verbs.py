@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import os
+import pickle
 import threading
 from pathlib import Path
 from typing import Any
@@ -124,6 +126,20 @@ def test_nothing_secret_is_shown_of_how_an_account_stands(qwen_sandbox: Sandbox)
     state = litellm_qwen_ai.status()
     shown = f"{state!r} {state} {state.as_dict()} {vars(state)}"
     assert not [secret for secret in qwen_sandbox.secrets_issued() if secret in shown]
+
+
+@pytest.mark.parametrize("carry", [pickle.dumps, copy.copy, copy.deepcopy])
+def test_how_an_account_stands_is_not_carried_elsewhere(qwen_sandbox: Sandbox, carry: Any) -> None:
+    assert qwen_sandbox.secrets_issued()
+    with pytest.raises(TypeError, match=r"as_dict\(\)"):
+        carry(litellm_qwen_ai.status())
+
+
+def test_a_page_that_cannot_be_used_is_a_refusal(qwen_sandbox_logged_out: Sandbox) -> None:
+    qwen_sandbox_logged_out.answer_next("device", "wrong_pages")
+    with pytest.raises(litellm_qwen_ai.LoginRefusedError, match="approval page") as caught:
+        litellm_qwen_ai.login(prompt=Silent())
+    assert caught.value.code == "refused"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from litellm_qwen_ai.oauth import (
     NotLoggedInError,
     StoreError,
     cancel_login,
+    keep_key,
 )
 from litellm_qwen_ai.screen import wrapped
 from litellm_qwen_ai.stores.files import disk as files
@@ -27,30 +28,37 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.cli.outcome import Report
 
 
-def take_over(source: str, report: Report, *, force: bool) -> int:
-    """Copy the login in a file, or in a folder's `oauth_creds.json`, which stays as it is.
+def take_over(source: str, report: Report, *, force: bool, check: bool) -> int:
+    """Copy the login or the key in a file, or in a folder's `oauth_creds.json`, which stays as it is.
+
+    A key is kept as `login --key` keeps one: with `check`, only if its server takes it.
 
     Raises:
         ConfigurationError: There is no such file, or it is the one that is in use already.
         CorruptCredentialsError: It holds no login.
         NotLoggedInError: The login in it has ended.
+        LoginError: The key in it is not kept.
         StoreError: It cannot be read, or ours cannot be written.
     """
     store, path = report.store, _found(source)
     if str(files.target_of(path)) == store.key:
         raise ConfigurationError(f"{path} is the file that is in use already; there is nothing to import.")
     credentials = _read(path)
-    if not force and live_login(report.settings, report.account):
+    there = None if force else live_login(report.settings, report.account)
+    if there is not None:
+        what = "key" if there.key_plan else "login"
         raise ConfigurationError(
-            f"There is a login in {store.describe()} already. To replace it, add --force; to keep both, "
+            f"There is a {what} in {store.describe()} already. To replace it, add --force; to keep both, "
             "import under a name: --account NAME."
         )
+    if credentials.is_key:  # which may be used in as many places as one likes
+        plan, base = credentials.plan, credentials.resource_url
+        keep_key(store, credentials.access_token, plan=plan, api_base=base, check=check, force=force)
+        return report.new_key("Imported", checked=check)
     store.save(credentials)
     with contextlib.suppress(StoreError):  # the login is there; what is wrong with the note, the report says
         cancel_login(store)
     code = report.new_login("Imported")
-    if credentials.is_key:  # which may be used in as many places as one likes
-        return code
     click.echo(
         wrapped(
             f"{path} was not changed, but it must not be used any more: each renewal replaces the refresh "

@@ -58,7 +58,7 @@ _TICK = 1.0  # seconds between two looks of `--complete --wait`
 @click.option("--key", is_flag=True, help="Keep an API key instead: asked for, or read from stdin.")
 @click.option("--plan", metavar="NAME", help="With --key: the plan it was issued for, see below.")
 @click.option("--api-base", metavar="URL", help="With --key: its server, if that is not the plan's.")
-@click.option("--no-check", is_flag=True, help="With --key: keep it without asking its server first.")
+@click.option("--no-check", is_flag=True, help="With --key or --import: keep a key unchecked.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON; the prompt stays on stderr.")
 @click.option(
     "--force", is_flag=True, help="Log in although there is a login, or a file that cannot be read."
@@ -91,7 +91,8 @@ def login(  # noqa: PLR0913  # its options
         ways=(start, complete, key, source is not None),
         needs={
             "--wait goes with --complete.": wait and not complete,
-            "--plan, --api-base and --no-check go with --key.": not key and (plan or api_base or no_check),
+            "--plan and --api-base go with --key.": not key and (plan or api_base),
+            "--no-check goes with --key or --import.": no_check and not key and source is None,
         },
     )
     if qr:
@@ -103,7 +104,7 @@ def login(  # noqa: PLR0913  # its options
     picture = drawn if qr else None
     with exits.errors_as_json(wanted=as_json):
         if source is not None:
-            return import_login.take_over(source, report, force=force)
+            return import_login.take_over(source, report, force=force, check=not no_check)
         if key:
             verbs.login(account, key=_asked(), plan=plan, api_base=api_base, check=not no_check, force=force)
             return report.new_key(checked=not no_check)
@@ -131,6 +132,8 @@ def _check_usage(context: click.Context, ways: tuple[bool, ...], needs: Mapping[
 
 def _asked() -> str:
     """The key: typed without an echo, or the first line of what is piped in."""
+    if sys.stdin is None or sys.stdin.closed:  # as `<&-` leaves it
+        return ""
     if not is_terminal(sys.stdin):
         return sys.stdin.readline()
     typed: str = click.prompt("Key (not shown)", hide_input=True, err=True)

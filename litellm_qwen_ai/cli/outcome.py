@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -16,6 +17,11 @@ from litellm_qwen_ai.screen import coloured, local, span, wrapped
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.settings import Settings
+
+
+def _own_host(state: LoginState) -> str:
+    """The host that a key was kept for, whatever QWEN_API_BASE says."""
+    return urlsplit((state.credentials and state.credentials.resource_url) or "").netloc
 
 
 class Report:
@@ -41,8 +47,6 @@ class Report:
     def new_login(self, verb: str = "Logged in") -> int:
         """There is a new login: check that it is accepted, and say what comes next; returns the exit code."""
         state = self._state()
-        if state.key_plan:
-            return self.new_key(verb)
         verdict = _checked(state)
         if self.as_json:
             self._print(state, verdict, changed=True)
@@ -53,14 +57,18 @@ class Report:
     def new_key(self, verb: str = "Kept", *, checked: bool = False) -> int:
         """There is a key now; `checked`: its server takes it. Returns the exit code."""
         state = self._state()
-        verdict = Verdict("accepted", f"{state.key_host} takes the key.") if checked else None
+        own = _own_host(state)
+        verdict = Verdict("accepted", f"{own} takes the key.") if checked else None
         if self.as_json:
             self._print(state, verdict, changed=True)
             return exits.DONE
         _say(f"{verb}. The key is stored in {state.store.describe()} ({state.store.guard()}).", verb, "ok")
         plan = plan_named(state.key_plan or "")
         terms = f" Its terms allow: {plan.allows}." if plan else ""
-        _say(f"It is {kept_key(state)}, at {state.key_host}.{terms}")
+        _say(f"It is {kept_key(state)}, at {own}.{terms}")
+        if state.settings.api_base is not None:
+            told = f"QWEN_API_BASE is set: qwen_ai/ sends the key to {state.key_host}, until you unset it."
+            click.echo(wrapped(told, sys.stderr), err=True)
         if state.trouble or state.mismatch:
             told = state.trouble or f"{state.mismatch} {MEND}"
             click.echo(wrapped(told, sys.stderr), err=True)

@@ -15,7 +15,7 @@ from litellm_qwen_ai.oauth.network import TransportError
 from litellm_qwen_ai.oauth.protocol import json_object
 from litellm_qwen_ai.oauth.transport import exchange, host_of
 from litellm_qwen_ai.oauth.urls import checked_url, own_base
-from litellm_qwen_ai.redaction import redacted
+from litellm_qwen_ai.redaction import Secret, redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +58,8 @@ def _check(what: str, secret: str, address: Callable[[], str], timeout: float) -
     except ConfigurationError as error:
         return Verdict("unknown", f"The {what} was not tried: {error}")
     host = host_of(url)
-    headers = {"authorization": f"Bearer {secret}", "user-agent": USER_AGENT, "accept": "application/json"}
+    bearer = Secret(f"Bearer {secret}")  # so that no traceback with locals shows it
+    headers = {"authorization": bearer, "user-agent": USER_AGENT, "accept": "application/json"}
     try:
         answer = exchange(url, headers, timeout=timeout, most=_MAX_BODY)
     except TransportError as error:

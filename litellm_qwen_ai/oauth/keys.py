@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.oauth.check import check_key
@@ -23,6 +24,14 @@ from litellm_qwen_ai.redaction import Secret
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.door import Store
 
+_PASTED = re.compile(r"\x1b\[20[01]~")  # a terminal's marks around what is pasted
+#: What a key was copied with, and what to call that.
+_WRAPPERS = (
+    (re.compile(r"""["'`\u2018-\u201f]|.*["'`\u2018-\u201f]$""", re.DOTALL), "in quotes"),
+    (re.compile(r"(export\s+|set\s+)?[A-Za-z_]\w*=[^=]"), "behind the name of a variable"),
+    (re.compile(r"(Authorization:\s*)?Bearer\s", re.IGNORECASE), "behind the name of a header"),
+    (re.compile(r"[\[{]|.*[\]}]$", re.DOTALL), "in brackets, as in JSON"),
+)
 _LONGEST = 4096  # characters: far more than any key has, and a header's limit on most servers
 
 
@@ -57,7 +66,7 @@ def keep_key(  # noqa: PLR0913  # a key and what it is for, two switches, a seam
         KeyUncheckedError: Nobody knows whether it takes the key; nothing was changed.
         StoreError: The place cannot be read or written.
     """
-    key = Secret(key.strip())  # so that no traceback with locals shows it
+    key = Secret(_PASTED.sub("", key).strip())  # so that no traceback with locals shows it
     _check_text(key)
     before = _there(store, clocks.now(), force=force)
     name, base = _for(plan, api_base, before, store.login_command)
@@ -73,6 +82,9 @@ def keep_key(  # noqa: PLR0913  # a key and what it is for, two switches, a seam
 def _check_text(key: str) -> None:
     if not key:
         raise ConfigurationError("No key was given: it is empty.")
+    for wrapper, what in _WRAPPERS:
+        if wrapper.match(key):
+            raise ConfigurationError(f"What was given stands {what}. Give the key alone.")
     if len(key) > _LONGEST or not TOKEN.fullmatch(key):
         raise ConfigurationError(
             "What was given is no key: it is too long, or holds a space or another character that no key "

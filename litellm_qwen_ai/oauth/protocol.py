@@ -22,6 +22,7 @@ from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.names import SERVICE_NOTICE
 from litellm_qwen_ai.oauth.credentials import TOKEN
 from litellm_qwen_ai.oauth.errors import (
+    ConfigurationError,
     LoginDeniedError,
     LoginError,
     LoginRefusedError,
@@ -230,8 +231,7 @@ def read_device_answer(answer: HttpAnswer, pkce: Pkce) -> DeviceCode:
             "The server's answer lacks a device code, a user code or the page's address. Try again later."
         )
     for address in filter(None, (page, link)):
-        # It is opened in a browser, so it has to be a web page; its query must stay untouched.
-        checked_url(address.partition("?")[0], "the approval page's address")
+        _check_page(address)
     return DeviceCode(
         user_code=user_code,
         verification_uri=page,
@@ -241,6 +241,14 @@ def read_device_answer(answer: HttpAnswer, pkce: Pkce) -> DeviceCode:
         device_code=device_code,
         code_verifier=pkce.verifier,
     )
+
+
+def _check_page(address: str) -> None:
+    """It is opened in a browser, so it has to be a web page; its query must stay untouched."""
+    try:
+        checked_url(address.partition("?")[0], "the approval page's address")
+    except ConfigurationError as error:  # the server's: no setting of ours is wrong
+        raise LoginRefusedError(f"The server did not start a login: {error} {SERVICE_NOTICE}") from None
 
 
 def read_poll_answer(answer: HttpAnswer, code: DeviceCode) -> TokenAnswer | Pending | Inconclusive:

@@ -275,6 +275,13 @@ class Session:
         """Somebody else has changed the login: the next call looks at it."""
         self._look_again = -math.inf
 
+    def look_now(self) -> None:
+        """This process has changed the login: look at it, so that no call gets the one before. Blocks."""
+        self.look_soon()
+        for _ in range(2):  # a look that is under way may have read what was there before
+            with contextlib.suppress(QwenAuthError):
+                self._looks.board().result()
+
     def _look(self) -> Held:
         """Run by `_looks`, in its thread: the login in memory, read again if it has changed since."""
         held, writes = self._held, self._writes

@@ -139,7 +139,7 @@ def _form_fault(url: str, scheme: str, host: str, *, own: bool) -> str | None:
     if scheme not in {"http", "https"} or not host:
         return f"{url!r} is not of the form https://host"
     if "?" in url or "#" in url:
-        return f"{url!r} has a query or a fragment"
+        return f"what follows {scheme}://{host} has a query or a fragment"  # which may be a secret
     if scheme == "http" and not own and not is_loopback(host):
         return f"{url!r} is plain http to another machine; only https is allowed there"
     return None

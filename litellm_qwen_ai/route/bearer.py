@@ -57,6 +57,10 @@ class Bearer:
     renewed: bool = False
     kept: KeptKey | None = None
 
+    def is_same(self, other: Bearer | None) -> bool:
+        """Whether both send the same to the same address: a key may have been moved to another one."""
+        return other is not None and (self.token, self.base_url) == (other.token, other.base_url)
+
 
 class BearerSource:
     """The bearer of one call; asked again, with `rejected`, after the server refused one.

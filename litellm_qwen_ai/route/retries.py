@@ -49,7 +49,7 @@ class Attempt(NamedTuple):
     """How to try next."""
 
     wait: float = 0.0  # seconds to wait before
-    rejected: str | None = None  # the access token that the server has refused
+    rejected: Bearer | None = None  # what the server has refused
 
 
 #: The answer to one attempt (its body read, unless it is a stream with status 200), or why none came. A
@@ -79,7 +79,7 @@ def call_flow(
     Raises:
         Exception: The matching `litellm.exceptions` class.
     """
-    rejected: str | None = None
+    rejected: Bearer | None = None
     may_adopt = True
     retries = 0
     attempt = Attempt()
@@ -93,12 +93,12 @@ def call_flow(
             return
         elif (
             can_renew
-            and bearer.token != rejected
+            and not bearer.is_same(rejected)
             and (rejected is None or (may_adopt and not bearer.renewed))
             and is_token_rejection(outcome.status_code, outcome.content)
         ):
             # The first refusal may bring a token that somebody else has written: dead too, it is renewed.
-            may_adopt, rejected = rejected is None, bearer.token
+            may_adopt, rejected = rejected is None, bearer
             attempt = Attempt(0.0, rejected)
             continue
         else:
@@ -124,8 +124,10 @@ def run(
     while True:
         if attempt.wait:
             sleep(attempt.wait)
-        bearer = source.get(attempt.rejected)
-        if bearer.token != attempt.rejected:  # else a kept key that nobody has changed: its refusal stands
+        bearer = source.get(attempt.rejected.token if attempt.rejected else None)
+        if not bearer.is_same(
+            attempt.rejected
+        ):  # else a kept key that nobody has changed: its refusal stands
             outcome = send(bearer)
         try:
             attempt = flow.send((bearer, outcome))
@@ -144,8 +146,8 @@ async def arun(
     while True:
         if attempt.wait:
             await sleep(attempt.wait)
-        bearer = await source.aget(attempt.rejected)
-        if bearer.token != attempt.rejected:  # as above
+        bearer = await source.aget(attempt.rejected.token if attempt.rejected else None)
+        if not bearer.is_same(attempt.rejected):  # as above
             outcome = await send(bearer)
         try:
             attempt = flow.send((bearer, outcome))

@@ -114,7 +114,7 @@ def test_json_tells_what_is_kept_and_nothing_of_it(keep: Any, sandbox: Sandbox) 
         (["--key", "--import", "x"], "four ways"),
         (["--plan", "beijing"], "go with --key"),
         (["--api-base", "https://x.example"], "go with --key"),
-        (["--no-check"], "go with --key"),
+        (["--no-check"], "goes with --key or --import"),
         (["--key"], "Name its plan"),
     ],
 )
@@ -196,6 +196,33 @@ def test_a_key_can_be_carried_over(run: Any, keep: Any, store: FileStore, tmp_pa
     assert tmp_path
 
 
+def test_a_file_with_a_key_is_checked_as_a_given_one_is(
+    run: Any, keep: Any, store: FileStore, sandbox: Sandbox
+) -> None:
+    keep("--account", "team")
+    source = store.path.with_name("team.json")
+    sandbox.answer_next("models", "token_expired")
+    refused = run("login", "--import", source)
+    assert (refused.code, store.look()) == (1, None)
+    assert "refuses the key" in refused.err
+    assert "takes the key" in run("login", "--import", source).out
+    again = run("login", "--import", source)
+    assert (again.code, f"There is a key in {store.path} already" in again.err) == (1, True)
+    assert "It was not checked" in run("login", "--import", source, "--force", "--no-check").out
+
+
+def test_the_host_that_was_asked_is_named_and_that_the_variable_wins(
+    keep: Any, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox
+) -> None:
+    monkeypatch.setenv("QWEN_API_BASE", "https://elsewhere.example/v1")
+    done = keep()
+    assert f"Checked: {sandbox.url[7:]} takes the key." in done.out
+    assert "elsewhere.example" not in done.out
+    assert "QWEN_API_BASE is set: qwen_ai/ sends the key to elsewhere.example" in " ".join(done.err.split())
+    told = json.loads(keep("--json").out)
+    assert told["check"]["message"] == f"{sandbox.url[7:]} takes the key."
+
+
 def test_doctor_looks_at_a_key_without_an_oauth_server(
     run: Any, keep: Any, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox
 ) -> None:
@@ -244,6 +271,24 @@ def test_the_key_of_every_guide_is_not_passed_over_in_silence(
         assert "DASHSCOPE_API_KEY is set, which qwen_ai/ does not read" in told.out
         assert "litellm-qwen-ai login --key --plan NAME" in told.out
     assert no_piece(told.out, told.err)
+
+
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", ">&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("command", ["login --key --plan beijing", "logout", "status", "accounts"])
+def test_a_stream_that_is_closed_is_no_traceback(
+    environ: dict[str, str], tmp_path: Path, command: str, closed: str
+) -> None:
+    script = (
+        f'"{PROGRAM}" {command} {closed} </dev/null'
+        if "<" not in closed
+        else f'"{PROGRAM}" {command} {closed}'
+    )
+    done = subprocess.run(["/bin/sh", "-c", script], env=environ, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr + done.stdout
+    assert done.returncode in {0, 1, 4}
+    if command.startswith("login") and "2>" not in closed:
+        assert "No key was given" in done.stderr
+    assert tmp_path
 
 
 def test_the_program_reads_a_pipe(environ: dict[str, str], store: FileStore, sandbox: Sandbox) -> None:

@@ -43,7 +43,7 @@ OAUTH: Mapping[str, Mapping[str, str]] = {
     "device": {
         **dict.fromkeys((*_ANYWHERE, "error_in_200", "missing_fields", "wrong_types"), "LoginRefusedError"),
         **dict.fromkeys(("cut", "cut_body"), "LoginError"),
-        "wrong_pages": "ConfigurationError",
+        "wrong_pages": "LoginRefusedError",
         **dict.fromkeys(_ABSURD, "logged in"),
     },
     "token": {

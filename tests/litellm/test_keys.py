@@ -16,6 +16,7 @@ from typing import Any
 import litellm
 import pytest
 
+import litellm_qwen_ai
 from litellm_qwen_ai.accounts import LoginState, account_of
 from litellm_qwen_ai.chat.context import AnswerContext, KeptKey
 from litellm_qwen_ai.chat.errors import error_from_response
@@ -133,6 +134,33 @@ def test_a_key_that_was_changed_within_the_last_second_is_used_after_a_refusal(
     keep(FIRST, api_base=sandbox.api_base)
     assert ask(max_retries=0).choices[0].message.content
     assert sent(sandbox)[-1] == FIRST
+
+
+def test_a_key_that_was_moved_within_the_last_second_is_tried_at_its_new_address(
+    ask: Any, sandbox: Sandbox
+) -> None:
+    with Sandbox(api_keys=()) as before:
+        litellm_qwen_ai.login(key=FIRST, api_base=before.api_base, check=False)
+        with pytest.raises(litellm.AuthenticationError, match=before.url[7:]):
+            ask(max_retries=0)
+        keep(FIRST, api_base=sandbox.api_base)  # as another process does
+        assert ask(max_retries=0).choices[0].message.content
+        keep(FIRST, api_base=before.api_base)
+        sandbox.answer_next("chat", "token_expired")
+        with pytest.raises(litellm.AuthenticationError, match=f"refused by {before.url[7:]}"):
+            ask(max_retries=0)
+
+
+def test_a_change_in_this_process_counts_at_once(ask: Any, sandbox: Sandbox) -> None:
+    litellm_qwen_ai.login(key=FIRST, api_base=sandbox.api_base)
+    ask()
+    litellm_qwen_ai.login(key=SECOND)
+    ask()
+    assert sent(sandbox) == [FIRST, SECOND]
+    litellm_qwen_ai.logout()
+    with pytest.raises(litellm.AuthenticationError, match="Not logged in"):
+        ask()
+    assert sent(sandbox) == [FIRST, SECOND]
 
 
 def test_two_wrong_keys_in_a_row_are_two_requests(ask: Any, sandbox: Sandbox) -> None:

@@ -134,6 +134,39 @@ def test_what_is_no_key_is_refused_without_showing_it(store: FileStore, text: st
     assert not text.strip() or text.strip() not in str(failure.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        *((f"'{KEY}'", "in quotes"), (f'"{KEY}"', "in quotes"), (f"\u201c{KEY}\u201d", "in quotes")),
+        *((f"{KEY}'", "in quotes"), (f"`{KEY}`", "in quotes")),
+        *((f"QWEN_API_KEY={KEY}", "name of a variable"), (f"export KEY={KEY}", "name of a variable")),
+        *((f"Bearer {KEY}", "name of a header"), (f"Authorization: Bearer {KEY}", "name of a header")),
+        *((f'{{"api_key":"{KEY}"}}', "in brackets"), (f"[{KEY}]", "in brackets")),
+    ],
+)
+def test_what_a_key_was_copied_with_is_named(
+    store: FileStore, sandbox: Sandbox, text: str, told: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=told) as failure:
+        keep_key(store, text, api_base=sandbox.api_base)
+    assert no_piece(str(failure.value))
+    assert sandbox.requests == []
+
+
+def test_a_terminals_marks_around_a_pasted_key_are_left_out(store: FileStore) -> None:
+    assert keep_key(store, f"\x1b[200~{KEY}\x1b[201~", plan="beijing", check=False).access_token == KEY
+
+
+def test_what_ends_in_equals_signs_is_a_key(store: FileStore) -> None:
+    assert keep_key(store, "c2VjcmV0c2VjcmV0cw==", plan="beijing", check=False).is_key
+
+
+def test_an_address_with_a_query_is_not_repeated(store: FileStore) -> None:
+    with pytest.raises(ConfigurationError, match=r"https://x\.example has a query") as failure:
+        keep_key(store, KEY, api_base="https://x.example/v1?token=hidden", check=False)
+    assert "hidden" not in str(failure.value)
+
+
 def test_a_live_login_is_replaced_only_if_that_is_said(
     store: FileStore, sandbox: Sandbox, tmp_path: Path
 ) -> None:

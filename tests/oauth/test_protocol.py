@@ -187,7 +187,7 @@ def test_a_server_that_wants_no_logins_brings_the_notice_and_the_ways_that_work(
     "page", ["file:///etc/passwd", "javascript:alert(1)", "http://chat.qwen.ai/a", "https://u:p@h"]
 )
 def test_a_page_that_no_browser_should_open_is_refused(page: str) -> None:
-    with pytest.raises(ValueError, match="approval page"):
+    with pytest.raises(LoginRefusedError, match="approval page"):
         protocol.read_device_answer(answer(200, {**DEVICE, "verification_uri_complete": page}), PKCE)
 
 

@@ -212,8 +212,8 @@ def test_the_flow_says_which_token_was_refused_until_the_call_ends() -> None:
     flow = call_flow(Nobody(), _context, can_renew=True, max_retries=1)
     first, second = (Bearer(token, URL, with_login=True) for token in ("first", "second"))
     assert next(flow) == Attempt()
-    assert flow.send((first, _answer(401, TOKEN_REFUSED))) == Attempt(0.0, "first")
-    assert flow.send((second, _answer(429, retry_after="3"))) == Attempt(3.0, "first")
+    assert flow.send((first, _answer(401, TOKEN_REFUSED))) == Attempt(0.0, first)
+    assert flow.send((second, _answer(429, retry_after="3"))) == Attempt(3.0, first)
 
 
 def test_no_traceback_of_an_error_shows_a_bearer_or_leads_to_the_failure_behind_it() -> None:
