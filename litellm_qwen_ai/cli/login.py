@@ -24,7 +24,7 @@ from litellm_qwen_ai.oauth import (
     start_login,
 )
 from litellm_qwen_ai.oauth.prompt import COMPARE, INVITATION, PHISHING, is_terminal, trouble_text
-from litellm_qwen_ai.plans import PLANS
+from litellm_qwen_ai.plans import AS_OF, PLANS
 from litellm_qwen_ai.quota.tally import iso
 from litellm_qwen_ai.screen import span
 from litellm_qwen_ai.settings import Settings
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.oauth import LoginPrompt
 
 #: A paragraph that click leaves as it is.
-_PLANS = "\b\nPlans; `litellm-qwen-ai models` tells more of each:\n" + "\n".join(
-    f"  {plan.name:<16} {plan.host}" for plan in PLANS
+_PLANS = f"\b\nPlans ({AS_OF}); `litellm-qwen-ai models` links the pages of their terms:\n" + "\n".join(
+    f"  {plan.name:<16} {plan.host}\n{'':19}{plan.allows}" for plan in PLANS
 )
 _TICK = 1.0  # seconds between two looks of `--complete --wait`
 

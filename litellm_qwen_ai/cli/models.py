@@ -28,7 +28,7 @@ def models(*, as_json: bool) -> int:
     click.echo(f"\nPlans that keys are issued for ({AS_OF}):")
     for plan in PLANS:
         click.echo(f"\n{plan.name}: {plan.title}; keys {' '.join(plan.keys)}\n  {plan.base_url}")
-        click.echo(f"  Its terms: {plan.allows}")
+        click.echo(f"  Its terms: {plan.allows}\n  {plan.source}")
     return exits.DONE
 
 

@@ -103,11 +103,24 @@ def test_without_a_login_the_command_is_the_fix(examine: Any) -> None:
 def test_with_a_key_no_login_is_needed(
     examine: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("QWEN_API_KEY", "sk-key-secret")
+    monkeypatch.setenv("QWEN_API_KEY", "sk-sandbox")
     monkeypatch.setenv("QWEN_API_BASE", sandbox.api_base)
     found = examine()
     assert found["told"]["ok"]
     assert "calls use the key" in found["Settings"]["text"]
+    assert found["Key"]["text"] == f"{sandbox.url[7:]} takes the key. (QWEN_API_KEY)"
+    assert "sk-sandbox" not in found["out"]
+
+
+def test_a_key_in_the_variable_that_is_refused_is_said(
+    examine: Any, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QWEN_API_KEY", "sk-key-secret")
+    monkeypatch.setenv("QWEN_API_BASE", sandbox.api_base)
+    found = examine()
+    assert not found["told"]["ok"]
+    assert f"{sandbox.url[7:]} refuses the key" in found["Key"]["text"]
+    assert "QWEN_API_KEY" in found["Key"]["fix"]
     assert "sk-key-secret" not in found["out"]
 
 

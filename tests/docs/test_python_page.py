@@ -21,6 +21,7 @@ PRINTED = [
     "True 20",  # logged in, until
     "work True",
     "work logged in 2",
+    "singapore",
     "work.json",
     "200",
     "coder-model",
@@ -37,6 +38,7 @@ def test_the_page_runs_from_top_to_bottom(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-made-up-for-this-page")
     blocks = [block for block in BLOCKS if block.page == PAGE and block.language == "python"]
     for block, printed in zip(blocks, PRINTED, strict=True):
         code = compile(block.text, PAGE, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)

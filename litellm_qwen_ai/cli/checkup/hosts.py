@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.oauth import QwenAuthError, network
-from litellm_qwen_ai.oauth.check import check_credentials
+from litellm_qwen_ai.oauth.check import check_credentials, check_key
 from litellm_qwen_ai.oauth.transport import exchange, host_of
 from litellm_qwen_ai.oauth.urls import checked_url
 from litellm_qwen_ai.screen import span
@@ -41,7 +41,11 @@ def ask(state: LoginState) -> Iterator[Finding]:
         return  # without a login nothing is sent anywhere
     chat = _reach("Chat server", state.base_url)
     yield from chat if state.key_plan else (next(chat),)  # one clock is enough
-    if settings.api_key is None and credentials is not None and state.seconds_left > 0:
+    if settings.api_key is not None:
+        verdict = check_key(state.base_url, settings.api_key, timeout=TIMEOUT)
+        how = "Mend QWEN_API_KEY, or unset it" if verdict.result == "refused" else None
+        yield Finding("Key", _STATES[verdict.result], f"{verdict.message} (QWEN_API_KEY)", how)
+    elif credentials is not None and state.seconds_left > 0:
         what = "Key" if state.key_plan else "Token"
         verdict = check_credentials(state.base_url, credentials, timeout=TIMEOUT)
         how = "litellm-qwen-ai doctor --call tries it" if verdict.result == "unknown" else None
