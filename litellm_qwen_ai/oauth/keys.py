@@ -32,6 +32,8 @@ _WRAPPERS = (
     (re.compile(r"(Authorization:\s*)?Bearer\s", re.IGNORECASE), "behind the name of a header"),
     (re.compile(r"[\[{]|.*[\]}]$", re.DOTALL), "in brackets, as in JSON"),
 )
+UNCHECKED = "To keep it unchecked, add --no-check (check=False)."
+"""What to do about a key of which the server says nothing."""
 _LONGEST = 4096  # characters: far more than any key has, and a header's limit on most servers
 
 
@@ -137,4 +139,4 @@ def _check(base_url: str, key: str, name: str) -> None:
         wrong = mismatch(key, base_url, name) or "A key works at its own plan's address only."
         raise KeyRefusedError(f"{said} {wrong} {MEND}")
     if verdict.result == "unknown":
-        raise KeyUncheckedError(f"{said} To keep it unchecked, add --no-check (check=False).")
+        raise KeyUncheckedError(f"{said} {UNCHECKED}")

@@ -34,10 +34,16 @@ from litellm_qwen_ai import verbs
 from litellm_qwen_ai._version import __version__
 from litellm_qwen_ai.accounts import Account, account_of, known_accounts, side_by_side
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
-from litellm_qwen_ai.oauth.errors import ConfigurationError, LoginError, QwenAuthError
-from litellm_qwen_ai.oauth.keys import keep_key
+from litellm_qwen_ai.oauth.errors import (
+    ConfigurationError,
+    KeyRefusedError,
+    KeyUncheckedError,
+    LoginError,
+    QwenAuthError,
+)
+from litellm_qwen_ai.oauth.keys import UNCHECKED, keep_key
 from litellm_qwen_ai.oauth.pending import cancel_login, poll_login, start_login
-from litellm_qwen_ai.plans import PLANS
+from litellm_qwen_ai.plans import MEND, PLANS
 from litellm_qwen_ai.proxy.accounts import accounts_of, check, checked_account, view
 from litellm_qwen_ai.proxy.guard import HEADERS, changers_only, lookers_only, refused, why_closed
 from litellm_qwen_ai.settings import Settings
@@ -184,15 +190,19 @@ def _check(asked: Asked) -> dict[str, Any]:
 
 
 def _keep_key(wanted: WantedKey, asked: Asked) -> None:
-    keep_key(
-        asked.account.store,
-        wanted.key.get_secret_value(),
-        plan=wanted.plan or None,
-        api_base=wanted.address or None,
-        check=wanted.check,
-        force=True,  # the page says what the key takes the place of
-        clocks=asked.clocks,
-    )
+    try:
+        keep_key(
+            asked.account.store,
+            wanted.key.get_secret_value(),
+            plan=wanted.plan or None,
+            api_base=wanted.address or None,
+            check=wanted.check,
+            force=True,  # the page says what the key takes the place of
+            clocks=asked.clocks,
+        )
+    except (KeyRefusedError, KeyUncheckedError) as error:  # what a command would do is no help here
+        said = str(error).removesuffix(MEND).replace(UNCHECKED, "It can be kept without asking the server.")
+        raise refused(502, said.strip()) from None
 
 
 def _sign_out(asked: Asked) -> None:

@@ -20,6 +20,7 @@ const STATES = {
 };
 const WELL = ["signed_in", "key"];
 const COUNTED = { signed_in: "signed in", key: "with a key", ended: "ended", unusable: "cannot be used", waiting: "waiting", signed_out: "not signed in" };
+const MARKS = ["quota spent", "throttled", "check refused"];
 const HOUR = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" };
 const ENDS = { denied: "Denied", expired: "Expired", refused: "Refused by the server" };
 
@@ -87,10 +88,18 @@ function parsed(text) {
 const shut = (error) => [401, 403].includes(error.status);
 
 // LiteLLM refuses the key of a user with words about routes and roles, and a wrong one, without a database, with 400.
-function whyShut(error) {
+function whyShut(error, anyMore = "") {
   if (/only proxy admin|your role/i.test(error.message)) return "This key is valid, but not a proxy admin's.";
   if (error.status === 403 || !error.status || error.status >= 500) return error.message;
-  return "This key is not accepted.";
+  return `This key is not accepted${anyMore}.`;
+}
+
+// Whether an answer was about the key, which then has to be entered again. A 400 may be about what was asked: the list tells.
+async function isOut(error) {
+  const about = error.status === 400 ? await ask("accounts").then(() => null, (again) => again) : error;
+  if (!about || (!shut(about) && about.status !== 400)) return false;
+  outside(whyShut(about, " any more"));
+  return true;
 }
 
 // Small parts
@@ -213,7 +222,9 @@ async function enter(event) {
     say("You are in.");
     next();
   } catch (error) {
-    outside(whyShut(error));
+    if (shut(error) || error.status === 400) return outside(whyShut(error));
+    key = null;
+    fault("key", error.message); // what was typed may be good
   }
 }
 
@@ -259,16 +270,29 @@ function arrange() {
 
 function summarise() {
   const states = [...cards.values()].map((it) => it.state);
-  const counts = Object.entries(COUNTED).map(([state, word]) => [states.filter((one) => one === state).length, word]);
+  const marked = [...cards.values()].flatMap(marks);
+  const counts = [
+    ...Object.entries(COUNTED).map(([state, word]) => [states.filter((one) => one === state).length, word]),
+    ...MARKS.map((mark) => [marked.filter((one) => one === mark).length, mark]),
+  ];
   show($("summary"), cards.size > 1 ? counts.filter(([count]) => count).map(([count, word]) => `${count} ${word}`).join(", ") : "");
   $("counted").hidden = [...cards.values()].every((it) => it.part(".usage").hidden);
+}
+
+// What is wrong although its state is well.
+const marks = (it) => [it.limited, it.refused ? "check refused" : ""].filter(Boolean);
+
+// Whatever was looked for: what has just been added is in view.
+function unfilter() {
+  $("filter").value = "";
+  filter();
 }
 
 function filter() {
   $("search").hidden = cards.size < MANY;
   const wanted = $("search").hidden ? "" : $("filter").value.trim().toLowerCase();
   for (const it of cards.values()) {
-    it.section.hidden = !`${it.name || DEFAULT} ${STATES[it.state]}`.toLowerCase().includes(wanted);
+    it.section.hidden = ![it.name || DEFAULT, STATES[it.state], ...marks(it)].join(" ").toLowerCase().includes(wanted);
   }
   $("none").hidden = [...cards.values()].some((it) => !it.section.hidden);
 }
@@ -316,12 +340,16 @@ function unfold(it, open) {
 function update(one) {
   const it = card(one.account);
   it.draft = Boolean(one.draft);
-  it.plan = one.plan;
   const { part } = it;
+  const focused = it.section.contains(document.activeElement) && document.activeElement;
   const waiting = one.login && one.login.state === "waiting";
   const ended = waiting ? null : one.login; // how the last login ended
   const state = waiting ? "waiting" : one.state;
   it.stays = one.stays;
+  if (it.plan !== one.plan || it.since !== one.last_refresh) it.refused = false; // that was another token
+  it.plan = one.plan;
+  it.since = one.last_refresh;
+  it.limited = one.usage.limited ? (one.usage.limited_reason === "throttled" ? "throttled" : "quota spent") : "";
   it.place = one.file;
   it.rank = rank(state, ended, one.usage.limited);
   it.section.classList.remove(...Object.keys(STATES));
@@ -331,13 +359,16 @@ function update(one) {
   const wrong = ended ? `${ENDS[ended.state] || "The login ended"}: ${ended.message || "start again for a new code."}` : urgent(one);
   show(part(".error"), wrong);
   it.hint = waiting ? "" : wrong || limit(one.usage) || keyFor(one) || token(one);
-  showLogin(it, waiting && one.login.user_code ? one.login : null);
-  part(".elsewhere").hidden = !waiting || mayChange;
+  const typing = !part(".keyform").hidden; // a login that another admin starts meanwhile is told, and takes no place
+  showLogin(it, waiting && one.login.user_code && !typing ? one.login : null);
+  part(".elsewhere").hidden = !waiting || (mayChange && !typing);
   showFacts(it, one);
   showUsage(it, one.hours);
   showButtons(it, state, ended);
   announce(it, state, ended);
   tick();
+  // What was focused has gone: stay where the reader was.
+  if (focused && !focused.getClientRects().length) it.part("h2").focus({ preventScroll: true });
 }
 
 function rank(state, ended, limited) {
@@ -352,7 +383,7 @@ function showFacts(it, one) {
   const { usage, last_error: error } = one;
   const today = usage.requests_today || usage.requests_today_utc;
   const facts = [
-    ["Key for", keyFor(one)],
+    ["Key for", keyFor(one), "key-for"],
     ["Token", token(one), "token"],
     [one.plan ? "Kept since" : one.renewed ? "Last renewed" : "Signed in", one.last_refresh && when(one.last_refresh)],
     ["Requests, last minute", today && String(usage.requests_last_minute), "minute"],
@@ -364,7 +395,7 @@ function showFacts(it, one) {
   it.part(".facts").hidden = !facts.length;
   it.part(".facts").replaceChildren(
     ...facts.map(([term, text, kind]) => {
-      const pair = element("div", "", kind === "past" ? "wide" : "");
+      const pair = element("div", "", ["past", "key-for"].includes(kind) ? "wide" : "");
       pair.append(element("dt", term), element("dd", text, kind));
       return pair;
     }),
@@ -386,12 +417,11 @@ function showButtons(it, state, ended) {
   part(".start").hidden = Boolean(ended && inside);
   part(".cancel").hidden = !waiting && !(ended && inside);
   part(".check").hidden = !inside || Boolean(ended);
-  part(".out").hidden = waiting || state === "unusable" || Boolean(ended && inside) || (it.stays && state === "signed_out");
+  part(".out").hidden = waiting || Boolean(ended && inside) || (it.stays && state === "signed_out");
   part(".acts").hidden = !mayChange || !part(".keyform").hidden;
 }
 
 function announce(it, state, ended) {
-  const before = it.state;
   const said = ended ? ended.state : state;
   it.state = state;
   if (it.said === said) return;
@@ -401,8 +431,6 @@ function announce(it, state, ended) {
   if (first) return;
   show(it.part(".checked"), "");
   say(`${it.title}: ${ended ? ENDS[ended.state] || "the login ended" : STATES[state]}.`);
-  // What was focused has gone with the login: stay where the reader was.
-  if (document.activeElement === document.body && before === "waiting") it.part("h2").focus({ preventScroll: true });
 }
 
 function showLogin(it, login) {
@@ -492,6 +520,7 @@ function tableRow({ start, requests, refused }) {
 // What a person does
 
 async function act(it, doing, path, { method = "POST", more = {}, patience = PATIENCE } = {}) {
+  if (it.section.ariaBusy === "true") return null;
   const query = it.account === null ? "" : `?account=${encodeURIComponent(it.account)}`;
   const request = method === "POST" ? { body: { account: it.account, ...more } } : {};
   show(it.part(".doing"), doing);
@@ -502,8 +531,7 @@ async function act(it, doing, path, { method = "POST", more = {}, patience = PAT
     if (one) changed(one);
     return one;
   } catch (error) {
-    if (shut(error)) outside(whyShut(error));
-    else show(it.part(".fault"), error.message);
+    if (!(await isOut(error))) show(it.part(".fault"), error.message);
     return null;
   } finally {
     show(it.part(".doing"), "");
@@ -533,6 +561,8 @@ async function check(it) {
   const one = await act(it, "Asking the chat server for its list of models…", "check", { patience: LONG_PATIENCE });
   if (!one) return;
   const { result, message } = one.check;
+  it.refused = result === "refused";
+  arrange();
   const box = it.part(".checked");
   box.classList.toggle("good", result === "accepted");
   box.classList.toggle("bad", result === "refused");
@@ -547,7 +577,7 @@ async function leave(it) {
     : "Qwen offers no way to revoke a token: a copy elsewhere stays good until it expires.";
   $("sure-title").textContent = it.plan && it.stays ? `Remove the key of ${it.title}?` : `${word} ${it.title}?`;
   $("sure-text").textContent =
-    `Its ${it.plan ? "key" : "login"} is removed from ${it.place}. Its calls fail until somebody signs in again. ${copies}`;
+    `Its ${it.plan ? "key" : "login"} is removed from ${it.place}. Its calls fail until ${it.plan ? "it has a key or a login" : "somebody signs in"} again. ${copies}`;
   $("sure-yes").textContent = word;
   if ((await answered($("sure"))) !== "yes") return;
   const one = await act(it, it.stays ? "Signing out…" : "Removing…", it.stays ? "login" : "account", { method: "DELETE" });
@@ -561,7 +591,7 @@ async function leave(it) {
 // A key goes to the proxy and never comes back.
 
 function askForKey(it) {
-  const known = plans.map(({ name, title, host }) => new Option(`${title} (${host})`, name));
+  const known = plans.map(({ name, title }) => new Option(title, name));
   it.part(".plan").replaceChildren(...known, new Option("Another address", "custom"));
   it.part(".what").textContent =
     (it.state === "signed_in" ? "It takes the place of the login. " : "") +
@@ -573,16 +603,30 @@ function askForKey(it) {
 }
 
 function showPlan(it) {
-  it.part(".own").hidden = it.part(".plan").value !== "custom";
+  const plan = plans.find(({ name }) => name === it.part(".plan").value);
+  it.part(".own").hidden = Boolean(plan);
+  show(it.part(".at"), plan && `${plan.title}: ${plan.host}`);
+}
+
+function isAddress(text) {
+  const whole = text.includes("://") ? text : `https:${text}`; // as the server reads it
+  return URL.canParse(whole) && ["http:", "https:"].includes(new URL(whole).protocol);
+}
+
+// What is wrong with a field of the form; without one, nothing is.
+function keyFault(it, field, text) {
+  for (const one of [".address-of-key", ".secret"]) it.part(one).setAttribute("aria-invalid", String(one === field && Boolean(text)));
+  show(it.part(".fault"), text);
+  if (field && text) it.part(field).focus();
 }
 
 function putKeyAside(it) {
   it.part(".keyform").reset();
   it.part(".keyform").hidden = true;
   it.part(".acts").hidden = false;
-  show(it.part(".fault"), "");
+  keyFault(it);
   it.part(".toggle").focus();
-  if (!it.draft) return;
+  if (!it.draft) return next(true);
   drop(it.name);
   arrange();
   $("name").focus();
@@ -591,11 +635,13 @@ function putKeyAside(it) {
 async function useKey(it, event) {
   event.preventDefault();
   const [plan, secret] = [it.part(".plan").value, it.part(".secret").value.trim()];
-  if (!secret) return show(it.part(".fault"), "Enter the key.");
   const address = plan === "custom" ? it.part(".address-of-key").value.trim() : "";
+  if (plan === "custom" && !isAddress(address)) return keyFault(it, ".address-of-key", "Enter the address that the key is for, such as api.example/v1.");
+  if (!secret) return keyFault(it, ".secret", "Enter the key.");
+  keyFault(it);
   const more = { key: secret, plan, address, check: !it.part(".unchecked").checked };
   const one = await act(it, "Asking the server whether it takes the key…", "key", { more, patience: LONG_PATIENCE });
-  if (!one) return;
+  if (!one) return keyFault(it, plan === "custom" ? ".address-of-key" : ".secret", it.part(".fault").textContent);
   putKeyAside(it);
   if (one.account !== it.account) drop(it.name); // another name of the default account
   say(`${it.title}: the key is kept.`);
@@ -611,6 +657,7 @@ function addKey() {
     arrange();
   }
   $("name").value = "";
+  unfilter();
   unfold(card(name), (card(name).open = true));
   askForKey(card(name));
 }
@@ -644,11 +691,11 @@ async function add(event) {
     const one = await busy($("add"), () => ask("login", { method: "POST", body: { account: name }, patience: LONG_PATIENCE }));
     if (!one) return;
     changed(one);
+    unfilter();
     $("name").value = "";
     readCode(card(one.account));
   } catch (error) {
-    if (shut(error)) outside(whyShut(error));
-    else fault("name", error.message);
+    if (!(await isOut(error))) fault("name", error.message);
   }
 }
 
@@ -668,6 +715,7 @@ async function look() {
   if (!key) return;
   const mine = (looking += 1);
   const asked = mayChange ? pending() : [];
+  const late = setTimeout(() => mine === looking && trouble(new Error(`The proxy has not answered within ${PATIENCE} s.`)), PATIENCE * 1000);
   try {
     for (const one of await Promise.all(asked.map(({ account }) => ask("poll", { method: "POST", body: { account }, patience: LONG_PATIENCE })))) {
       if (mine === looking) update(one);
@@ -680,10 +728,10 @@ async function look() {
     }
     if (mine === looking) trouble(null);
   } catch (error) {
-    if (mine !== looking) return;
-    if (shut(error)) return outside(whyShut(error));
-    if (error.status === 400 && !cards.size) return outside("This key is not accepted any more.");
+    if (mine !== looking || (await isOut(error)) || mine !== looking) return;
     if (!document.hidden || error.status) trouble(error);
+  } finally {
+    clearTimeout(late);
   }
   if (mine === looking) next();
 }

@@ -242,10 +242,7 @@ def test_a_check_says_what_the_chat_server_thinks(page: Any, site: Site) -> None
 def test_an_admin_viewer_sees_everything_and_has_no_buttons_that_change(page: Any, site: Site) -> None:
     site.sandbox.write_credentials(site.token_dir, "alice.json")
     _meter("alice").sent()
-    account = account_of(Settings.from_environment())
-    from litellm_qwen_ai.oauth import start_login  # noqa: PLC0415  # this test's only
-
-    start_login(account.store, oauth_base_url=site.sandbox.oauth_base_url)
+    _begin_login(site)
     _inside(page, VIEWER)
     page.get_by_text("it sees everything and changes nothing").wait_for()
     _account(page, "Default account").get_by_text("An admin has started a login").wait_for()
@@ -295,6 +292,181 @@ def test_a_key_that_is_refused_says_so_beside_it_and_is_not_kept(page: Any, site
     card.get_by_role("button", name="Not now").click()
     card.wait_for(state="detached")
     assert page.evaluate("document.activeElement.id") == "name"
+
+
+def test_the_form_of_a_key_says_in_its_own_words_what_is_missing_and_where(page: Any, site: Site) -> None:
+    _inside(page)
+    card = _account(page, "Default account")
+    card.get_by_role("button", name="Use a key").click()
+    card.get_by_text("Model Studio, Beijing: dashscope.aliyuncs.com").wait_for()
+    address, secret = card.get_by_label("Its address"), card.get_by_label("Key", exact=True)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    card.get_by_text("Enter the key.").wait_for()
+    assert secret.evaluate("(it) => [it === document.activeElement, it.ariaInvalid]") == [True, "true"]
+    card.get_by_label("The key is for").select_option("custom")
+    secret.fill(KEY)
+    page.keyboard.press("Enter")
+    card.get_by_text("Enter the address that the key is for").wait_for()
+    assert address.evaluate("(it) => [it === document.activeElement, it.ariaInvalid]") == [True, "true"]
+    assert secret.get_attribute("aria-invalid") == "false"
+    browser.shoot(page, "key-no-address", widths=(320, 1280))
+    assert site.sandbox.requests == []
+    address.fill(site.sandbox.url)
+    site.sandbox.stop()
+    secret.press("Enter")
+    card.get_by_text("It can be kept without asking the server.").wait_for()
+    assert "--no-check" not in card.inner_text()
+    page.lines[:] = [line for line in page.lines if "status of 502" not in line]
+
+
+def test_a_login_that_another_admin_begins_is_told_while_a_key_is_typed(page: Any, site: Site) -> None:
+    page.clock.install()
+    _inside(page)
+    card = _account(page, "Default account")
+    card.get_by_role("button", name="Use a key").click()
+    card.get_by_label("Key", exact=True).fill("sk-half")
+    _begin_login(site)
+    page.clock.run_for(11_000)
+    card.get_by_text("An admin has started a login").wait_for()
+    assert not card.locator(".login").is_visible()
+    assert card.get_by_label("Key", exact=True).input_value() == "sk-half"
+    browser.shoot(page, "key-and-login", widths=LITTLE)
+    card.get_by_role("button", name="Not now").click()
+    card.locator(".code").wait_for()
+    assert card.get_by_role("button", name="New code").is_visible()
+
+
+def _begin_login(site: Site, name: str | None = None) -> None:
+    from litellm_qwen_ai.oauth import start_login  # noqa: PLC0415  # where a test asks for it
+
+    start_login(
+        account_of(Settings.from_environment(), name).store, oauth_base_url=site.sandbox.oauth_base_url
+    )
+
+
+def test_a_login_in_an_account_that_cannot_be_used_shows_its_code(page: Any, site: Site) -> None:
+    site.sandbox.write_credentials(site.token_dir, "zoe.json").write_text("{")
+    _inside(page)
+    card = _account(page, "zoe")
+    assert card.get_by_role("button", name="Remove").is_visible()
+    browser.shoot(page, "unusable", widths=(320, 1280))
+    card.get_by_role("button", name="Sign in").click()
+    card.locator(".code:focus").wait_for()
+
+
+def test_what_is_added_is_in_view_whatever_was_looked_for(page: Any, site: Site) -> None:
+    _thirty(site)
+    _inside(page)
+    field = page.get_by_label("Show only accounts with this name or state")
+    for name, button in (
+        ("new-one", "Sign in to the new account"),
+        ("new-two", "Use a key in the new account"),
+    ):
+        field.fill("team-1")
+        page.get_by_label("Add an account").fill(name)
+        page.get_by_role("button", name=button).click()
+        _account(page, name).locator(".code:visible, .keyform:visible").first.wait_for()
+        assert field.input_value() == ""
+
+
+def test_what_is_wrong_with_accounts_that_are_well_is_counted_and_found(page: Any, site: Site) -> None:
+    _thirty(site)
+    _meter("team-03").sent()
+    _meter("team-03").refused("quota_spent", 7200)
+    _inside(page)
+    site.sandbox.revoke()
+    page.get_by_role("button", name="team-05", exact=True).click()
+    card = _account(page, "team-05")
+    card.get_by_role("button", name="Check").click()
+    card.get_by_text("refuses the token").wait_for()
+    assert page.locator("#summary").inner_text().endswith("1 quota spent, 1 check refused")
+    for text, name in (("quota", "team-03"), ("refused", "team-05")):
+        page.get_by_label("Show only accounts with this name or state").fill(text)
+        assert page.locator("#accounts .account:visible .toggle").all_inner_texts() == [name]
+    browser.shoot(page, "marked", widths=LITTLE)
+
+
+@pytest.mark.parametrize("action", [None, "Check", "Sign out", "Add"])
+def test_a_key_that_is_changed_while_the_page_is_open_has_to_be_entered_again(
+    page: Any, site: Site, monkeypatch: pytest.MonkeyPatch, action: str | None
+) -> None:
+    site.sandbox.write_credentials(site.token_dir)
+    page.clock.install()
+    _inside(page)
+    monkeypatch.delitem(ROLES, ADMIN)
+    if action == "Add":
+        page.get_by_label("Add an account").fill("alice")
+        page.keyboard.press("Enter")
+    elif action:
+        page.get_by_role("button", name=action).click()
+        if action == "Sign out":
+            page.get_by_role("dialog").get_by_role("button", name="Sign out").click()
+    else:
+        page.clock.run_for(11_000)
+    page.locator("#key-fault").get_by_text("This key is not accepted any more.").wait_for()
+    assert not page.locator("#accounts .account").count()
+    page.lines[:] = [line for line in page.lines if "status of 400" not in line]
+
+
+@pytest.mark.parametrize("what", ["approved", "signed out", "cancelled"])
+def test_the_focus_stays_at_the_account_when_what_had_it_goes(page: Any, site: Site, what: str) -> None:
+    if what == "signed out":
+        site.sandbox.write_credentials(site.token_dir)
+    _inside(page)
+    card = _account(page, "Default account")
+    if what == "signed out":
+        card.get_by_role("button", name="Sign out").click()
+        page.get_by_role("dialog").get_by_role("button", name="Sign out").click()
+    else:
+        card.get_by_role("button", name="Sign in").click()
+        card.locator(".code:focus").wait_for()
+        if what == "approved":
+            site.sandbox.approve()
+            site.let_poll("oauth_creds")
+        else:
+            card.get_by_role("button", name="Cancel").click()
+    card.get_by_text("Signed in" if what == "approved" else "Not signed in", exact=True).first.wait_for()
+    card.locator("h2:focus").wait_for()
+
+
+def test_a_second_click_takes_no_word_of_the_first(page: Any, site: Site) -> None:
+    site.sandbox.write_credentials(site.token_dir)
+    _inside(page)
+    card = _account(page, "Default account")
+    site.goes.clear()
+    with page.expect_request("**/api/check"):
+        card.get_by_role("button", name="Check").click()
+    card.get_by_role("button", name="Check").click()
+    assert card.get_by_text("Asking the chat server").is_visible()
+    site.goes.set()
+    card.get_by_text("takes the token.").wait_for()
+
+
+def test_a_proxy_that_is_gone_at_the_door_leaves_the_key_that_was_typed(page: Any, site: Site) -> None:
+    page.locator("#key:focus").wait_for()
+    site.stop()
+    _enter(page).locator("#key-fault").get_by_text("The proxy cannot be reached.").wait_for()
+    assert page.locator("#key").input_value() == ADMIN
+    site.start()
+    page.get_by_role("button", name="Continue").click()
+    page.locator("#accounts .account").first.wait_for()
+    page.lines[:] = [line for line in page.lines if "ERR_" not in line]
+
+
+def test_a_proxy_that_hangs_while_a_login_waits_is_said_as_soon_as_elsewhere(page: Any, site: Site) -> None:
+    page.clock.install()
+    _inside(page)
+    page.get_by_role("button", name="Sign in: Default account").click()
+    page.locator(".code:focus").wait_for()
+    site.goes.clear()
+    with page.expect_request("**/api/poll"):
+        page.clock.run_for(2_100)
+    page.clock.run_for(16_000)
+    said = page.get_by_role("alert").get_by_text("The proxy has not answered within 15 s.")
+    said.wait_for()
+    site.goes.set()
+    said.wait_for(state="hidden")
 
 
 @pytest.mark.parametrize(
