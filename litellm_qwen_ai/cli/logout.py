@@ -17,9 +17,10 @@ from litellm_qwen_ai.oauth.prompt import is_terminal
 @account_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def logout(*, account: str | None, yes: bool) -> int:
-    """Remove the login, or the key, from this machine.
+    """Remove the login, or the key.
 
-    Only what holds a login or a key is removed, and what this program left beside it.
+    It goes from this machine; with QWEN_STORE from the store, so for all machines. Only what holds a login or
+    a key is removed, and what this program left beside it.
     """
     state = verbs.status(account)
     # In a store it is a login of ours, whatever the key; what a file holds, nobody knows.

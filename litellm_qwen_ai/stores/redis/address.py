@@ -164,8 +164,7 @@ def _of_url(text: str) -> Address:
     if scheme == "unix":
         if kind or hosts or not parts.path:
             raise ValueError("no path")
-        path = unquote(parts.path)
-        return Address(f"unix://{path}", {**_options(told), "unix_socket_path": path})
+        return _socket(unquote(parts.path), _options(told))
     service, _, database = parts.path.strip("/").partition("/") if kind else ("", "", parts.path.strip("/"))
     nodes = [_node(host, _SENTINEL_PORT if kind else _PORT) for host in hosts.split(",")]
     if kind not in {"", "sentinel"} or bool(service) != bool(kind):
@@ -221,17 +220,30 @@ def _address(nodes: list[tuple[str, int]], options: dict[str, Any], service: str
     )
 
 
+def _socket(path: str, options: dict[str, Any]) -> Address:
+    database = options.get("db", 0)
+    shown = f"unix://{path}" + (f"?db={database}" if database else "")
+    return Address(shown, {**options, "unix_socket_path": path})
+
+
 def _of_litellm(told: Mapping[str, str]) -> Address:
-    """The Redis that LiteLLM's environment names, in LiteLLM's order: cluster, sentinels, address, host."""
+    """The Redis that LiteLLM's environment names, in LiteLLM's order: cluster, address, sentinels, host.
+
+    A socket counts beside a host only, and takes its place.
+    """
     tls = told.get("ssl", "").lower() in _YES
     named = {name: told[name] for name in _OPTIONS if name in told and (tls or not name.startswith("ssl_"))}
     options = _options(named, tls=tls)
     if "cluster_nodes" in told:
         nodes = [_checked(node["host"], node["port"]) for node in json.loads(told["cluster_nodes"])]
         return Address(f"redis cluster {_hosts(nodes)}", options, tuple(nodes))
+    if "url" in told:
+        return _of_url(told["url"])
     if "sentinel_nodes" in told:
         nodes = [_checked(host, port) for host, port in json.loads(told["sentinel_nodes"])]
         return _address(nodes, options, told["service_name"])
-    if "url" in told:
-        return _of_url(told["url"])
-    return _address([_checked(told["host"], told.get("port", _PORT))], options)
+    host = _checked(told["host"], told.get("port", _PORT))
+    if "unix_socket_path" in told:
+        plain = {name: value for name, value in options.items() if not name.startswith("ssl")}
+        return _socket(told["unix_socket_path"], plain)
+    return _address([host], options)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.settings import Settings
     from litellm_qwen_ai.stores.finding import Finding
 
+#: What a pattern of keys gives a meaning to, a space, and the braces that we add ourselves.
+_NOT_IN_PREFIX = frozenset("{}*?[]\\ ")
+
 
 class RedisPlace:
     """See `stores.place.Place`.
@@ -48,9 +51,10 @@ class RedisPlace:
         waiting: Callable[[], float] = elapsed,
     ) -> None:
         prefix = settings.store_prefix
-        if set(prefix) & set("{}* \n") or not prefix.isprintable():
+        if set(prefix) & _NOT_IN_PREFIX or not prefix.isprintable():
             raise ConfigurationError(
-                f"QWEN_STORE_PREFIX={prefix!r} cannot be used: it begins all keys: no braces, no spaces."
+                f"QWEN_STORE_PREFIX={prefix!r} cannot be used: it begins all keys, also in the patterns of a "
+                f"user's rights: no spaces, and none of {' '.join(sorted(_NOT_IN_PREFIX - {' '}))}."
             )
         address = address_of(settings.store or "", dict(settings.litellm_redis))
         link = Link(address, limits, waiting)

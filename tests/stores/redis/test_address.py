@@ -151,6 +151,23 @@ def test_a_server_is_reached_by_tls(more: str, tmp_path: Path, own: Valkey) -> N
             "redis+sentinel://a:1,b:2/m/0",
         ),
         ({"REDIS_CLUSTER_NODES": '[{"host": "a", "port": "1"}]'}, "redis cluster a:1"),
+        (
+            {"REDIS_CLUSTER_NODES": '[{"host": "a", "port": 1}]', "REDIS_URL": "redis://b"},
+            "redis cluster a:1",
+        ),
+        (
+            {"REDIS_SENTINEL_NODES": '[["a", 1]]', "REDIS_SERVICE_NAME": "m", "REDIS_URL": "redis://b"},
+            "redis://b:6379/0",
+        ),
+        (
+            {"REDIS_SENTINEL_NODES": '[["a", 1]]', "REDIS_SERVICE_NAME": "m", "REDIS_HOST": "b"},
+            "redis+sentinel://a:1/m/0",
+        ),
+        (
+            {"REDIS_HOST": "a", "REDIS_UNIX_SOCKET_PATH": "/run/v.sock", "REDIS_DB": "3", "REDIS_SSL": "1"},
+            "unix:///run/v.sock?db=3",
+        ),
+        ({"REDIS_UNIX_SOCKET_PATH": "/run/v.sock", "REDIS_URL": "redis://b"}, "redis://b:6379/0"),
     ],
 )
 def test_litellm_means_what_litellms_own_variables_say(environment: dict[str, str], shown: str) -> None:
@@ -160,13 +177,28 @@ def test_litellm_means_what_litellms_own_variables_say(environment: dict[str, st
 
 
 @pytest.mark.parametrize(
-    "environment", [{}, {"REDIS_URL": "secret"}, {"REDIS_SENTINEL_NODES": "secret"}, {"REDIS_PORT": "1"}]
+    "environment",
+    [
+        {},
+        {"REDIS_URL": "secret"},
+        {"REDIS_UNIX_SOCKET_PATH": "/run/v.sock"},
+        {"REDIS_SENTINEL_NODES": "secret"},
+        {"REDIS_PORT": "1"},
+    ],
 )
 def test_litellm_without_a_redis_is_told(environment: dict[str, str]) -> None:
     settings = Settings.from_environment({"QWEN_STORE": "litellm", **environment})
     with pytest.raises(ConfigurationError, match="REDIS_HOST") as raised:
         address_of("litellm", dict(settings.litellm_redis))
     assert "secret" not in str(raised.value)
+
+
+def test_two_databases_behind_a_socket_are_two_stores(tmp_path: Path) -> None:
+    keys = {
+        place_of(Settings(str(tmp_path), store=f"unix:///run/v.sock{query}", store_key=KEY)).login(None).key
+        for query in ("", "?db=0", "?db=2", "?db=3")
+    }
+    assert len(keys) == 3
 
 
 def test_nothing_of_litellms_is_read_without_being_asked_for() -> None:

@@ -100,7 +100,7 @@ def test_the_settings_choose_the_place() -> None:
     assert "secret" not in repr(settings) + repr(place_of(settings)) + repr(store)
 
 
-@pytest.mark.parametrize("prefix", ["a{b", "a b", "a*"])
+@pytest.mark.parametrize("prefix", ["a{b", "a b", "a*", "a?", "a[b]", "a\\b", "a\nb"])
 def test_a_prefix_that_cannot_be_part_of_a_key_is_told(prefix: str) -> None:
     with pytest.raises(ConfigurationError, match="QWEN_STORE_PREFIX"):
         place_of(Settings(store="redis://a", store_key=KEY, store_prefix=prefix))
