@@ -203,6 +203,7 @@ def _keep_key(wanted: WantedKey, asked: Asked) -> None:
     except (KeyRefusedError, KeyUncheckedError) as error:  # what a command would do is no help here
         said = str(error).removesuffix(MEND).replace(UNCHECKED, "It can be kept without asking the server.")
         raise refused(502, said.strip()) from None
+    asked.account.look_now()  # this worker may be serving the one before
 
 
 def _sign_out(asked: Asked) -> None:

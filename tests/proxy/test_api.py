@@ -326,6 +326,13 @@ def test_a_check_of_a_login_that_cannot_be_renewed_any_more_finds_its_end(
 KEY, NOBODYS_KEY = "sk-sandbox", "sk-sp-that-nobody-issued"
 
 
+def test_a_kept_key_is_used_by_this_worker_at_once(client: Any, sandbox: Sandbox) -> None:
+    session = account_of(Settings.from_environment(), "alice").session
+    for key in (KEY, NOBODYS_KEY):
+        _post(client, "key", "alice", key=key, address=sandbox.url, check=False)
+        assert session.get().access_token == key
+
+
 def test_a_key_takes_the_place_of_a_login_and_is_never_answered(
     client: Any, sandbox: Sandbox, token_dir: Path
 ) -> None:
