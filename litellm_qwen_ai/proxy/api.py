@@ -98,7 +98,7 @@ def router_for(server: ModuleType, page: str, *, clocks: Clocks = CLOCKS) -> API
     router.get("")(_served("page.html", "text/html"))
     router.get("/page.css")(_served("page.css", "text/css"))
     router.get("/page.js")(_served("page.js", "text/javascript"))
-    may_look = lookers_only(server)
+    may_look = lookers_only(server, {*Wanted.model_fields, *WantedKey.model_fields})
     api = APIRouter(prefix="/api", dependencies=[Depends(changers_only(may_look))])
 
     named = functools.partial(accounts_of, server)

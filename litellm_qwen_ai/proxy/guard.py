@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Depends, HTTPException, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Collection
     from types import ModuleType
 
 _ADMIN, _VIEWER = "proxy_admin", "proxy_admin_viewer"
@@ -44,10 +44,10 @@ def refused(status: int, text: str) -> HTTPException:
     return HTTPException(status, detail=text, headers=HEADERS)
 
 
-def lookers_only(server: ModuleType) -> Callable[..., Awaitable[bool]]:
+def lookers_only(server: ModuleType, fields: Collection[str]) -> Callable[..., Awaitable[bool]]:
     """FastAPI's dependency that lets in a proxy's admins and admin viewers; its value: may this one change?
 
-    Who is who is said by LiteLLM's own `user_api_key_auth`.
+    Who is who is said by LiteLLM's own `user_api_key_auth`. Bodies have no other fields than these.
     """
 
     async def has_key(request: Request) -> None:
@@ -56,7 +56,7 @@ def lookers_only(server: ModuleType) -> Callable[..., Awaitable[bool]]:
         names = (*_KEY_HEADERS, str(own)) if own else _KEY_HEADERS
         if not _has_own_check(server) and not any(map(request.headers.get, names)):
             raise refused(401, why_closed(server) or "Sign in with the key of a proxy admin.")
-        await _refuse_strange_body(request)
+        await _refuse_strange_body(request, fields)
 
     async def may_change(
         request: Request,
@@ -77,7 +77,7 @@ def lookers_only(server: ModuleType) -> Callable[..., Awaitable[bool]]:
     return may_change
 
 
-async def _refuse_strange_body(request: Request) -> None:
+async def _refuse_strange_body(request: Request, fields: Collection[str]) -> None:
     """LiteLLM's own check answers these with a bare 500. FastAPI has read the body, and refused no JSON."""
     body = await request.body()
     if not body:
@@ -88,8 +88,9 @@ async def _refuse_strange_body(request: Request) -> None:
         return
     if not isinstance(value, dict):
         raise refused(422, "The body must be a JSON object.")
-    if "api_base" in value:
-        raise refused(422, "There is no `api_base` here: the address of a key is its `address`.")
+    strange = [name for name in value if name not in fields]
+    if strange:
+        raise refused(422, f"There is no {strange[0]!r} here, only: {', '.join(sorted(fields))}.")
 
 
 def changers_only(may_look: Callable[..., Awaitable[bool]]) -> Callable[..., Awaitable[None]]:

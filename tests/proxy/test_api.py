@@ -415,7 +415,9 @@ def test_a_body_that_is_none_is_refused(client: Any, body: str) -> None:
 
 
 @pytest.mark.parametrize("path", [path for method, path in CHANGES if method == "POST"])
-@pytest.mark.parametrize("body", ["[]", "null", '"x"', "7", '{"api_base": "https://x"}', '{"account": '])
+@pytest.mark.parametrize(
+    "body", ["[]", "null", '"x"', "7", '{"api_base": "https://x"}', '{"base_url": "x"}', '{"account": ']
+)
 def test_a_strange_body_never_reaches_litellms_check_which_fails_over_it(
     server: Any, path: str, body: str
 ) -> None:
