@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import queue
 import re
@@ -87,6 +88,8 @@ def kernel(sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
+        # Its client leaves the loop that it made for itself: collected, that is a warning in another test.
+        importlib.import_module("jupyter_core.utils").ensure_event_loop().close()
 
 
 def has_login(text: str, sandbox: Sandbox) -> bool:
