@@ -96,5 +96,5 @@ def test_a_model_that_is_no_keyword_is_ours_too() -> None:
 
 
 def test_litellms_own_route_is_left_to_litellm(own_route: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match="dictionary"):
+    with pytest.raises(Exception, match=r"dictionary|'str' object has no attribute"):  # 1.91 says the latter
         litellm.completion(messages=[{"role": "user", "content": "ping"}], extra_headers="x", **own_route)
