@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from litellm_qwen_ai.sandbox import Sandbox
 
 MESSAGES = [{"role": "user", "content": "ping"}]
 HOUR = 3600
+PATIENCE = 60.0  # seconds; only a Router that counts nothing takes them
 
 MakeRouter = Callable[..., litellm.Router]
 
@@ -179,7 +181,9 @@ def test_routers_own_settings_do_not_reach_the_server(
 async def _counted(router: Any, group: str) -> dict[str, Any]:
     """What Router has noted of a group's one deployment, as soon as it has."""
     cache = router.health().store if hasattr(router, "health") else router.cache
-    while (found := cache.get_cache(f"{group}_map")) is None:  # noqa: ASYNC110  # Router tells nobody
+    end = time.monotonic() + PATIENCE
+    while (found := cache.get_cache(f"{group}_map")) is None:  # Router tells nobody
+        assert time.monotonic() < end, f"Router has counted nothing of {group} within {PATIENCE:g} s"
         await asyncio.sleep(0.01)
     counted: dict[str, Any] = found[group]
     return counted
