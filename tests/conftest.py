@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,20 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("QWEN_TOKEN_DIR", str(tmp_path / "tokens"))
 
 
+@pytest.fixture(autouse=True)
+def _own_clients() -> Iterator[None]:
+    """Close LiteLLM's synchronous clients after each test: its cache drops them open once it holds 200."""
+    yield
+    if (litellm := sys.modules.get("litellm")) is None or not litellm.in_memory_llm_clients_cache.cache_dict:
+        return
+    cache = litellm.in_memory_llm_clients_cache
+    for cached in list(cache.cache_dict.values()):
+        for client in (cached, getattr(cached, "client", None)):
+            if isinstance(client, (httpx.Client, sys.modules["openai"].OpenAI)):
+                client.close()
+    cache.flush_cache()
+
+
 class _OneWorkerForTheProxies(LoadScopeScheduling):
     """A proxy takes seconds to start: the tests that share one run in one process, all others anywhere.
 
@@ -66,12 +81,3 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _OneWor
 def pytest_collection_finish() -> None:
     """Leave what the imports made, LiteLLM's above all, to no collection: walking it takes 0.3 s."""
     gc.freeze()
-
-
-def pytest_sessionfinish() -> None:
-    """Close LiteLLM's synchronous clients: each, collected at exit, is a warning that nobody can heed."""
-    litellm = sys.modules.get("litellm")
-    cached = [] if litellm is None else list(litellm.in_memory_llm_clients_cache.cache_dict.values())
-    for handler in cached:
-        if isinstance(getattr(handler, "client", None), httpx.Client):
-            handler.client.close()

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import litellm
-import openai
 import pytest
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
@@ -54,10 +53,6 @@ def own_route(sandbox: Sandbox) -> Iterator[dict[str, str]]:
         with contextlib.suppress(RuntimeError):
             asyncio.get_event_loop().close()
     asyncio.set_event_loop(None)
-    # And OpenAI's client in LiteLLM's cache, which drops it open when it is full.
-    for client in list(litellm.in_memory_llm_clients_cache.cache_dict.values()):
-        if isinstance(client, openai.OpenAI):
-            client.close()
 
 
 @pytest.fixture
