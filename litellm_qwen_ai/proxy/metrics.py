@@ -13,7 +13,14 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from litellm_qwen_ai.accounts import LoginState, Standing, account_of, known_accounts, resolved_name
+from litellm_qwen_ai.accounts import (
+    LoginState,
+    Standing,
+    account_of,
+    known_accounts,
+    resolved_name,
+    side_by_side,
+)
 from litellm_qwen_ai.names import LOGGER
 from litellm_qwen_ai.oauth.errors import QwenAuthError
 from litellm_qwen_ai.oauth.pending import WAITING
@@ -63,12 +70,11 @@ class Metrics:
         deployed = deployed_accounts(server)
         self._shown |= {name or DEFAULT for name in deployed}
         labels = set()
-        for name in known_accounts(settings, filter(None, deployed)):
-            self._count(settings, name)
-            state = LoginState(settings, name)
-            if name is not None or _is_needed(settings, state, deployed):
+        look = functools.partial(self._look, settings)
+        for state in side_by_side(look, known_accounts(settings, filter(None, deployed))):
+            if state.account is not None or _is_needed(settings, state, deployed):
                 self._show(state)
-                labels.add(name or DEFAULT)
+                labels.add(state.account or DEFAULT)
         for gone in self._shown - labels:
             self._set(gone, None, 0.0)
         self._shown = labels
@@ -78,7 +84,8 @@ class Metrics:
         for label in self._shown:
             self._set(label, Standing.UNUSABLE.name.lower(), 0.0)
 
-    def _count(self, settings: Settings, name: str | None) -> None:
+    def _look(self, settings: Settings, name: str | None) -> LoginState:
+        """How an account stands, once what this process has counted of it is told."""
         account, label = account_of(settings, name), name or DEFAULT
         counted = account.meter.since_start()
         self._add(self._requests, counted["sent"], account=label)
@@ -86,6 +93,7 @@ class Metrics:
             self._add(self._refusals, counted[reason], account=label, reason=reason)
         for result, count in account.renewals.items():
             self._add(self._renewals, count, account=label, result=result)
+        return LoginState(settings, name)
 
     def _add(self, counter: Any, total: int, **labels: str) -> None:
         """A counter takes what has been added; an account that was made anew counts from nothing."""

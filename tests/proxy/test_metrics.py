@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +21,10 @@ from litellm_qwen_ai.oauth import QwenAuthError, keep_key  # noqa: E402  # after
 from litellm_qwen_ai.proxy.metrics import STATES, Metrics, keep  # noqa: E402  # after the skip
 from litellm_qwen_ai.sandbox import Sandbox  # noqa: E402  # after the skip
 from litellm_qwen_ai.settings import Settings  # noqa: E402  # after the skip
+from litellm_qwen_ai.stores.files.login import FileStore  # noqa: E402  # after the skip
 
 if TYPE_CHECKING:
+    from litellm_qwen_ai.oauth.door import StoredCredentials
     from tests.proxy.conftest import Proxy
 
 ROOT = Path(__file__).parents[2]
@@ -170,6 +173,32 @@ def test_a_default_account_that_nobody_uses_wakes_nobody(
     assert told.state("(default)") == ["signed_in"]
     path.write_text("{")
     assert told.state("(default)") == ["unusable"]
+
+
+def test_accounts_whose_place_takes_its_time_are_read_eight_at_once(
+    told: Told, sandbox: Sandbox, token_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(15):
+        sandbox.write_credentials(token_dir, f"team-{number}.json")
+    eight = threading.Barrier(8)
+    reading: set[int] = set()
+    most = 0
+    look = FileStore.look
+
+    def slow_look(store: FileStore, known: StoredCredentials | None = None) -> StoredCredentials | None:
+        nonlocal most
+        reading.add(threading.get_ident())
+        most = max(most, len(reading))
+        try:
+            eight.wait(LIMIT)
+            return look(store, known)
+        finally:
+            reading.discard(threading.get_ident())
+
+    monkeypatch.setattr(FileStore, "look", slow_look)
+    told.metrics.update(told.server)
+    assert most == 8
+    assert told.state_shown("team-14") == ["signed_in"]
 
 
 class _Enough(BaseException):
