@@ -111,7 +111,7 @@ COMMANDS: Final[tuple[tuple[str, int, str], ...]] = (
     (
         "holds no login that can be read, so it is not removed",
         1,
-        "remove the file yourself if it is of no use",
+        "move the file away by hand if nobody needs it",
     ),
     ("There is a login in", 1, "`--force` replaces it, `--account NAME` keeps both"),
     ("Nothing was imported", 1, "give the file that Qwen Code or this program wrote"),

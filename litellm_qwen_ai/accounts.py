@@ -113,6 +113,19 @@ def side_by_side(read: Callable[[str | None], _T], accounts: Iterable[str | None
         return list(readers.map(read, accounts))
 
 
+def left_alone(settings: Settings, store: Store) -> str | None:
+    """Why what is there and cannot be read is not removed; None in a store of ours, where it is a login.
+
+    QWEN_AUTH_FILE may name any file, and no user's file goes because it could not be read.
+    """
+    if settings.store is not None:
+        return None
+    return (
+        f"{store.describe()} holds no login that can be read, so it is not removed. If nobody needs it, move "
+        "it away by hand."
+    )
+
+
 def resolved_name(settings: Settings, name: str) -> str | None:
     """A name as it is, or None for one that leads to the default account's own login.
 
@@ -141,6 +154,7 @@ class LoginState:
     Attributes:
         stored: The login, if there is one that can be read.
         problem: Why it cannot be read; or, if it can, why nobody can tell whether another one waits.
+        left_alone: Why a logout does not remove what is there; None if it does.
         base_url: Where calls go, in the order of every call; None if the login names no address for a token.
         address_problem: What is wrong with that address.
         pending: The login that was started last and has not been finished.
@@ -162,10 +176,12 @@ class LoginState:
         self.stored: StoredCredentials | None = None
         self.pending: PendingLogin | None = None
         self.problem: QwenAuthError | None = None
+        self.left_alone: str | None = None
         try:
             self.stored = self.store.look()
         except QwenAuthError as error:
             self.problem = error
+            self.left_alone = left_alone(settings, self.store)
         try:  # of its own: a login that cannot be read is replaced by the one that waits
             self.pending = pending_login(self.store, clocks=clocks)
         except QwenAuthError as error:

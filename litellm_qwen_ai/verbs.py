@@ -12,7 +12,7 @@ import functools
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
-from litellm_qwen_ai.accounts import LoginState, account_of, known_accounts, side_by_side
+from litellm_qwen_ai.accounts import LoginState, account_of, known_accounts, left_alone, side_by_side
 from litellm_qwen_ai.oauth.errors import ConfigurationError, CorruptCredentialsError, StoreError
 from litellm_qwen_ai.oauth.flight import SingleFlight
 from litellm_qwen_ai.oauth.kernel import in_notebook
@@ -124,11 +124,8 @@ def logout(account: str | None = None) -> str | None:
     try:
         store.look()
     except CorruptCredentialsError:
-        if settings.store is None:  # QWEN_AUTH_FILE may name anything; in a store it is a login of ours
-            raise CorruptCredentialsError(
-                f"{store.describe()} holds no login that can be read, so it is not removed. If you need it "
-                "no more, remove it yourself."
-            ) from None
+        if kept := left_alone(settings, store):
+            raise CorruptCredentialsError(kept) from None
     cancelled = False
     fault: StoreError | None = None
     try:

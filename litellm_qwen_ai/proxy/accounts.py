@@ -89,6 +89,7 @@ def view(
         "last_refresh": iso(saved_at) if saved_at is not None else None,
         "renewed": state.renewed,
         "last_error": _error(state),
+        "left_alone": state.left_alone,
         "usage": asdict(state.usage),
         "hours": [asdict(hour) for hour in state.hours],
         "login": _login(state.pending, state.now, may_change=may_change) if state.pending else None,

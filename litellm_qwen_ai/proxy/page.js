@@ -346,6 +346,7 @@ function update(one) {
   const ended = waiting ? null : one.login; // how the last login ended
   const state = waiting ? "waiting" : one.state;
   it.stays = one.stays;
+  it.byHand = Boolean(one.left_alone);
   if (it.plan !== one.plan || it.since !== one.last_refresh) it.refused = false; // that was another token
   it.plan = one.plan;
   it.since = one.last_refresh;
@@ -358,6 +359,7 @@ function update(one) {
   show(part(".limit"), limit(one.usage));
   const wrong = ended ? `${ENDS[ended.state] || "The login ended"}: ${ended.message || "start again for a new code."}` : urgent(one);
   show(part(".error"), wrong);
+  show(part(".by-hand"), one.left_alone);
   it.hint = waiting ? "" : wrong || limit(one.usage) || keyFor(one) || token(one);
   const typing = !part(".keyform").hidden; // a login that another admin starts meanwhile is told, and takes no place
   showLogin(it, waiting && one.login.user_code && !typing ? one.login : null);
@@ -417,7 +419,7 @@ function showButtons(it, state, ended) {
   part(".start").hidden = Boolean(ended && inside);
   part(".cancel").hidden = !waiting && !(ended && inside);
   part(".check").hidden = !inside || Boolean(ended);
-  part(".out").hidden = waiting || Boolean(ended && inside) || (it.stays && state === "signed_out");
+  part(".out").hidden = waiting || it.byHand || Boolean(ended && inside) || (it.stays && state === "signed_out");
   part(".acts").hidden = !mayChange || !part(".keyform").hidden;
 }
 

@@ -349,10 +349,32 @@ def test_a_login_in_an_account_that_cannot_be_used_shows_its_code(page: Any, sit
     site.sandbox.write_credentials(site.token_dir, "zoe.json").write_text("{")
     _inside(page)
     card = _account(page, "zoe")
-    assert card.get_by_role("button", name="Remove").is_visible()
     browser.shoot(page, "unusable", widths=(320, 1280))
     card.get_by_role("button", name="Sign in").click()
     card.locator(".code:focus").wait_for()
+
+
+@pytest.mark.parametrize(("name", "account"), [("oauth_creds", "Default account"), ("zoe", "zoe")])
+def test_a_file_that_holds_no_login_has_no_dead_button_and_is_moved_by_hand(
+    page: Any, site: Site, name: str, account: str
+) -> None:
+    path = site.sandbox.write_credentials(site.token_dir, f"{name}.json")
+    path.write_text('{"name": "my-project"}')
+    _inside(page)
+    card = _account(page, account)
+    assert card.locator(".by-hand").inner_text() == (
+        f"{path} holds no login that can be read, so it is not removed. "
+        "If nobody needs it, move it away by hand."
+    )
+    assert [one.inner_text() for one in card.locator(".acts button:visible").all()] == [
+        "Sign in",
+        "Use a key",
+    ]
+    browser.shoot(page, "by-hand")
+    path.rename(path.with_suffix(".aside"))
+    page.reload()
+    page.get_by_text("Not signed in").first.wait_for()
+    assert not page.locator(".by-hand:visible").count()
 
 
 def test_what_is_added_is_in_view_whatever_was_looked_for(page: Any, site: Site) -> None:

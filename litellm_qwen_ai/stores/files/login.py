@@ -200,6 +200,8 @@ class FileStore:
     def ping(self, patience: float | None = None) -> None:
         """Do all that a write does, but for the rename."""
         with self._locked(self._patience if patience is None else patience):
+            with contextlib.suppress(CorruptCredentialsError):  # it is kept beside the new login
+                self._load()
             target = disk.target_of(self.path)
             disk.check_replaceable(target)
             with disk.store_errors("write", self.path), disk.Draft(target, disk.RESERVE):

@@ -155,6 +155,9 @@ def test_a_file_that_others_can_write_is_refused_with_the_fix(store: FileStore, 
         store.look()
     assert f"chmod 600 '{store.path}'" in str(caught.value)
     assert f"{bits:04o}" in str(caught.value)
+    with pytest.raises(StoreError) as before:  # a login would be approved, and then could not be kept
+        store.ping()
+    assert str(before.value) == str(caught.value)
 
 
 @posix_only
