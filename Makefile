@@ -10,9 +10,14 @@ TESTS ?= tests
 # What `make quick` runs: pure code and its tables, no process, no proxy, no store but files.
 QUICK := tests/chat tests/test_models.py tests/test_plans.py tests/test_redaction.py tests/test_retry_after.py tests/test_settings.py
 
+# Without it pip keeps what an older environment has, and the tests would prove that of a LiteLLM which nobody gets today.
+EAGER := --upgrade --upgrade-strategy eager
+# LiteLLM 1.91 leaves sockets of its async client open: what the collector says of them is not ours.
+OPEN_SOCKETS := -W ignore::pytest.PytestUnraisableExceptionWarning
+
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 
-.PHONY: help bench bench-quick bench-why demo test quick lint types unit wheel wheel-proxy sbom check-release docs pictures test-all test-oldest test-newest test-clients conformance drills fuzz soak format clean
+.PHONY: help bench bench-quick bench-why demo test quick lint types unit wheel wheel-proxy sbom check-release docs pictures test-all test-oldest test-oldest-proxy test-newest test-clients conformance drills fuzz soak format clean
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,7 +27,7 @@ $(READY): pyproject.toml
 	@echo "Setting up $(VENV), this once: LiteLLM with its proxy, and what the tests need. One to three minutes."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip install --quiet $(EAGER) --editable . --group dev
 	@touch $@
 	@echo "$(VENV) is ready."
 
@@ -54,7 +59,7 @@ wheel: $(READY)
 	rm -rf dist
 	$(BIN)/python -m build --quiet
 	test -x .venv-wheel/bin/python || $(PYTHON) -m venv .venv-wheel
-	.venv-wheel/bin/python -m pip install --quiet --upgrade dist/*.whl
+	.venv-wheel/bin/python -m pip install --quiet $(EAGER) dist/*.whl
 	.venv-wheel/bin/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
 	cd dist && ../.venv-wheel/bin/python -I -W error::ResourceWarning ../tests/package/smoke.py
 
@@ -62,7 +67,7 @@ wheel: $(READY)
 wheel-proxy: wheel ## the demo, with its proxy, from the built wheel
 	@echo "Installing the wheel with LiteLLM's proxy in .venv-wheel-proxy. One to three minutes."
 	test -x .venv-wheel-proxy/bin/python || $(PYTHON) -m venv .venv-wheel-proxy
-	.venv-wheel-proxy/bin/python -m pip install --quiet --upgrade "$$(ls dist/*.whl)[proxy]"
+	.venv-wheel-proxy/bin/python -m pip install --quiet $(EAGER) "$$(ls dist/*.whl)[proxy]"
 	.venv-wheel-proxy/bin/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
 	cd dist && ../.venv-wheel-proxy/bin/litellm-qwen-ai demo
 
@@ -91,38 +96,49 @@ format: $(READY) ## put the code in its standard form
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-test-all: test wheel-proxy $(OTHER_PYTHONS:%=test-python-%) test-oldest test-newest ## `make test`, then the tests on every supported Python, the oldest and the newest LiteLLM
+test-all: ## `make test`, then the tests on every supported Python, the oldest and the newest LiteLLM
 	test "$(TESTS)" = tests # part of them proves nothing that README.md could say
-	$(BIN)/python docs/ran_on.py .venv $(OTHER_PYTHONS:%=.venv-%) .venv-oldest .venv-newest
+	rm -f $(READY) # so that it is brought up to what pip resolves today
+	$(MAKE) test wheel-proxy $(OTHER_PYTHONS:%=test-python-%) test-oldest test-oldest-proxy test-newest
+	$(BIN)/python docs/ran_on.py .venv $(OTHER_PYTHONS:%=.venv-%) .venv-oldest .venv-oldest-proxy .venv-newest
 	$(BIN)/python docs/generate.py
 
 # pyenv's interpreters first: its shims answer for versions that are not switched on.
 test-python-%:
-	@echo "The tests on Python $*. The first time two minutes more, to install LiteLLM in .venv-$*."
+	@echo "The tests on Python $*. Up to three minutes more, to bring .venv-$* up to what pip resolves today."
 	python=$$(ls $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$*.*/bin/python 2>/dev/null | tail -n 1); \
 	python=$${python:-$$(command -v python$*)}; \
-	test -x .venv-$*/bin/pytest || { $$python -m venv .venv-$* && \
-	  .venv-$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1' && \
-	  .venv-$*/bin/python -m pip install --quiet --editable . --group test; }
-	.venv-$*/bin/pytest -n auto
+	test -x .venv-$*/bin/python || $$python -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	.venv-$*/bin/python -m pip install --quiet $(EAGER) --editable . --group test
+	.venv-$*/bin/pytest -n auto $(TESTS)
 
-# LiteLLM 1.91 leaves sockets of its async client open: what the collector says of them is not ours.
 test-oldest: ## the tests (or TESTS=...) on the oldest supported release of each dependency
-	@echo "The tests on tests/oldest.txt. The first time two minutes more, to install it in .venv-oldest."
-	test -x .venv-oldest/bin/pytest || { $(PYTHON) -m venv .venv-oldest && \
-	  .venv-oldest/bin/python -m pip install --quiet --upgrade 'pip>=25.1' && \
-	  .venv-oldest/bin/python -m pip install --quiet --editable . --group test-core --constraint tests/oldest.txt; }
-	.venv-oldest/bin/pytest -n auto -m 'not proxy' -W ignore::pytest.PytestUnraisableExceptionWarning $(TESTS)
+	@echo "The tests on tests/oldest.txt. Up to three minutes more, to install it in .venv-oldest."
+	test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	.venv-oldest/bin/python -m pip install --quiet $(EAGER) --editable . --group test-core --constraint tests/oldest.txt
+	.venv-oldest/bin/pytest -n auto -m 'not proxy' $(OPEN_SOCKETS) $(TESTS)
 
-# LiteLLM's newest release may pin what cannot be had everywhere: it is put over the one that resolves.
-# Its cache imports its proxy.
+# A proxy of the oldest LiteLLM asks for later releases of other dependencies than the oldest.
+test-oldest-proxy: ## the tests of the proxy's page and of real proxies on the oldest supported LiteLLM
+	@echo "The tests of a proxy on the LiteLLM of tests/oldest.txt. Up to three minutes more, to install it in .venv-oldest-proxy."
+	test -x .venv-oldest-proxy/bin/python || $(PYTHON) -m venv .venv-oldest-proxy
+	.venv-oldest-proxy/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	.venv-oldest-proxy/bin/python -m pip install --quiet $(EAGER) --editable . --group test "$$(grep '^litellm==' tests/oldest.txt)"
+	.venv-oldest-proxy/bin/pytest -n auto $(OPEN_SOCKETS) tests/proxy tests/demo tests/litellm/test_store.py
+
+# LiteLLM's newest release may pin packages of its own that cannot be had everywhere: it is put over the one that
+# resolves, with all else that its proxy needs.
 test-newest: ## the tests (or TESTS=...) on the newest LiteLLM
-	@echo "The tests on the newest LiteLLM. The first time two minutes more, to install it in .venv-newest."
-	test -x .venv-newest/bin/pytest || { $(PYTHON) -m venv .venv-newest && \
-	  .venv-newest/bin/python -m pip install --quiet --upgrade 'pip>=25.1' && \
-	  .venv-newest/bin/python -m pip install --quiet --editable . --group test; }
+	@echo "The tests on the newest LiteLLM. Up to three minutes more, to install it in .venv-newest."
+	test -x .venv-newest/bin/python || $(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	.venv-newest/bin/python -m pip install --quiet $(EAGER) --editable . --group test
 	.venv-newest/bin/python -m pip install --quiet --upgrade --no-deps litellm
-	.venv-newest/bin/pytest -n auto -m 'not proxy' $(TESTS)
+	.venv-newest/bin/python tests/proxy_needs.py > .venv-newest/needs.txt
+	.venv-newest/bin/python -m pip install --quiet --requirement .venv-newest/needs.txt
+	.venv-newest/bin/pytest -n auto $(TESTS)
 
 test-clients: $(READY) ## real clients from PyPI against the sandbox; makes docs/clients.md
 	$(BIN)/python tests/clients/run.py --write

@@ -67,7 +67,7 @@ def test_the_matrix_has_the_pythons_of_the_classifiers_and_three_litellms() -> N
     )
     matrix = _jobs(HOST / "workflows" / "ci.yml")["test"]["strategy"]["matrix"]
     assert matrix["python"] == classifiers
-    assert matrix["target"] == ["test", "test-oldest", "test-newest"]
+    assert matrix["target"] == ["test", "test-oldest", "test-oldest-proxy", "test-newest"]
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
