@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 BENCH_READY := .venv-bench/.ready
+SITE_READY := .venv-site/.ready
 OTHER_PYTHONS := 3.10 3.12 3.13
 TESTS ?= tests
 # What `make quick` runs: pure code and its tables, no process, no proxy, no store but files.
@@ -17,7 +18,7 @@ OPEN_SOCKETS := -W ignore::pytest.PytestUnraisableExceptionWarning
 
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 
-.PHONY: help bench bench-quick bench-why demo test quick lint types unit wheel wheel-proxy sbom check-release docs pictures test-all test-oldest test-oldest-proxy test-newest test-clients conformance drills fuzz soak format clean
+.PHONY: help bench bench-quick bench-why demo test quick lint types unit wheel wheel-proxy sbom check-release docs site pictures test-all test-oldest test-oldest-proxy test-newest test-clients conformance drills fuzz soak format clean
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -84,6 +85,18 @@ check-release: ## whether TAG=v1.2.3 is the version, and dated in the changelog
 
 docs: $(READY) ## make the generated parts of README.md anew
 	$(BIN)/python docs/generate.py
+
+$(SITE_READY): pyproject.toml
+	@echo "Setting up .venv-site, this once: Sphinx, and LiteLLM, as it reads docstrings. One to two minutes."
+	$(PYTHON) -m venv .venv-site
+	.venv-site/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	.venv-site/bin/python -m pip install --quiet --editable . --group site
+	touch $@
+
+site: $(SITE_READY) ## README.md, docs/ and the API as a site: site/index.html; a dead link or any other warning is an error
+	rm -rf site
+	.venv-site/bin/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --conf-dir docs --doctree-dir build/site . site
+	@echo "The site is built: open site/index.html"
 
 pictures: $(READY) ## make the pictures of the proxy's page anew, in Chromium
 	$(BIN)/pytest tests/proxy/test_browser.py tests/proxy/test_states.py
@@ -178,4 +191,4 @@ bench-why: $(BENCH_READY) ## where the time goes, and what a user can still swit
 	.venv-bench/bin/python -m bench --options
 
 clean: ## remove what was built
-	rm -rf dist build .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf dist build site .venv .venv-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

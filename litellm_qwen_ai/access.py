@@ -49,7 +49,7 @@ def token_provider(account: str | None = None) -> Callable[[], str]:
 
 
 def async_token_provider(account: str | None = None) -> Callable[[], Awaitable[str]]:
-    """As `token_provider`, for `openai.AsyncOpenAI(api_key=...)`: it never blocks the event loop."""
+    """As `token_provider`, for `openai.AsyncOpenAI(api_key=...)`: it blocks no event loop."""
     source = _Source(account)
 
     async def token() -> str:
@@ -60,6 +60,9 @@ def async_token_provider(account: str | None = None) -> Callable[[], Awaitable[s
 
 def api_base(account: str | None = None) -> str:
     """The base URL that the token is for; one short read of the place where the login is kept.
+
+    Args:
+        account: The account's name; None is the default account.
 
     Raises:
         NotLoggedInError: There is no login, so nobody knows.

@@ -137,7 +137,11 @@ def resolved_name(settings: Settings, name: str) -> str | None:
 
 
 class Standing(str, Enum):
-    """How an account stands: the value is the commands' word for it, the name in lower case the page's."""
+    """How an account stands: the value is the commands' word for it, the name in lower case the page's.
+
+    `ENDED` can be renewed no more: somebody has to log in again. `UNUSABLE` means that the login cannot be
+    read, or that its address cannot be used: `LoginState.trouble` says why.
+    """
 
     SIGNED_IN = "logged in"
     KEY = "key"
@@ -149,20 +153,25 @@ class Standing(str, Enum):
 class LoginState:
     """An account as it stands when this is made: what every command and the proxy's page tell people.
 
-    That takes three small reads, and no network but that of the place. `account` None is the default one.
+    That takes three small reads, and no network but that of the place. It holds the login's tokens, which
+    its repr and `as_dict` do not show, and is therefore neither pickled nor copied.
 
     Attributes:
-        stored: The login, if there is one that can be read.
-        problem: Why it cannot be read; or, if it can, why nobody can tell whether another one waits.
-        left_alone: Why a logout does not remove what is there; None if it does.
-        base_url: Where calls go, in the order of every call; None if the login names no address for a token.
-        address_problem: What is wrong with that address.
-        pending: The login that was started last and has not been finished.
-        failure: The last error of this login that whoever looks after it should know of.
-        usage: The requests that were counted here.
-        hours: The same for each of the last 24 hours, the oldest first.
-        now: When all this was so, in epoch seconds.
-        changed: Whether the function that returned this has just logged in.
+        account (str | None): The account's name; None is the default account.
+        settings (Settings): What the environment said.
+        store (Store): The place that keeps the login.
+        stored (StoredCredentials | None): The login, if there is one that can be read.
+        problem (QwenAuthError | None): Why it cannot be read; or, if it can, why nobody can tell whether
+            another one waits.
+        left_alone (str | None): Why a logout does not remove what is there; None if it does.
+        base_url (str | None): Where calls go now; None if the login names no address for a token.
+        address_problem (QwenAuthError | None): What is wrong with that address.
+        pending (PendingLogin | None): The login that was started last and has not been finished.
+        failure (Failure | None): The last error of this login that whoever looks after it should know of.
+        usage (Usage): The requests that were counted here.
+        hours (list[Hour]): The same for each of the last 24 hours, the oldest first.
+        now (float): When all this was so, in epoch seconds.
+        changed (bool): Whether the function that returned this has just logged in.
 
     Raises:
         ConfigurationError: The name or the place cannot be used.
@@ -213,7 +222,7 @@ class LoginState:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """The state in plain values, none of them secret; `mode` is like `0600`, and None without a login."""
+        """What `litellm-qwen-ai status --json` prints: plain values, none of them secret."""
         credentials = self.credentials
         return {
             "file": self.store.describe(),
@@ -246,7 +255,7 @@ class LoginState:
 
     @property
     def key_plan(self) -> str | None:
-        """What the account's key was kept for: a plan's name or `custom`; None without a key."""
+        """The plan that the account's key was kept for, or `custom`; None without a key."""
         return self.credentials.plan if self.credentials and self.credentials.is_key else None
 
     @property
@@ -277,7 +286,7 @@ class LoginState:
 
     @property
     def seconds_left(self) -> float:
-        """Until the access token dies; 0 without one, negative once it is dead, infinite for a key."""
+        """Seconds until the access token dies: 0 without one, negative once it is, infinite for a key."""
         return self.stored.credentials.seconds_left(self.now) if self.stored else 0.0
 
     @property
@@ -311,14 +320,17 @@ class LoginState:
 
     @property
     def uses(self) -> str | None:
-        """What calls use now: `key` (that of QWEN_API_KEY, else the account's), `login`, or None."""
+        """What calls use now: `key` (QWEN_API_KEY, else the account's), `login`, or None for nothing."""
         if self.settings.api_key is not None or self.key_plan is not None:
             return "key"
         return "login" if self.logged_in else None
 
     @property
     def renewal(self) -> str | None:
-        """`not due`, `due` (with the next call, in the background) or `overdue` (before the next call)."""
+        """Whether a renewal is `not due`, `due` (with the next call, behind it) or `overdue` (before it).
+
+        None without a login, and for a key.
+        """
         if self.stored is None or self.key_plan is not None:
             return None
         due = Held.of(self.stored)

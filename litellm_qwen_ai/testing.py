@@ -47,6 +47,9 @@ def qwen_sandbox_logged_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def qwen_sandbox(qwen_sandbox_logged_out: Sandbox, tmp_path: Path) -> Sandbox:
-    """The same with a login in `QWEN_TOKEN_DIR`."""
+    """A running sandbox that the environment points at, with a login in `QWEN_TOKEN_DIR`.
+
+    That is `qwen_sandbox_logged_out` after a login; its access token lives for six hours.
+    """
     qwen_sandbox_logged_out.write_credentials(tmp_path / "qwen_tokens")
     return qwen_sandbox_logged_out

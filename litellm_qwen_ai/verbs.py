@@ -50,7 +50,7 @@ def login(  # noqa: PLR0913  # a key is four of them
         account: The account's name.
         key: An API key to keep; it takes the place of a key that is kept there, at the same plan if none is
             named.
-        plan: The name of the key's plan, as `litellm-qwen-ai models` lists them.
+        plan: The name of the key's plan, as `litellm-qwen-ai models` lists them; None for your own server.
         api_base: The key's base URL, if that is not its plan's; it may be private.
         check: Keep the key only if its server takes it, asked by `GET /models`, which costs nothing.
         force: Replace a live login; also what is stored there and cannot be read.
@@ -89,7 +89,8 @@ async def alogin(  # noqa: PLR0913  # as above
 ) -> LoginState:
     """As `login`, for a coroutine: it waits in a thread of its own, which also calls the prompt.
 
-    Cancelling the task cancels the login, within about a second.
+    Arguments, result and errors are those of `login`; `RuntimeError` is not among them. Cancelling the task
+    cancels the login, within about a second.
     """
     given = _Key.of(key, plan, api_base, check=check)
     del key  # as above
@@ -106,7 +107,7 @@ async def alogin(  # noqa: PLR0913  # as above
 
 
 def logout(account: str | None = None) -> str | None:
-    """Remove an account's login, and one that was started for it and waits for approval.
+    """Remove an account's login or key, and a login that was started for it and waits for approval.
 
     Qwen offers no way to revoke its tokens: a copy elsewhere stays valid until it expires.
 

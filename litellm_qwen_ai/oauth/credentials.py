@@ -76,7 +76,7 @@ class Credentials(BaseModel):
 
     @property
     def is_key(self) -> bool:
-        """Whether this is a key, not a login: it names a plan and an address; nothing ends or renews it."""
+        """Whether this is a key, not a login. It names a plan and an address; nothing ends or renews it."""
         named = isinstance(self.plan, str) and _PLAN.fullmatch(self.plan) is not None
         return named and bool(self.resource_url) and self.refresh_token is None and not self.expiry_date
 

@@ -132,12 +132,13 @@ class LoginStore(Protocol):
     def ping(self, patience: float | None = None) -> None:
         """Make sure that a login could be written now, without writing one.
 
-        `patience` is for somebody else's write, in seconds; None is the place's own limit.
+        Args:
+            patience: Seconds to wait for somebody else's write; None is the place's own limit.
         """
 
 
 class Store(LoginStore, Protocol):
-    """What a session needs of the place besides: see `LoginStore`."""
+    """A place that keeps one login: what a `Session` needs of it, besides what is in `LoginStore`."""
 
     @property
     def key(self) -> Hashable:
@@ -166,7 +167,8 @@ class Store(LoginStore, Protocol):
     def put_back(self, known: StoredCredentials) -> StoredCredentials | None:
         """Write a login that the place did not take or has lost, unless it holds a newer one.
 
-        Returns what it holds now; None after a logout.
+        Returns:
+            What the place holds now; None after a logout.
         """
 
     def delete(self) -> str | None:

@@ -63,7 +63,8 @@ class LoginError(QwenAuthError):
     """A device login (RFC 8628) ended without tokens, or a key is not kept.
 
     Attributes:
-        code: How, in one word for programs: see the table above.
+        code (str): How, in one word for programs. Each class below has its own; `unreachable` means that no
+            answer came when a code was asked for.
     """
 
     code = "unreachable"
@@ -116,7 +117,10 @@ class RefreshError(QwenAuthError):
 
     Args:
         message: What happened and what to do.
-        retry_after: Seconds to wait before another try is useful, if known.
+        retry_after: See the attribute.
+
+    Attributes:
+        retry_after (float | None): Seconds to wait before another try is useful, if known.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:

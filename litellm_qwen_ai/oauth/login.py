@@ -60,10 +60,11 @@ def device_login(  # noqa: PLR0913  # the server is named by two, the rest are s
         store: Where to keep the login. That it can be written is made sure of before anybody is asked.
             None: the caller keeps it.
         prompt: Shows the code; by default plain text on stderr, and in a notebook a link to click.
-        open_browser: Called once with the page's address; None opens none. See `prompt.open_browser`.
+        open_browser: Called once with the page's address; None opens none. A good one is
+            `litellm_qwen_ai.oauth.open_browser`.
         cancelled: Asked about once a second; True ends the login.
-        oauth_base_url: The OAuth server: https, or http on loopback.
-        client_id: The OAuth client id.
+        oauth_base_url: The OAuth server: https, or http on loopback; Qwen's by default.
+        client_id: The OAuth client id; Qwen's by default.
         poster: Sends the requests; httpx by default.
         clocks: The time.
 

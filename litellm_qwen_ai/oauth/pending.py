@@ -59,15 +59,20 @@ _WORTH_SHOWING = 60.0  # seconds that a code must have left to be shown again in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingLogin:
-    """A started login. All moments are in epoch seconds. What it shares with `DeviceCode` is explained there.
+    """A started login. All moments are in epoch seconds; its repr shows no secret.
 
     Attributes:
         state: `waiting`; or how it ended, without its secrets: `denied`, `expired` or `refused`.
+        user_code: What the person compares or types.
+        verification_uri: The page's address.
+        verification_uri_complete: The same with the code filled in, if the server gave it.
+        interval: Seconds between two polls, of all who poll together.
         started_at: When the code was asked for.
         expires_at: When the code dies.
         next_poll_at: No poll is sent before.
         message: How it ended, or what was wrong with the last answer; None if there is nothing to say.
         oauth_base_url: The server that gave the code; it is polled there.
+        client_id: The OAuth client id that it was given to.
         polled_at: When the last poll was sent; None before the first.
     """
 
@@ -139,10 +144,13 @@ def start_login(  # noqa: PLR0913  # the server is named by two, the rest are se
     Args:
         store: Where the login will be kept. That it can be written is made sure of first.
         anew: Ask for a new code although one waits.
-        oauth_base_url: The OAuth server: https, or http on loopback.
-        client_id: The OAuth client id.
+        oauth_base_url: The OAuth server: https, or http on loopback; Qwen's by default.
+        client_id: The OAuth client id; Qwen's by default.
         poster: Sends the request; httpx by default.
         clocks: The time.
+
+    Returns:
+        What to show the person: its `link` and `user_code`.
 
     Raises:
         LoginError: The server cannot be reached.
@@ -213,6 +221,9 @@ def poll_login(
 
 def pending_login(store: LoginStore, *, clocks: Clocks = CLOCKS) -> PendingLogin | None:
     """The login that was started last, if it has not been finished; one small read, no network.
+
+    Returns:
+        It, waiting or with how it ended; None if there is none.
 
     Raises:
         StoreError: What is there cannot be read or trusted.

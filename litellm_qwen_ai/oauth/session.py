@@ -69,15 +69,19 @@ class Session:
     """Serves the access token of one login, and renews it when it is due. Never starts a login.
 
     One session serves any number of threads and event loops; sessions of other processes on the same place
-    share each renewal. All times are in seconds.
+    share each renewal.
 
     Args:
         store: Where the login is kept.
-        oauth_base_url: The OAuth server: https, or http on loopback.
-        client_id: The OAuth client id.
+        oauth_base_url: The OAuth server: https, or http on loopback; Qwen's by default.
+        client_id: The OAuth client id; Qwen's by default.
         poster: Sends the refresh; httpx by default.
         clocks: The time; `sleep` is only ever called in the renewing thread.
-        lock_timeout: How long to wait for another process that renews.
+        lock_timeout: Seconds to wait for another process that renews; 30 by default.
+
+    Attributes:
+        renewals (int): How many renewals this process has made here.
+        failed_renewals (int): How many have failed.
 
     Raises:
         ConfigurationError: `oauth_base_url` cannot be used.
@@ -155,7 +159,8 @@ class Session:
     async def aget(self, *, rejected: str | None = None) -> Credentials:
         """As `get`, for a coroutine: the place and the network are touched in another thread only.
 
-        Cancelling the caller does not cancel a renewal under way; every caller shares it.
+        The errors are those of `get`. Cancelling the caller does not cancel a renewal under way, which every
+        caller shares.
         """
         ready = self._ready(rejected)
         if ready is not None:

@@ -54,11 +54,17 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The last error of an account that whoever looks after it should know of; no secret is in it."""
+    """The last error of an account that whoever looks after it should know of; no secret is in it.
+
+    Attributes:
+        at: When it came, in epoch seconds.
+        text: What it said.
+        login_ended: The server takes the login's refresh token no more.
+    """
 
     at: Moment
     text: Annotated[str, BeforeValidator(_cut)]
-    login_ended: bool = False  # the server no longer takes the login's refresh token
+    login_ended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,8 @@ class Usage:
     Requests that other programs send with the same account are not known, nor is what the server counts.
 
     Attributes:
+        requests_last_minute: In the last 60 s.
+        requests_today_utc: Since midnight in UTC.
         requests_today: Since midnight in `day_zone`.
         day_zone: The provider's day, as it is assumed.
         day_ends_at: When that day ends, ISO 8601 in UTC.

@@ -56,7 +56,8 @@ def _not_offered(what: str, instead: str) -> tuple[Any, Any]:
 class QwenAI(CustomLLM):
     """Serves `qwen_ai/`: the handler that LiteLLM calls, with keyword arguments (litellm's CustomLLM).
 
-    Errors are always `litellm.exceptions` classes with `llm_provider="qwen_ai"`.
+    A program calls `litellm.completion` and the like, not this. Errors are always `litellm.exceptions`
+    classes with `llm_provider="qwen_ai"`.
 
     Args:
         sleep: Waits before a retry, in seconds.

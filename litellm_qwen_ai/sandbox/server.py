@@ -246,7 +246,11 @@ class Sandbox:
         return self._authority.secrets_issued() | {verifier for verifier in sent if verifier}
 
     def expire_access_tokens(self) -> int:
-        """Let every access token expire now; refresh tokens live on. Returns how many were alive."""
+        """Let every access token expire now; refresh tokens live on.
+
+        Returns:
+            How many were alive.
+        """
         return self._authority.expire_access_tokens()
 
     def revoke(self) -> None:

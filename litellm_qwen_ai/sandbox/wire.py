@@ -70,7 +70,7 @@ class RecordedRequest:
 
     @property
     def bearer(self) -> str | None:
-        """The token of the `Authorization: Bearer` header, or None."""
+        """The bearer token in the `Authorization` header, or None."""
         scheme, _, token = self.headers.get("authorization", "").partition(" ")
         return token.strip() or None if scheme.lower() == "bearer" else None
 

@@ -50,6 +50,11 @@ def error_table() -> ModuleType:
     return _loaded("error_table")
 
 
+def site() -> ModuleType:
+    """docs/conf.py."""
+    return _loaded("conf")
+
+
 def _loaded(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"docs_{name}", ROOT / "docs" / f"{name}.py")
     assert spec is not None

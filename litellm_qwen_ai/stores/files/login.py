@@ -41,16 +41,16 @@ _log = logging.getLogger(__name__)
 
 
 class FileStore:
-    """A place for one login: see `oauth.door.Store`.
+    """A `Store` that is one JSON file, mode 0600 in a folder of mode 0700. Qwen Code reads the same form.
 
     Args:
         directory: The folder. It is made when something is written.
         file_name: The file in it; a bare name.
         login_command: What errors tell a person to run.
-        patience: Seconds to wait for another process that writes.
+        patience: Seconds to wait for another process that writes; 30 by default.
 
     Attributes:
-        path: The file.
+        path (Path): The file.
 
     Raises:
         ConfigurationError: `file_name` is not a bare file name.

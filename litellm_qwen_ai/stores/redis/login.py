@@ -44,7 +44,7 @@ _SHOWN = 100  # characters of a text that another machine wrote
 
 
 class RedisStore:
-    """See `oauth.door.Store`.
+    """A `Store` in the Redis or Valkey that `QWEN_STORE` names, for any number of machines: docs/fleet.md.
 
     Args:
         shared: What all accounts have in common.
