@@ -18,7 +18,7 @@ from litellm_qwen_ai.oauth.flight import SingleFlight
 from litellm_qwen_ai.oauth.kernel import in_notebook
 from litellm_qwen_ai.oauth.keys import keep_key
 from litellm_qwen_ai.oauth.login import device_login
-from litellm_qwen_ai.oauth.pending import cancel_login
+from litellm_qwen_ai.oauth.pending import cancel_login, forget_unreadable
 from litellm_qwen_ai.oauth.prompt import may_open_browser, open_browser
 from litellm_qwen_ai.redaction import Secret
 from litellm_qwen_ai.settings import Settings
@@ -205,7 +205,9 @@ def _login(  # noqa: PLR0913  # what `login` was given
     if given is not None:
         keep_key(store, given.text, plan=given.plan, api_base=given.api_base, check=given.check, force=force)
         return _changed(settings, account)
-    if not force and (state := live_login(settings, account)):
+    if force:
+        forget_unreadable(store)
+    elif state := live_login(settings, account):
         return state
     device_login(
         store,

@@ -23,6 +23,7 @@ from litellm_qwen_ai.oauth import (
     poll_login,
     start_login,
 )
+from litellm_qwen_ai.oauth.pending import forget_unreadable
 from litellm_qwen_ai.oauth.prompt import COMPARE, INVITATION, PHISHING, is_terminal, trouble_text
 from litellm_qwen_ai.plans import AS_OF, PLANS
 from litellm_qwen_ai.quota.tally import iso
@@ -61,7 +62,7 @@ _TICK = 1.0  # seconds between two looks of `--complete --wait`
 @click.option("--no-check", is_flag=True, help="With --key or --import: keep a key unchecked.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON; the prompt stays on stderr.")
 @click.option(
-    "--force", is_flag=True, help="Log in although there is a login, or a file that cannot be read."
+    "--force", is_flag=True, help="Log in although there is a login, or what is stored cannot be read."
 )
 @click.pass_context
 def login(  # noqa: PLR0913  # its options
@@ -111,7 +112,9 @@ def login(  # noqa: PLR0913  # its options
         if complete:
             return _complete(report, wait=wait)
         if start:
-            if not force and verbs.live_login(report.settings, account):
+            if force:
+                forget_unreadable(report.store)
+            elif verbs.live_login(report.settings, account):
                 return report.unchanged()
             return _start(report, picture)
         browser = may_open_browser() and not no_browser

@@ -143,7 +143,7 @@ def start_login(  # noqa: PLR0913  # the server is named by two, the rest are se
 
     Args:
         store: Where the login will be kept. That it can be written is made sure of first.
-        anew: Ask for a new code although one waits.
+        anew: Ask for a new code although one waits, or what waits cannot be read.
         oauth_base_url: The OAuth server: https, or http on loopback; Qwen's by default.
         client_id: The OAuth client id; Qwen's by default.
         poster: Sends the request; httpx by default.
@@ -155,7 +155,7 @@ def start_login(  # noqa: PLR0913  # the server is named by two, the rest are se
     Raises:
         LoginError: The server cannot be reached.
         LoginRefusedError: It gave no code.
-        StoreError: The store cannot be written.
+        StoreError: The store cannot be written, or what waits there cannot be read.
         ConfigurationError: `oauth_base_url` cannot be used.
     """
     server = checked_url(oauth_base_url, "The OAuth server's address"), client_id
@@ -163,7 +163,7 @@ def start_login(  # noqa: PLR0913  # the server is named by two, the rest are se
     fresh: PendingLogin | None = None
     while True:
         # Two that start at once shall show the same code: the first to be noted is the one.
-        found = _read(note := _note_in(store))
+        found = _read(note := _replaceable(store) if anew else _note_in(store))
         if found is not None and not anew and found.state == WAITING:
             left = found.expires_at - clocks.now()
             if left > _WORTH_SHOWING and server == (found.oauth_base_url, found.client_id):
@@ -244,14 +244,23 @@ def cancel_login(store: LoginStore) -> bool:
         StoreError: It cannot be removed.
     """
     while True:
-        try:
-            note = _note_in(store)
-        except CorruptCredentialsError:  # nobody has to open what goes
-            note = _Note()
+        note = _replaceable(store)
         if note is None:
             return False
         if store.swap_note(note, None):
             return True
+
+
+def forget_unreadable(store: LoginStore) -> None:
+    """Remove a note that cannot be read, so that a login can start; one that can be read stays.
+
+    Raises:
+        StoreError: It cannot be removed.
+    """
+    try:
+        store.note()
+    except CorruptCredentialsError:
+        cancel_login(store)
 
 
 def _asked_for(base_url: str, client_id: str, post: Poster, clocks: Clocks) -> PendingLogin:
@@ -355,6 +364,14 @@ def _written(login: PendingLogin) -> _Note:
 def _note_in(store: LoginStore) -> _Note | None:
     note = store.note()
     return None if note is None else _Note(note)
+
+
+def _replaceable(store: LoginStore) -> _Note | None:
+    """The note, for whoever replaces it; one that cannot be read is empty, as `swap_note` has it."""
+    try:
+        return _note_in(store)
+    except CorruptCredentialsError:
+        return _Note()
 
 
 class _Note(bytes):

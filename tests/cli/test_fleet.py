@@ -97,6 +97,52 @@ def test_a_login_that_waits_under_another_key_is_told(on: Any, monkeypatch: pyte
     assert on("b", "login", "--start").code == exits.DONE
 
 
+@pytest.mark.parametrize("command", [["login", "--force"], ["login", "--start", "--force"]])
+@pytest.mark.parametrize("damaged", [False, True])
+def test_what_waits_and_cannot_be_read_is_replaced_when_that_is_asked_for(
+    on: Any, monkeypatch: pytest.MonkeyPatch, command: list[str], damaged: bool
+) -> None:
+    on("a", "login", "--start")
+    store = RedisPlace(Settings.from_environment()).login(None)
+    there = store.note()
+    if damaged:
+        key = store.keys[0].replace(":login", ":note")
+        shared_valkey().client.delete(key)
+        shared_valkey().client.rpush(key, "junk")
+    else:
+        monkeypatch.setenv("QWEN_STORE_KEY", "A" * 43 + "=")
+    asked = [argument for argument in command if argument != "--force"]
+    outcome = on("b", *asked)
+    assert outcome.code == exits.ERROR
+    assert "login --force`" in " ".join(outcome.err.split())
+    if not damaged:
+        assert store.note() == there  # not without being asked
+    assert on("b", *command).code == exits.DONE
+    assert on("b", "status").code == (exits.DONE if command == ["login", "--force"] else exits.NOT_LOGGED_IN)
+
+
+def test_what_waits_and_can_be_read_is_kept_when_a_login_is_forced(on: Any) -> None:
+    code = json.loads(on("a", "login", "--start", "--json").out)["user_code"]
+    assert json.loads(on("b", "login", "--start", "--force", "--json").out)["user_code"] == code
+
+
+@pytest.mark.parametrize("command", [["status"], ["login"], ["login", "--start"], ["accounts"], ["logout"]])
+def test_a_store_that_is_too_old_is_told(
+    on: Any, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    def speak(connection: socket.socket) -> None:
+        while piece := connection.recv(65536):
+            connection.sendall(
+                b"-ERR unknown command\r\n" * piece.count(b"\r\n*") or b"-ERR unknown command\r\n"
+            )
+
+    with listening(speak) as port:
+        monkeypatch.setenv("QWEN_STORE", f"redis://127.0.0.1:{port}/0")
+        outcome = on("a", *command)
+    assert outcome.code == exits.ERROR
+    assert "It has to be Redis 6.2, Valkey, or later" in " ".join(outcome.err.split())
+
+
 @pytest.mark.parametrize("field", ["number", "n"])
 def test_a_damaged_login_is_told_and_replaced(on: Any, field: str) -> None:
     on("a", "login")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from litellm_qwen_ai.oauth.errors import CorruptCredentialsError, QwenAuthError
 from litellm_qwen_ai.stores.finding import FAIL, OK, WARN, Finding
 from litellm_qwen_ai.stores.redis import scripts
-from litellm_qwen_ai.stores.redis.link import NO_RIGHT
+from litellm_qwen_ai.stores.redis.link import NEEDED, NO_RIGHT
 from litellm_qwen_ai.stores.redis.shared import DEFAULT
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from litellm_qwen_ai.stores.redis.shared import Shared
 
-_OLDEST = (6, 2)
+_OLDEST = (6, 2)  # Redis; all of Valkey's are later
 _SLOW = 0.05  # seconds for an answer
 _APART = 60  # seconds between two clocks
 _KEPT = 30  # seconds
@@ -80,7 +80,8 @@ def _rights(shared: Shared) -> Finding:
         link.run(scripts.REFUSED, keys[:2], "x", "x", "", shared.channel, _NOBODY)
         link.run(scripts.SWAP, keys[3:], "", "x", _KEPT)
         link.send("HGETALL", keys[2])
-        link.send("SMEMBERS", shared.names_key)
+        with contextlib.suppress(CorruptCredentialsError):  # told when they are listed
+            link.send("SMEMBERS", shared.names_key)
         for key in keys:
             link.send("DEL", key)
         link.listen(shared.channel, lambda told: told.get_message(timeout=shared.limits.answer))
@@ -118,7 +119,7 @@ def _server(shared: Shared) -> Iterator[Finding]:
     text = f"{name} {info.get('valkey_version') or info.get('redis_version', '0')}"
     numbers = tuple(map(int, re.findall(r"\d+", info.get("redis_version", "0"))[:2]))  # some say "7.x-cloud"
     if numbers and numbers < _OLDEST:
-        yield Finding("Server", FAIL, text, "Use Redis 6.2, Valkey, or later")
+        yield Finding("Server", FAIL, text, f"Use {NEEDED}")
     else:
         yield Finding("Server", OK, text)
     if info.get("role") == "slave":
@@ -152,11 +153,16 @@ def _keys(shared: Shared, accounts: Callable[[], list[str]]) -> Iterator[Finding
     try:
         for name in [DEFAULT, *accounts()]:
             shown = "the default account" if name == DEFAULT else name
-            word, _, number, n, record, *_ = shared.link.run(scripts.LOOK, [shared.key(name, "login")])
-            note = shared.link.send("GET", shared.key(name, "note"))
+            keys = [shared.key(name, what) for what in ("login", "turn")]
+            word, _, number, n, record, *more = shared.link.run(scripts.LOOK, keys)
             if word == b"damaged":
-                damaged.append(shown)
+                damaged.append(f"{shown} ({more[-1].decode()})")
                 record = None
+            note = None
+            try:
+                note = shared.link.send("GET", shared.key(name, "note"))
+            except CorruptCredentialsError:
+                damaged.append(f"{shown} ({shared.key(name, 'note')})")
             waiting = f"{shown} (one that waits for approval)"
             version = int(number or 0), int(n or 0)
             for sealed, what, where in ((record, shown, version), (note, waiting, ("note",))):
@@ -166,7 +172,7 @@ def _keys(shared: Shared, accounts: Callable[[], list[str]]) -> Iterator[Finding
         yield Finding("Key", FAIL, str(error))
         return
     if damaged:
-        text = f"what is stored is no login of ours, or was damaged: {', '.join(damaged)}"
+        text = f"what is stored is none of ours, or was damaged: {', '.join(damaged)}"
         yield Finding("Damage", FAIL, text, "Log in to them anew with login --force, or log out of them")
     if others:
         text = f"QWEN_STORE_KEY does not fit the logins of {', '.join(others)}: sealed with another key"

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from litellm_qwen_ai.oauth.errors import CorruptCredentialsError
 from litellm_qwen_ai.quota.tally import Tally
 from litellm_qwen_ai.stores.redis import scripts
 
@@ -30,9 +31,13 @@ class RedisCounters:
 
     def read(self) -> Tally:
         """What all processes have counted; what is no count of ours is as good as none."""
-        found = self._link.send("HGETALL", self._key)
+        return self._read() or Tally()
+
+    def _read(self) -> Tally | None:
+        """None for what is no count of ours."""
         shape: dict[str, Any] = {name: {} for name in _KINDS.values()}
         try:
+            found = self._link.send("HGETALL", self._key)
             for field, value in found.items():
                 name = field.decode()
                 if name in _TEXTS:
@@ -40,12 +45,15 @@ class RedisCounters:
                 else:
                     shape[_KINDS[name[0]]][name[1:]] = int(value)
             return Tally.from_json(json.dumps(shape).encode())
-        except (ValueError, KeyError, RecursionError):
-            return Tally()
+        except (CorruptCredentialsError, ValueError, KeyError, RecursionError):
+            return None
 
     def add(self, new: Tally, now: float) -> bool:
-        """Add to the hash, and take out of it what is too old."""
-        total = self.read()
+        """Add to the hash, and take out of it what is too old; what is no count of ours goes first."""
+        total = self._read()
+        if total is None:
+            self._link.send("DEL", self._key)
+            total = Tally()
         before = {field for field, _ in _fields(total)}
         total.merge(new)  # of two refusals the later one stands
         total.prune(now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from redis import exceptions as faults
@@ -11,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError
 
-from litellm_qwen_ai.oauth.errors import ReadOnlyStoreError, StoreError
+from litellm_qwen_ai.oauth.errors import CorruptCredentialsError, ReadOnlyStoreError, StoreError
 from litellm_qwen_ai.oauth.flight import renew_in_child
 from litellm_qwen_ai.oauth.transport import KEEPALIVE
 
@@ -31,14 +32,24 @@ _LOST = (
 )
 #: How a server says that a right is missing, inside of scripts too.
 NO_RIGHT = ("NOPERM", "permissions", "can't run this command", "can't access")
+#: How a server says that a key holds something else than a command is for.
+OTHER_TYPE = "WRONGTYPE"
+#: How a server says that it is too old, or keeps a command from everybody.
+_TOO_OLD = re.compile(
+    "unknown (redis )?command|wrong number of arg|after non deterministic commands|syntax error",
+    re.IGNORECASE,
+)
+NEEDED = "Redis 6.2, Valkey, or later"
+"""What the store has to be."""
 _LONGEST_REASON = 200  # characters of what a server says
 
 
 class Link:
     """Safe to use from any thread; a forked child makes connections of its own.
 
-    Every method that talks to the store raises `StoreError` if it cannot be reached or refuses. Who has just
-    waited for a silent store has waited for all: for a while the others are told at once.
+    Every method that talks to the store raises `StoreError` if it cannot be reached or refuses, and
+    `CorruptCredentialsError` if the first key holds something of another type. Who has just waited for a
+    silent store has waited for all: for a while the others are told at once.
 
     Args:
         address: Where the store is.
@@ -80,11 +91,12 @@ class Link:
             except faults.NoScriptError:
                 return self._client.eval(script.text, *given)
 
-        return self._attempt(run, urgent=urgent)
+        return self._attempt(run, keys[0], urgent=urgent)
 
-    def send(self, *command: Argument) -> Any:
-        """Send a command and return its answer."""
-        return self._attempt(lambda: self._client.execute_command(*command))
+    def send(self, command: str, key: str = "", *more: Argument) -> Any:
+        """Send a command, about a key if it has one, and return its answer."""
+        given = (key, *more) if key else more
+        return self._attempt(lambda: self._client.execute_command(command, *given), key)
 
     def send_all(self, commands: Sequence[tuple[Argument, ...]]) -> list[Any]:
         """Send commands at once, each about one key, and return their answers.
@@ -98,7 +110,7 @@ class Link:
                     pipeline.execute_command(*command)
                 answers: list[Any] = pipeline.execute(raise_on_error=False)
             for answer in answers:
-                if isinstance(answer, Exception) and "WRONGTYPE" not in str(answer):
+                if isinstance(answer, Exception) and OTHER_TYPE not in str(answer):
                     raise answer
             return answers
 
@@ -136,8 +148,8 @@ class Link:
             self._made = self.address.client(is_cluster=self.is_cluster, **options)
         return self._made
 
-    def _attempt(self, work: Callable[[], T], *, urgent: bool = False) -> T:
-        """Do something with the store; redis-py's errors become ours."""
+    def _attempt(self, work: Callable[[], T], key: str = "", *, urgent: bool = False) -> T:
+        """Do something with the store, about a key perhaps; redis-py's errors become ours."""
         began = self._elapsed()
         if began < self._silent_until and not urgent:
             raise StoreError(self._silence)
@@ -151,7 +163,7 @@ class Link:
                 self.is_cluster, self._made = True, None
                 done = work()
         except (faults.RedisError, *_LOST) as found:
-            error = self._in_words(found)
+            error = self._in_words(found, key)
             if isinstance(found, _LOST):
                 self._cut, now = True, self._elapsed()
                 if now - began > self._limits.wait:
@@ -161,7 +173,7 @@ class Link:
             return done
         raise error  # outside of `except`: redis-py's errors lead to the connection, and that to the password
 
-    def _in_words(self, error: Exception) -> StoreError:
+    def _in_words(self, error: Exception, key: str) -> StoreError:  # noqa: PLR0911  # one for each fault
         text, store = str(error), f"The store {self.address.shown}"
         reason = self.address.without_secrets(text)[:_LONGEST_REASON].rstrip(".")
         reason = "".join(char for char in reason if char.isprintable())
@@ -186,6 +198,17 @@ class Link:
                 f"No sentinel of {self.address.shown} names a primary for the service "
                 f"{self.address.service!r}. Check that name, that the sentinels can be reached from here and "
                 "see the primary, and that sentinel_password in QWEN_STORE is right if they want one."
+            )
+        if OTHER_TYPE in text:
+            return CorruptCredentialsError(
+                f"The key {key} of {self.address.shown} holds something of another type than ours "
+                f"({OTHER_TYPE}): another program has written it. If one uses such names, give "
+                "QWEN_STORE_PREFIX another value"
+            )
+        if _TOO_OLD.search(text):
+            return StoreError(
+                f"{store} does not know a command that is needed ({reason}). It has to be {NEEDED}, with all "
+                "commands; `litellm-qwen-ai doctor` looks at it."
             )
         if not isinstance(error, _LOST):
             return StoreError(f"{store} refuses: {reason}. `litellm-qwen-ai doctor` looks at it.")

@@ -179,16 +179,17 @@ class RedisStore:
 
     def note(self) -> bytes | None:
         """See `LoginStore.note`. What no key opens is a `CorruptCredentialsError`."""
-        sealed = self._shared.link.send("GET", self._note_key)
-        if sealed is None:
-            return None
         sealer = self._shared.sealer
         try:
+            sealed = self._shared.link.send("GET", self._note_key)
+            if sealed is None:
+                return None
             note, anew = sealer.open(sealed, *self._note_is), sealer.sealed_anew(sealed, *self._note_is)
         except CorruptCredentialsError as error:
             raise CorruptCredentialsError(
                 f"A login waits for approval in {self.describe()}, and cannot be opened: {error}. Or "
-                f"remove it: `{logout_command(self._account)}`."
+                f"replace it: `{self.login_command} --force`; `{logout_command(self._account)}` removes it "
+                "together with the login."
             ) from None
         if anew is not None:  # the first key must do alone some day
             with contextlib.suppress(StoreError):
@@ -197,8 +198,9 @@ class RedisStore:
 
     def swap_note(self, old: bytes | None, new: bytes | None) -> bool:
         """See `LoginStore.swap_note`. What no key opens counts as empty here: so it can be removed."""
-        sealed = self._shared.link.send("GET", self._note_key)
+        sealed = b""
         try:
+            sealed = self._shared.link.send("GET", self._note_key)
             there = None if sealed is None else self._shared.sealer.open(sealed, *self._note_is)
         except CorruptCredentialsError:
             there = b""
@@ -395,7 +397,7 @@ class RedisStore:
         word = word.decode()
         if word == "damaged":
             raise CorruptCredentialsError(
-                f"{self.describe()} is damaged: what is stored there is no login of ours. "
+                f"{self.describe()} is damaged: the key {more[0].decode()} holds what is none of ours. "
                 f"`{self.login_command} --force` replaces it."
             )
         self._stored = version = int(number or 0), int(n or 0)

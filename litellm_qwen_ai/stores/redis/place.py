@@ -7,7 +7,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
-from litellm_qwen_ai.oauth.errors import ConfigurationError
+from litellm_qwen_ai.oauth.errors import ConfigurationError, CorruptCredentialsError
 from litellm_qwen_ai.stores.redis.address import address_of
 from litellm_qwen_ai.stores.redis.checks import check
 from litellm_qwen_ai.stores.redis.counters import RedisCounters
@@ -91,7 +91,15 @@ class RedisPlace:
     def accounts(self) -> list[str]:
         """The accounts of the list that have a login or one that waits; the others are taken off it."""
         shared = self._shared
-        listed = sorted(name.decode() for name in shared.link.send("SMEMBERS", shared.names_key))
+        try:
+            listed = sorted(name.decode() for name in shared.link.send("SMEMBERS", shared.names_key))
+        except (
+            CorruptCredentialsError
+        ) as error:  # it has no braces, so other programs may well have such a key
+            raise CorruptCredentialsError(
+                f"The list of accounts cannot be read: {error}; else remove it there: "
+                f"redis-cli DEL {shared.names_key}. Each login is listed anew when it is renewed."
+            ) from None
         asked = [
             command
             for name in listed

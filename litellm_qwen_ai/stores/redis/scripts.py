@@ -2,7 +2,7 @@
 
 The first two keys are a login and its turn. An answer is a word, the time, and the login as it is stored:
 number, n, record, mark, when it was written, when its access token dies; then what the word needs. The word
-is `damaged`, whatever was asked, if what is stored is none of ours; what can be read of it is answered.
+is `damaged`, whatever was asked, if what is stored is none of ours: that key follows what can be read of it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,22 @@ class Script:
 _STATE = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local stored = redis.pcall('HMGET', KEYS[1], 'number', 'n', 'record', 'mark', 'written', 'ends')
-local damaged = stored.err ~= nil
+local damaged
+-- Some fields of a hash; none of them, and it is damaged, if the key holds something else.
+local function fields(key, ...)
+  local found = redis.pcall('HMGET', key, ...)
+  if not found.err then return found end
+  if not string.find(found.err, 'WRONGTYPE') then error(found.err, 0) end
+  damaged = damaged or key
+  return {}
+end
+local stored = fields(KEYS[1], 'number', 'n', 'record', 'mark', 'written', 'ends')
+local turn = KEYS[2] and fields(KEYS[2], 'name', 'host', 'mark', 'said')
 local forms = {'^%d+$', '^%d+$', '', '^%w+$', '^%-?%d+$', '^%-?%d+$'}
 for place, form in ipairs(forms) do
   local is_good = stored[place] and string.match(stored[place], form)
   -- A record has all of them; a logout leaves some.
-  damaged = damaged or not is_good and (stored[place] or stored[3]) and true
+  if not is_good and (stored[place] or stored[3]) then damaged = damaged or KEYS[1] end
   stored[place] = is_good and stored[place] or false
 end
 local function answer(word, ...)
@@ -69,7 +78,7 @@ end
 """
 
 _DAMAGED = """
-if damaged then return answer('damaged') end
+if damaged then return answer('damaged', damaged) end
 """
 
 LOOK = Script(_STATE + _DAMAGED + "return answer('stored')")
@@ -86,7 +95,6 @@ notice_a_loss()
 local ahead = compare(ARGV[3], ARGV[4])
 if ahead > 0 then return answer('newer') end
 if ahead < 0 then return answer('behind') end
-local turn = redis.call('HMGET', KEYS[2], 'name', 'host', 'mark', 'said')
 local lost = since('lost')
 if turn[3] and turn[3] == stored[4] then
   if turn[4] then return answer('refused', turn[4], lost) end
@@ -107,11 +115,12 @@ PUT = Script(
     + _RUN
     + """
 local by_hand = ARGV[7] == '1'
-if damaged and not by_hand then return answer('damaged') end
+if damaged and not by_hand then return answer('damaged', damaged) end
 if compare(ARGV[1], ARGV[2]) >= 0 then
-  notice_a_loss()
+  if not damaged then notice_a_loss() end
   return answer('kept')
 end
+if #turn == 0 then redis.call('DEL', KEYS[2]) end
 -- A full store, or a right that is missing, ends the script where it stands. So what may be refused is tried
 -- before the login is touched; the first is refused by a full store.
 redis.call('HSET', KEYS[2], 'put', ARGV[1])
@@ -143,9 +152,8 @@ REFUSED = Script(
     + _RUN
     + """
 notice_a_loss()
-local turn = redis.call('HMGET', KEYS[2], 'name', 'mark')
 local lost = since('lost')
-if turn[1] ~= ARGV[1] or turn[2] ~= ARGV[2] or stored[4] ~= ARGV[2] then return answer('other', lost) end
+if turn[1] ~= ARGV[1] or turn[3] ~= ARGV[2] or stored[4] ~= ARGV[2] then return answer('other', lost) end
 local changed
 if ARGV[3] == '' then
   changed = redis.call('HDEL', KEYS[2], 'mark')
@@ -186,10 +194,16 @@ return 1
 """
 )
 
-#: KEYS: the note. ARGV: what it must be, what it becomes (empty: nothing), seconds that it is kept.
+#: KEYS: the note. ARGV: what it must be, what it becomes, seconds that it is kept. Empty: nothing; what is of
+#: another type counts as that.
 SWAP = Script(
     """
-if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+local there = redis.pcall('GET', KEYS[1]) or ''
+if there.err then
+  if not string.find(there.err, 'WRONGTYPE') then return there end
+  there = ''
+end
+if there ~= ARGV[1] then return 0 end
 if ARGV[2] == '' then redis.call('DEL', KEYS[1]) else redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) end
 return 1
 """

@@ -515,13 +515,15 @@ def test_a_damaged_record_is_an_error_and_never_no_login(machine: Machine, commo
     before = known(store)
     damage(common, store, how)
     for fresh in (store, machine.store("alice")):
-        with pytest.raises(CorruptCredentialsError, match=r"is damaged.*login --account alice --force"):
+        with pytest.raises(
+            CorruptCredentialsError, match=r"is damaged.*:alice}:login holds.*login --account alice --force"
+        ):
             fresh.look()
     with pytest.raises(CorruptCredentialsError):
         store.turn(before)
     assert machine.place().accounts() == ["alice"]
     found = {one.name: one for one in machine.place().check("alice")}
-    assert found["Damage"].text.endswith("alice")
+    assert found["Damage"].text.endswith(f"alice ({store.keys[0]})")
     assert machine.store("alice").delete()
     assert store.look() is None
     damage(common, store, how if how != "half" else "something else")
@@ -529,7 +531,57 @@ def test_a_damaged_record_is_an_error_and_never_no_login(machine: Machine, commo
     assert known(machine.store("alice")).credentials == renewed(1)
 
 
+@pytest.mark.parametrize("replaced_by", ["login", "logout"])
+def test_a_turn_of_another_type_is_told_and_replaced(
+    machine: Machine, common: Valkey, replaced_by: str
+) -> None:
+    store = machine.store("alice")
+    store.save(LOGIN)
+    with turn(store) as ours:
+        common.client.set(store.keys[1], "junk")
+        works: list[Callable[[], object]] = [
+            store.look,
+            lambda: store.turn(StoredCredentials(LOGIN, store.version)),
+            lambda: ours.put(renewed(1)),
+            lambda: ours.refused("No."),
+        ]
+        for work in works:
+            with pytest.raises(
+                CorruptCredentialsError,
+                match=r"is damaged.*:alice}:turn holds.*login --account alice --force",
+            ):
+                work()
+    found = {one.name: one for one in machine.place().check("alice")}
+    assert found["Damage"].text.endswith(f"alice ({store.keys[1]})")
+    fresh = machine.store("alice")
+    if replaced_by == "logout":
+        assert fresh.delete()
+        assert store.look() is None
+    else:
+        fresh.save(renewed(2))
+        with turn(store) as ours:
+            ours.put(renewed(3))
+    assert "Damage" not in {one.name for one in machine.place().check("alice")}
+
+
 # --- notes and keys ---
+
+
+def test_a_note_of_another_type_is_told_and_can_be_removed(machine: Machine, common: Valkey) -> None:
+    store = machine.store("alice")
+    key = store.keys[0].replace(":login", ":note")
+    common.client.rpush(key, "junk")
+    with pytest.raises(CorruptCredentialsError, match=r":alice}:note of .* another type.*alice --force"):
+        store.note()
+    found = {one.name: one for one in machine.place().check("alice")}
+    assert "Damage" not in found  # nobody has listed the account
+    common.client.sadd(store._shared.names_key, "alice")
+    found = {one.name: one for one in machine.place().check("alice")}
+    assert found["Damage"].text.endswith(f"alice ({key})")
+    assert not store.swap_note(None, b"waits")
+    assert cancel_login(store)
+    assert store.swap_note(None, b"waits")
+    assert store.note() == b"waits"
 
 
 def test_a_note_that_no_key_opens_is_an_error_and_can_be_removed(new_machine: Callable[..., Machine]) -> None:
@@ -554,6 +606,19 @@ def test_a_note_is_sealed_anew_with_the_first_key(new_machine: Callable[..., Mac
 
 
 # --- rights that are missing ---
+
+
+@pytest.mark.parametrize("right", ["hmget", "get"])
+def test_a_right_to_read_that_is_missing_is_no_damage(
+    new_machine: Callable[..., Machine], own: Valkey, right: str
+) -> None:
+    own.client.execute_command("ACL", "SETUSER", "few", "on", ">pass", "~*", "&*", "+@all", f"-{right}")
+    few = new_machine(url=f"redis://few:pass@127.0.0.1:{own.port}/0")
+    work = few.store().look if right == "hmget" else few.store().note
+    with pytest.raises(StoreError, match="refuses us") as raised:
+        work()
+    assert not isinstance(raised.value, CorruptCredentialsError)
+    assert "Rights" in {one.name for one in few.place().check(None) if one.state == "fail"}
 
 
 @pytest.mark.parametrize("right", ["del", "hset", "hdel", "expire"])

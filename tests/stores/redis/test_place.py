@@ -4,6 +4,7 @@ import base64
 import contextlib
 import logging
 import pickle
+import re
 import signal
 import socket
 import subprocess
@@ -272,6 +273,63 @@ def test_word_from_a_store_that_was_silent_ends_the_silence(
     assert store.look()
 
 
+# --- a store that is too old: it does not know what is asked of it ---
+
+
+@pytest.fixture(
+    params=[
+        "ERR unknown command `EVALSHA`, with args beginning with: ",
+        "ERR Error running script: Write commands not allowed after non deterministic commands",
+        "ERR Error running script: Wrong number of args calling Redis command From Lua script",
+        "ERR syntax error",
+    ]
+)
+def old(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Answers each command with that error."""
+    refusal = f"-{request.param}\r\n".encode()
+
+    def speak(connection: socket.socket) -> None:
+        while piece := connection.recv(65536):
+            connection.sendall(refusal * len(re.findall(rb"\*\d+\r\n", piece)))
+
+    with listening(speak) as port:
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+def test_a_store_that_is_too_old_is_told_with_the_version_that_is_needed(
+    new_machine: Callable[..., Machine], old: str
+) -> None:
+    store = new_machine(url=old).store()
+    for work in (store.look, lambda: store.save(LOGIN), store.note, lambda: store.swap_note(None, b"x")):
+        text = told(work)
+        assert f"The store {old} does not know a command that is needed (" in text
+        assert "It has to be Redis 6.2, Valkey, or later" in text
+    (found,) = new_machine(url=old).place().check(None)
+    assert (found.name, found.state) == ("Store", "fail")
+    assert "Redis 6.2" in found.text
+
+
+# --- the list of accounts ---
+
+
+def test_a_list_of_accounts_of_another_type_is_told_and_left_as_it_is(
+    machine: Machine, common: Valkey, prefix: str
+) -> None:
+    common.client.set(f"{prefix}:accounts", "another program's")
+    store = machine.store("alice")
+    store.save(LOGIN)
+    assert store.look()
+    with pytest.raises(CorruptCredentialsError) as raised:
+        machine.place().accounts()
+    text = str(raised.value)
+    assert f"The key {prefix}:accounts of redis://" in text
+    assert f"QWEN_STORE_PREFIX another value; else remove it there: redis-cli DEL {prefix}:accounts." in text
+    found = findings(machine)
+    assert (found["Key"][0], found["Rights"][0]) == ("fail", "ok")
+    assert f"DEL {prefix}:accounts" in found["Key"][1]
+    assert common.client.get(f"{prefix}:accounts") == b"another program's"
+
+
 # --- doctor ---
 
 
@@ -419,3 +477,13 @@ def test_what_is_no_count_counts_as_none(
     counters.add(_counted(1), NOW)
     common.client.hset(f"{{{prefix}:_default}}:use", "refusal", "{")
     assert not counters.read()
+
+
+@pytest.mark.parametrize("junk", [("hset", "refusal", "{"), ("hset", "h1", "x"), ("rpush", "x")])
+def test_what_is_no_count_is_replaced_by_the_next_ones(
+    machine: Machine, common: Valkey, prefix: str, junk: tuple[str, ...]
+) -> None:
+    counters, key = machine.place().counters(None), f"{{{prefix}:_default}}:use"
+    common.client.execute_command(junk[0], key, *junk[1:])
+    counters.add(_counted(2), NOW)
+    assert counters.read().seconds == {int(NOW): 2}
