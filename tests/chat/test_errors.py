@@ -17,6 +17,7 @@ from litellm import exceptions
 from litellm_qwen_ai.chat.context import AnswerContext
 from litellm_qwen_ai.chat.errors import (
     PROVIDER,
+    bad_request,
     cut_stream,
     error_from_response,
     error_from_transport,
@@ -214,10 +215,41 @@ def test_a_refusal_that_is_not_ascii_is_shown_as_it_is(sent: bytes, shown: str) 
     assert error.litellm_response_headers["retry-after"] == "3"
 
 
+def test_the_servers_own_word_for_it_is_the_exceptions_code() -> None:
+    assert refused(400, body("so it is", "invalid_parameter_error")).code == "invalid_parameter_error"
+
+
+def test_what_the_caller_did_wrong_is_in_the_message_and_in_the_response() -> None:
+    error: Any = bad_request("n must be 1", model="coder-model")
+    assert "n must be 1" in str(error)
+    assert error.status_code == 400
+    assert error.response.json()["error"]["message"] == "n must be 1"
+
+
 def test_a_page_is_summarised_not_dumped() -> None:
     text = str(refused(504, HTML))
     assert 'an HTML page titled "504 Gateway Time-out"' in text
     assert "<" not in text
+
+
+@pytest.mark.parametrize(
+    ("page", "shown"),
+    [
+        (b"<html><body>x</body></html>", "the answer was an HTML page."),
+        (b"<html><title></title></html>", "the answer was an HTML page."),
+        (b"<html><h1>Stop<br>here &amp; now</h1>", 'the answer was an HTML page titled "Stop here & now"'),
+        (b"<html><title>caf\xe9</title>", 'the answer was an HTML page titled "caf\ufffd"'),
+        (b"<html><title>" + 300 * b"a" + b"</title>", f'the answer was an HTML page titled "{119 * "a"}…"'),
+    ],
+    ids=["without a title", "an empty title", "a heading with markup", "not UTF-8", "a long title"],
+)
+def test_a_page_says_its_title_or_that_it_is_one(page: bytes, shown: str) -> None:
+    assert str(refused(502, page)).endswith(shown)
+
+
+def test_a_long_code_or_request_id_is_cut() -> None:
+    error = refused(400, body("so it is", 500 * "c", 500 * "r"))
+    assert len(error.response.json()["error"]["code"]) == len(error.request_id) == 80
 
 
 def test_a_long_message_is_cut_and_folded_into_one_line() -> None:

@@ -228,6 +228,11 @@ def test_a_result_without_an_id_gets_that_of_the_one_open_call(
     assert messages == before
 
 
+def test_a_call_that_is_no_object_waits_for_no_result() -> None:
+    said = {"role": "assistant", "content": None, "tool_calls": ["f()", call("a")]}
+    assert prepare(said, {"role": "tool", "content": "done"}, for_portal=False)[-1]["tool_call_id"] == "a"
+
+
 @pytest.mark.parametrize("message", ["hi", None, 3, ["role"], {"content": "x"}, {"role": 1}])
 def test_what_is_no_message_is_named_by_its_place(message: Any) -> None:
     with pytest.raises(UnsendableError, match=r"messages\[1\]"):

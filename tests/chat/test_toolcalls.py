@@ -49,6 +49,18 @@ def test_shards_without_id_and_name_continue_their_call() -> None:
     ) == [(0, "a", "f", '{"x": 1}')]
 
 
+def test_each_shard_says_that_it_is_of_a_function() -> None:
+    assembler = ToolCallAssembler("call_x_")
+    sent = [
+        assembler.add({"function": {"name": "f", "arguments": "{"}}),
+        assembler.add({"function": {"arguments": "}"}}),
+    ]
+    assert sent == [
+        {"index": 0, "id": "call_x_0", "type": "function", "function": {"name": "f", "arguments": "{"}},
+        {"index": 0, "id": None, "type": "function", "function": {"name": None, "arguments": "}"}},
+    ]
+
+
 def test_parallel_calls_arrive_interleaved() -> None:
     assert assemble(
         shard(0, "a", "f", '{"x"'), shard(1, "b", "g", "{"), shard(0, "", "", ":1}"), shard(1, "", "", "}")

@@ -134,6 +134,11 @@ def test_a_bearer_no_header_may_hold_is_refused_and_not_shown(token: str) -> Non
     assert "X-Evil" not in str(caught.value)
 
 
+def test_a_login_whose_token_no_header_may_hold_is_named_as_one() -> None:
+    with pytest.raises(UnsendableError, match=r"^The stored access token is empty .* Log in again"):
+        headers(token="a\nb")
+
+
 def test_masked_headers_hide_every_secret_and_nothing_else() -> None:
     shown = masked({"authorization": "Bearer s", "X-Api-Key": "s", "Cookie": "s", "X-Trace": "kept"})
     assert shown == {"authorization": "***", "X-Api-Key": "***", "Cookie": "***", "X-Trace": "kept"}
