@@ -76,12 +76,14 @@ sbom: wheel ## what the wheel brings along, as a CycloneDX list: build/sbom.cdx.
 	mkdir -p build
 	$(BIN)/cyclonedx-py environment --output-reproducible --output-file build/sbom.cdx.json .venv-wheel/bin/python
 
-check-release: ## whether TAG=v1.2.3 is the version, and dated in the changelog
+check-release: ## whether TAG=v1.2.3 is the version, dated in the changelog, and holds all of it
 	@version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' litellm_qwen_ai/_version.py); \
 	test "$(TAG)" = "v$$version" || \
 	  { echo "The tag is '$(TAG)', the version in litellm_qwen_ai/_version.py is $$version: they must agree." >&2; exit 1; }; \
 	grep -qE "^## \[$$version\] - [0-9]{4}-[0-9]{2}-[0-9]{2}$$" CHANGELOG.md || \
-	  { echo "CHANGELOG.md has no dated section for $$version." >&2; exit 1; }
+	  { echo "CHANGELOG.md has no dated section for $$version." >&2; exit 1; }; \
+	! sed -n '/^## \[Unreleased\]/,/^## \[[0-9]/p' CHANGELOG.md | grep -q '^- ' || \
+	  { echo "CHANGELOG.md still has lines under Unreleased: move them to $$version." >&2; exit 1; }
 
 docs: $(READY) ## make the generated parts of README.md anew
 	$(BIN)/python docs/generate.py

@@ -24,7 +24,7 @@ def for_an_index(readme: str, home: str) -> str:
         if home:
             return f"[{text}]({home.rstrip('/')}/{target})"
         file = target.partition("#")[0]
-        return text if text.strip("`") == file else f"{text} ({file})"
+        return text if text.strip("`/") == file else f"{text} ({file})"
 
     text = _LINK.sub(mended, _PICTURE.sub("", readme))
     return text if home else f"{text}\nThe files that are named here are part of the source distribution.\n"

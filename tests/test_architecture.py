@@ -245,6 +245,7 @@ def test_the_public_names_are_these() -> None:
     for name in litellm_qwen_ai.__all__:
         assert getattr(litellm_qwen_ai, name) is not None
     assert dir(litellm_qwen_ai) == sorted(litellm_qwen_ai.__all__)
+    assert dir(litellm_qwen_ai.oauth) == sorted(litellm_qwen_ai.oauth.__all__)
     with pytest.raises(AttributeError, match="no_such_name"):
         litellm_qwen_ai.no_such_name  # noqa: B018  # the access is the test
 

@@ -112,3 +112,7 @@ def __getattr__(name: str) -> Any:
     value = next(getattr(home, name) for home in homes if hasattr(home, name))
     globals()[name] = value
     return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -36,7 +36,7 @@ def test_no_link_leads_into_a_tree_that_an_index_does_not_have(hatch_build: Modu
 
 
 def test_without_a_home_the_file_is_named_instead(hatch_build: ModuleType) -> None:
-    text = "See [MIT](LICENSE), [docs/a.md](docs/a.md) and [there](docs/b.md#c).\n![Page](docs/p.png)\n"
+    text = "See [MIT](LICENSE), [docs/a.md](docs/a.md), [e/](e) and [there](docs/b.md#c).\n![P](docs/p.png)\n"
     shown = hatch_build.for_an_index(text, "")
-    assert shown.startswith("See MIT (LICENSE), docs/a.md and there (docs/b.md).\n")
+    assert shown.startswith("See MIT (LICENSE), docs/a.md, e/ and there (docs/b.md).\n")
     assert "p.png" not in shown

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from litellm_qwen_ai import __version__
 
 ROOT = Path(__file__).parents[2]
 HOST = ROOT / ".github"
@@ -78,10 +81,12 @@ def test_nothing_but_what_a_job_needs_is_allowed_to_it(workflow: Path) -> None:
     assert all(step["with"]["persist-credentials"] is False for step in checkouts)
 
 
-@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
-def test_each_action_is_one_of_its_makers_own_at_a_named_version(workflow: Path) -> None:
-    for uses in [step["uses"] for step in _steps(workflow) if "uses" in step]:
-        assert re.fullmatch(r"actions/[a-z-]+@v\d+|pypa/gh-action-pypi-publish@release/v1", uses), uses
+def test_each_action_is_one_of_its_makers_own_pinned_to_one_commit_with_its_version() -> None:
+    text = "".join(path.read_text("utf-8") for path in WORKFLOWS)
+    used = set(re.findall(r"uses: (.*)", text)) - {"pypa/gh-action-pypi-publish@release/v1"}
+    pinned = [re.fullmatch(r"(actions/[a-z-]+)@[0-9a-f]{40} # v\d+\.\d+\.\d+", one) for one in used]
+    assert all(pinned), used
+    assert len({one[1] for one in pinned if one}) == len(used)  # each at one version
 
 
 def test_a_release_is_published_without_a_password_after_it_was_attested() -> None:
@@ -92,16 +97,35 @@ def test_a_release_is_published_without_a_password_after_it_was_attested() -> No
 
 
 @pytest.mark.parametrize(
-    ("tag", "fault"),
-    [("v9.9.9", "they must agree"), ("", "they must agree")],
+    ("tag", "changelog", "fault"),
+    [
+        ("v1.2.3", "## [Unreleased]\n\n## [1.2.3] - 2026-11-26\n\n- One.\n", ""),
+        ("v9.9.9", "## [Unreleased]\n\n## [1.2.3] - 2026-11-26\n", "they must agree"),
+        ("", "## [Unreleased]\n\n## [1.2.3] - 2026-11-26\n", "they must agree"),
+        ("v1.2.3", "## [Unreleased]\n\n## [1.2.3]\n", "no dated section for 1.2.3"),
+        ("v1.2.3", "## [Unreleased]\n\n- Two.\n\n## [1.2.3] - 2026-11-26\n", "still has lines"),
+    ],
+    ids=["all is well", "another tag", "no tag", "no date", "unreleased"],
 )
-def test_a_tag_that_is_not_the_version_is_refused(tag: str, fault: str) -> None:
-    done = subprocess.run(
-        ["make", "--silent", "check-release", f"TAG={tag}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode != 0
+def test_a_tag_is_released_only_if_version_and_changelog_say_so(
+    tmp_path: Path, tag: str, changelog: str, fault: str
+) -> None:
+    (tmp_path / "CHANGELOG.md").write_text(changelog, encoding="utf-8")
+    package = tmp_path / "litellm_qwen_ai"
+    package.mkdir()
+    (package / "_version.py").write_text('__version__ = "1.2.3"\n', encoding="utf-8")
+    command = ["make", "--silent", "--file", str(ROOT / "Makefile"), "check-release", f"TAG={tag}"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == (not fault)
     assert fault in done.stderr
+
+
+def test_the_changelog_has_dated_versions_and_the_newest_is_the_one_that_the_code_says() -> None:
+    text = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    first, *sections = re.findall(r"^## (.*)$", text, re.MULTILINE)
+    assert first == "[Unreleased]"
+    dated = [re.fullmatch(r"\[(\d+\.\d+\.\d+)\] - (\d{4}-\d{2}-\d{2})", one) for one in sections]
+    found = [([*map(int, one[1].split("."))], date.fromisoformat(one[2])) for one in dated if one]
+    assert len(found) == len(sections)
+    assert found == sorted(found, reverse=True)
+    assert sections[0].startswith(f"[{__version__}] ")
