@@ -7,20 +7,16 @@ watcher (a `sys.meta_path` finder, PEP 451) waits for `import litellm` and steps
 from __future__ import annotations
 
 import importlib
-import importlib.abc
-import importlib.util
-import logging
 import sys
-from typing import TYPE_CHECKING, Any
 
 from litellm_qwen_ai.names import LOGGER
 
+TYPE_CHECKING = False  # true for mypy; see `litellm_qwen_ai/__init__.py`
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from importlib.machinery import ModuleSpec
     from types import ModuleType
-
-_logger = logging.getLogger(LOGGER)
+    from typing import Any
 
 
 def register() -> None:
@@ -42,7 +38,7 @@ def register_when_litellm_is_imported() -> None:
     register()
 
 
-class _LiteLLMWatcher(importlib.abc.MetaPathFinder):
+class _LiteLLMWatcher:
     """Finds `litellm` as everyone else would, and has its loader call us when it is done."""
 
     def find_spec(
@@ -51,17 +47,19 @@ class _LiteLLMWatcher(importlib.abc.MetaPathFinder):
         del path, target
         if fullname != "litellm":
             return None
+        import importlib.util  # noqa: PLC0415  # see `litellm_qwen_ai/__init__.py`
+
         sys.meta_path.remove(self)
         try:
             spec = importlib.util.find_spec(fullname)
         finally:
             sys.meta_path.insert(0, self)
         if spec is not None and spec.loader is not None:
-            spec.loader = _RegisteringLoader(spec.loader, self)
+            spec.loader = _RegisteringLoader(spec.loader, self)  # type: ignore[assignment]  # it does what one does
         return spec
 
 
-class _RegisteringLoader(importlib.abc.Loader):
+class _RegisteringLoader:
     """LiteLLM's own loader, plus one call after the module has run."""
 
     def __init__(self, loader: Any, watcher: _LiteLLMWatcher) -> None:
@@ -85,4 +83,8 @@ class _RegisteringLoader(importlib.abc.Loader):
             register()
         except Exception:
             # `import litellm` must not fail because of a plugin; register() says what is wrong.
-            _logger.exception("litellm-qwen-ai could not register the route qwen_ai/ with LiteLLM")
+            import logging  # noqa: PLC0415  # see `litellm_qwen_ai/__init__.py`
+
+            logging.getLogger(LOGGER).exception(
+                "litellm-qwen-ai could not register the route qwen_ai/ with LiteLLM"
+            )

@@ -184,6 +184,15 @@ def test_importing_the_package_imports_neither_litellm_nor_anything_heavy() -> N
     assert out.stdout.strip() == "[]"
 
 
+def test_a_command_can_tell_of_ctrl_c_before_it_has_loaded_anything_that_takes_time() -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); before = set(sys.modules);"
+        "import litellm_qwen_ai.cli; print(*(set(sys.modules) - before))"
+    )
+    out = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True)
+    assert not {"collections", "contextlib", "logging", "re", "typing"} & set(out.stdout.split())
+
+
 def test_registering_loads_neither_the_login_nor_the_translation_nor_a_package_besides_litellms() -> None:
     code = (
         "import sys, litellm; before = set(sys.modules); import litellm_qwen_ai;"
