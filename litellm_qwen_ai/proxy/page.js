@@ -57,7 +57,7 @@ async function ask(path, { method = "GET", body, patience = PATIENCE } = {}) {
   const [answer, value] = await within(patience, options, path);
   if (answer.ok) return value;
   const said = typeof value.detail === "string" ? value.detail : value.error && value.error.message;
-  const refused = new Error(said || `The proxy answered with status ${answer.status}.`);
+  const refused = new Error(said || `The proxy answered with status ${answer.status}; its log says why.`);
   throw Object.assign(refused, { status: answer.status }); // without a status nobody answered
 }
 
@@ -90,6 +90,7 @@ const shut = (error) => [401, 403].includes(error.status);
 // LiteLLM refuses the key of a user with words about routes and roles, and a wrong one, without a database, with 400.
 function whyShut(error, anyMore = "") {
   if (/only proxy admin|your role/i.test(error.message)) return "This key is valid, but not a proxy admin's.";
+  if (/not allowed to call this route/i.test(error.message)) return "This key is valid, but its allowed_routes leave this page out.";
   if (error.status === 403 || !error.status || error.status >= 500) return error.message;
   return `This key is not accepted${anyMore}.`;
 }

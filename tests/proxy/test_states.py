@@ -53,6 +53,7 @@ class Site:
 
     def start(self) -> None:
         app = fastapi.FastAPI()
+        app.add_exception_handler(_RefusedError, _told)
         app.include_router(router_for(self.server, "/qwen_ai"))
         config = uvicorn.Config(
             self._gated(app), port=self.port, log_config=None, timeout_graceful_shutdown=1
@@ -90,6 +91,35 @@ def _check(request: fastapi.Request) -> Any:
     if role is None:
         raise fastapi.HTTPException(400, "No connected db.")
     return SimpleNamespace(user_role=role)
+
+
+class _RefusedError(Exception):
+    """A key that LiteLLM refuses, in words that are no `HTTPException`'s."""
+
+
+async def _told(_request: fastapi.Request, error: Exception) -> Any:
+    """What LiteLLM's proxy answers then."""
+    said = {"message": f"Authentication Error, {error}", "type": "auth_error", "code": "401"}
+    return fastapi.responses.JSONResponse({"error": said}, 401)
+
+
+def _check_as_with_a_database(request: fastapi.Request) -> Any:
+    """LiteLLM's own rules about routes and roles; a key here is what a proxy's database would know of it."""
+    from litellm.proxy._types import LiteLLM_UserTable, UserAPIKeyAuth  # noqa: PLC0415  # it takes seconds
+    from litellm.proxy.auth.auth_checks import _is_api_route_allowed  # noqa: PLC0415  # as above
+    from litellm.proxy.auth.route_checks import RouteChecks  # noqa: PLC0415  # as above
+
+    known = json.loads(request.headers["authorization"].removeprefix("Bearer "))
+    token, route = UserAPIKeyAuth(**known), request.url.path
+    user = LiteLLM_UserTable(user_id="ann", user_role=known["user_role"]) if "user_role" in known else None
+    try:
+        RouteChecks.should_call_route(route, token, request)
+        _is_api_route_allowed(route, request, {}, token, user)
+    except fastapi.HTTPException:
+        raise
+    except Exception as error:  # noqa: BLE001  # LiteLLM raises it bare
+        raise _RefusedError(error) from None
+    return token
 
 
 @pytest.fixture(scope="module")
@@ -504,6 +534,44 @@ def test_a_key_that_does_not_open_has_its_own_words(page: Any, key: str, words: 
     assert page.evaluate("document.activeElement.id") == "key"
     page.lines[:] = [line for line in page.lines if "status of 40" not in line]
     browser.shoot(page, "door", widths=(320, 1280))
+
+
+NO_ADMIN = "This key is valid, but not a proxy admin's."
+
+
+def test_the_keys_that_a_database_knows_have_the_words_of_their_roles(chromium: Any, site: Site) -> None:
+    pytest.importorskip("litellm.proxy.proxy_server", reason="LiteLLM's proxy is not installed")
+    site.stop()
+    site.server.user_api_key_auth = _check_as_with_a_database
+    site.start()
+    keys: list[tuple[dict[str, Any], str]] = [
+        ({"user_role": "internal_user"}, NO_ADMIN),
+        ({"user_role": "internal_user_viewer"}, NO_ADMIN),
+        ({"user_role": "org_admin"}, NO_ADMIN),
+        ({"team_id": "red"}, NO_ADMIN),
+        (
+            {"user_role": "proxy_admin", "allowed_routes": ["llm_api_routes"]},
+            "This key is valid, but its allowed_routes leave this page out.",
+        ),
+    ]
+    with browser.tab(chromium, site.url) as page:
+        for known, words in keys:
+            _enter(page, json.dumps(known, separators=(",", ":")))
+            page.locator("#key-fault").get_by_text(words).wait_for()
+            page.get_by_label("Key", exact=True).fill("")
+            page.locator("#key-fault").evaluate("(it) => (it.textContent = '')")
+        viewer = json.dumps({"user_role": "proxy_admin_viewer"}, separators=(",", ":"))
+        _inside(page, viewer).get_by_text("it sees everything and changes nothing").wait_for()
+        changed = page.evaluate(
+            """(key) => fetch("qwen_ai/api/cancel", {method: "POST", body: "{}",
+                headers: {Authorization: `Bearer ${key}`, "Content-Type": "application/json"}})
+                .then((answer) => answer.status)""",
+            viewer,
+        )
+        assert changed == 403
+        page.get_by_role("button", name="Forget the key").click()
+        _inside(page, json.dumps({"user_role": "proxy_admin"}, separators=(",", ":")))
+        page.lines[:] = [line for line in page.lines if "status of 40" not in line]
 
 
 def test_a_proxy_without_a_master_key_asks_nobody_for_one(chromium: Any, site: Site) -> None:
