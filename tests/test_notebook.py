@@ -163,8 +163,18 @@ class Output:
         self.data.append(data)
 
 
-def code(link: str) -> DeviceCode:
-    return DeviceCode("AB-<b>CD", "https://chat.example/", link, 900, 5, "a device code", "a verifier")
+def code(link: str, waited: float | None = None) -> DeviceCode:
+    return DeviceCode(
+        "AB-<b>CD", "https://chat.example/", link, 900, 5, "a device code", "a verifier", waited
+    )
+
+
+@pytest.mark.parametrize(("waited", "told"), [(None, False), (41.7, True)])
+def test_a_login_that_joins_another_says_so_in_its_output(waited: float | None, told: bool) -> None:
+    output = Output()
+    NotebookPrompt(output).show(code("https://chat.example/?c=1", waited))
+    for text in output.data[0].values():
+        assert ("waits already, started 42 s ago: this is its code. To log in to Qwen" in text) is told
 
 
 def test_what_a_server_sends_is_no_html_of_ours() -> None:

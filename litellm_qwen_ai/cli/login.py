@@ -20,11 +20,12 @@ from litellm_qwen_ai.oauth import (
     PendingLogin,
     TerminalPrompt,
     may_open_browser,
+    pending_login,
     poll_login,
     start_login,
 )
 from litellm_qwen_ai.oauth.pending import forget_unreadable
-from litellm_qwen_ai.oauth.prompt import COMPARE, INVITATION, PHISHING, is_terminal, trouble_text
+from litellm_qwen_ai.oauth.prompt import COMPARE, INVITATION, PHISHING, is_terminal, joining, trouble_text
 from litellm_qwen_ai.plans import AS_OF, PLANS
 from litellm_qwen_ai.quota.tally import iso
 from litellm_qwen_ai.screen import span
@@ -157,12 +158,15 @@ def _prompt(picture: Callable[[str], str] | None, command: str, *, browser: bool
 def _start(report: Report, picture: Callable[[str], str] | None) -> int:
     """Ask for a code, or show the one that waits already."""
     settings = report.settings
+    before = pending_login(report.store)
     pending = start_login(
         report.store, oauth_base_url=settings.oauth_base_url, client_id=settings.oauth_client_id
     )
     if report.as_json:
         exits.print_json(_as_json(pending, report))
         return exits.DONE
+    if joined := joining(pending.code(time.time(), before)):
+        click.echo(f"{joined}\n")
     if picture is not None:
         sys.stderr.write(f"{picture(pending.link)}\n")
     click.echo(
@@ -207,6 +211,7 @@ def _as_json(pending: PendingLogin, report: Report) -> dict[str, Any]:
         "user_code": pending.user_code,
         "verification_uri": pending.verification_uri,
         "verification_uri_complete": pending.verification_uri_complete,
+        "started_at": iso(pending.started_at),
         "expires_at": iso(pending.expires_at),
         "seconds_left": max(0, int(pending.expires_at - now)),
         "next_poll_in": max(0, round(pending.next_poll_at - now)),

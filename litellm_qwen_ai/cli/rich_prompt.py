@@ -21,6 +21,7 @@ from litellm_qwen_ai.oauth.prompt import (
     brief,
     countdown,
     is_tall,
+    joining,
     trouble_text,
     warning,
 )
@@ -62,6 +63,8 @@ class RichPrompt:
 
     def show(self, code: DeviceCode) -> None:
         """What is asked, and the hint."""
+        if joined := joining(code):
+            self._console.print(Text(joined))
         self._ask(code)
         if self._hint:
             self._console.print(Text(self._hint))

@@ -86,7 +86,7 @@ def device_login(  # noqa: PLR0913  # the server is named by two, the rest are s
         place, oauth_base_url=oauth_base_url, client_id=client_id, poster=poster, clocks=clocks
     )
     approved = False
-    shown.show(pending.code(clocks.now()))
+    shown.show(pending.code(clocks.now(), waited))
     try:
         if open_browser is not None:
             open_browser(pending.link)
@@ -97,7 +97,7 @@ def device_login(  # noqa: PLR0913  # the server is named by two, the rest are s
         approved = True
     finally:
         shown.done(approved=approved)
-        if not approved and (waited is None or waited.device_code != pending.device_code):
+        if not approved and not pending.same_as(waited):
             cancel_login(place)
     return credentials
 

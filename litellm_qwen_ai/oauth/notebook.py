@@ -6,7 +6,7 @@ import html
 import sys
 from typing import TYPE_CHECKING, Any
 
-from litellm_qwen_ai.oauth.prompt import COMPARE, INVITATION, qr_code, trouble_text, warning
+from litellm_qwen_ai.oauth.prompt import COMPARE, INVITATION, joining, qr_code, trouble_text, warning
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,14 +28,15 @@ class NotebookPrompt:
 
     def show(self, code: DeviceCode) -> None:
         """The link, its QR code where segno is installed, the code, the time, the line against phishing."""
+        invitation = f"{joining(code)} {INVITATION}".lstrip()
         link, picture = html.escape(code.link), qr_code(code.link)
         image = f'<p><img src="{picture}" alt="QR code of the link" width="180"></p>' if picture else ""
         self._shown = {
             "text/plain": (
-                f"{INVITATION}\n\n    {code.link}\n\n{COMPARE}\n\n    {code.user_code}\n\n{warning(code)}"
+                f"{invitation}\n\n    {code.link}\n\n{COMPARE}\n\n    {code.user_code}\n\n{warning(code)}"
             ),
             "text/html": (
-                f'<p>{INVITATION}<br><a href="{link}" target="_blank" rel="noopener">{link}</a></p>'
+                f'<p>{invitation}<br><a href="{link}" target="_blank" rel="noopener">{link}</a></p>'
                 f"{image}<p>{COMPARE} <b>{html.escape(code.user_code)}</b></p><p>{warning(code)}</p>"
             ),
         }

@@ -96,8 +96,8 @@ class PendingLogin:
         """The address to show and to open."""
         return self.verification_uri_complete or self.verification_uri
 
-    def code(self, now: float) -> DeviceCode:
-        """What to show and to poll with, at `now` (epoch seconds)."""
+    def code(self, now: float, before: PendingLogin | None = None) -> DeviceCode:
+        """What to show and to poll with, at `now` (epoch seconds); `before` is what waited before."""
         return DeviceCode(
             user_code=self.user_code,
             verification_uri=self.verification_uri,
@@ -106,7 +106,12 @@ class PendingLogin:
             interval=self.interval,
             device_code=self.device_code,
             code_verifier=self.code_verifier,
+            waited=max(0.0, now - self.started_at) if self.same_as(before) else None,
         )
+
+    def same_as(self, other: PendingLogin | None) -> bool:
+        """Whether it is the same login, at another time."""
+        return other is not None and other.device_code == self.device_code
 
     def raise_end(self) -> None:
         """Raise the `LoginError` with which it ended; nothing while it waits."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from litellm_qwen_ai.oauth.protocol import DeviceCode
 
+_MINUTE = 60.0  # seconds
 # Browsers that would take over the terminal in which the login waits.
 _TEXT_BROWSERS = ("lynx", "w3m", "links", "elinks", "www-browser")
 
@@ -66,6 +67,8 @@ class TerminalPrompt:
 
     def show(self, code: DeviceCode) -> None:
         """The address, the code, the time and the warning against phishing."""
+        if joined := joining(code):
+            self._say(f"{self._wrapped(joined)}\n\n")
         picture = self._picture(code.link) if self._picture else ""
         if is_tall(picture):
             self._say(f"{picture}{code.link}\n{self._wrapped(brief(code))}\n")
@@ -126,9 +129,17 @@ def brief(code: DeviceCode) -> str:
     return f"Check that the page shows this code: {code.user_code} . {warning(code)}"
 
 
+def joining(code: DeviceCode) -> str:
+    """That the code is that of a login which waited already, in a sentence; empty if it is a new one."""
+    if code.waited is None:
+        return ""
+    ago = f"{code.waited:.0f} s" if code.waited < _MINUTE else f"{code.waited / _MINUTE:.0f} min"
+    return f"A login of this account waits already, started {ago} ago: this is its code."
+
+
 def warning(code: DeviceCode) -> str:
     """How long the code lives, and the line against phishing."""
-    minutes = max(1, round(code.expires_in / 60))
+    minutes = max(1, round(code.expires_in / _MINUTE))
     return f"The code is valid for {minutes} min. {PHISHING}"
 
 

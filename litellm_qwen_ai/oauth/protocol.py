@@ -122,6 +122,7 @@ class DeviceCode:
         interval: Seconds between two polls.
         device_code: The secret that polls; masked.
         code_verifier: The PKCE verifier that goes with it; masked.
+        waited: Seconds since it was asked for, if that was done for a login which this one joins; else None.
     """
 
     user_code: str
@@ -131,6 +132,7 @@ class DeviceCode:
     interval: float
     device_code: str = field(repr=False)
     code_verifier: str = field(repr=False)
+    waited: float | None = None
 
     @property
     def link(self) -> str:

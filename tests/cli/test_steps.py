@@ -67,6 +67,22 @@ def test_people_are_told_what_to_run_next(run: Any, sandbox: Sandbox, store: Fil
     assert store.look() is None
 
 
+def test_whoever_joins_a_login_that_waits_is_told_so(run: Any, sandbox: Sandbox, store: FileStore) -> None:
+    first = json.loads(run("login", "--start", "--json").out)
+    assert "waits already" not in run("login", "--start", "--account", "alice").out
+    (noted,) = store.path.parent.glob("oauth_creds.json.pending")
+    note = json.loads(noted.read_text(encoding="utf-8"))
+    note["login"]["started_at"] -= 180
+    noted.write_text(json.dumps(note), encoding="utf-8")
+    again = run("login", "--start").out
+    assert again.startswith("A login of this account waits already, started 3 min ago: this is its code.\n\n")
+    assert first["user_code"] in again
+    told = json.loads(run("login", "--start", "--json").out)
+    assert told["started_at"] < first["started_at"]
+    assert told["user_code"] == first["user_code"]
+    assert len(sandbox.requests_to("device")) == 2
+
+
 def test_no_secret_is_printed(run: Any, sandbox: Sandbox, store: FileStore) -> None:
     printed = run("login", "--start", "--json").out
     sandbox.approve()

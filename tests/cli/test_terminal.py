@@ -14,6 +14,7 @@ import pytest
 
 from litellm_qwen_ai.oauth.prompt import NARROWED
 from litellm_qwen_ai.sandbox import Sandbox
+from tests.cli.conftest import PROGRAM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -144,6 +145,14 @@ def test_a_login_shows_the_code_and_the_time_left_and_ends_well(
     assert "Logged in. The token is stored in" in told
     assert "takes the token." in told
     assert store.look() is not None
+
+
+def test_a_login_that_joins_another_says_so_above_the_address(
+    sandbox: Sandbox, environ: dict[str, str]
+) -> None:
+    subprocess.run([PROGRAM, "login", "--start"], env=environ, check=True, capture_output=True)
+    told = plain(log_in(sandbox, InTerminal(["login", "--no-browser"], environ, columns=40)))
+    assert told.index("A login of this account waits already,") < told.index(f"{sandbox.url}/authorize")
 
 
 @pytest.mark.parametrize("term", ["dumb", "xterm-256color"])

@@ -96,6 +96,7 @@ def test_a_plain_login_goes_on_with_the_one_that_waits(
     waiting.on_nap = lambda: sandbox.approve(code) if sandbox.pending_codes() else None
     done = run("login")
     assert done.code == 0
+    assert "A login of this account waits already, started " in done.err
     assert code in done.err
     assert sandbox.counts.device_codes == 1
     assert pending_login(store) is None
