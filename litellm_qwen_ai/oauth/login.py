@@ -155,21 +155,19 @@ def _finished_elsewhere(place: LoginStore, before: StoredCredentials | None) -> 
 
 
 class _Nowhere:
-    """A place for a login that the caller keeps: it lives as long as this object. See `LoginStore`."""
+    """A place for a login that the caller keeps: it holds the note, and no login. See `LoginStore`."""
 
     login_command = LOGIN_COMMAND
 
     def __init__(self) -> None:
-        self._stored: StoredCredentials | None = None
         self._note: bytes | None = None
 
     def look(self, known: StoredCredentials | None = None) -> StoredCredentials | None:
         del known
-        return self._stored
+        return None
 
     def save(self, credentials: Credentials) -> StoredCredentials:
-        self._stored = StoredCredentials(credentials, object())
-        return self._stored
+        return StoredCredentials(credentials, object())
 
     def note(self) -> bytes | None:
         return self._note

@@ -57,6 +57,20 @@ def test_an_error_pickled_by_an_earlier_version_is_read(name: type[Exception]) -
     assert str(pickle.loads(pickled)) == "what happened"  # noqa: S301  # our own
 
 
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        ("litellm-qwen-ai login", "`litellm_qwen_ai.login()` in a cell"),
+        ("litellm-qwen-ai login --account work", '`litellm_qwen_ai.login("work")` in a cell'),
+    ],
+)
+def test_in_a_notebook_the_cell_that_logs_in_is_named(
+    command: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(errors, "in_notebook", lambda: True)
+    assert f"Run {told}, or `{command}` in a terminal" in str(errors.not_logged_in("a file", command))
+
+
 def test_the_paths_that_programs_import_from_stay() -> None:
     for path, names in {
         "litellm_qwen_ai": ("handler", "register", "FileStore", "Session", "device_login", "QwenAI"),

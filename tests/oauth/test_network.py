@@ -280,6 +280,20 @@ def test_what_is_wrong_on_the_way_is_explained(cause: BaseException, told: str) 
     assert "ALL_PROXY" in Network().explained(httpx.ConnectError("x"), proxy, 5).fix
 
 
+@pytest.mark.parametrize(
+    ("way", "told"),
+    [
+        (Network(), "into a file that SSL_CERT_FILE names, together with the public ones"),
+        (Network(said_by="SSL_CERTIFICATE"), "into the file that SSL_CERTIFICATE names, together"),
+        (Network(trust="/ca.pem", said_by="SSL_VERIFY"), "into /ca.pem (SSL_VERIFY)"),
+    ],
+)
+def test_where_a_certificate_belongs_that_is_not_trusted_is_named(way: Network, told: str) -> None:
+    error = httpx.ConnectError("x")
+    error.__cause__ = ssl.SSLCertVerificationError(1, "self-signed")
+    assert told in way.explained(error, None).fix
+
+
 def test_an_error_of_the_network_is_pickled_whole_and_that_of_an_earlier_version_is_read() -> None:
     error = TransportError("it is off", "Switch it on", "qwen.example")
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301  # our own

@@ -457,6 +457,11 @@ def test_an_answer_found_after_a_crash_moves_no_login_to_this_machine(
     assert found.seconds_left(50.0) == protocol.DEFAULT_TOKEN_LIFETIME
 
 
+@pytest.mark.parametrize("body", [b'{"refresh_token": "r"}', b'{"error": "slow_down"}', b"<html>"])
+def test_an_answer_found_after_a_crash_that_brought_no_tokens_changes_nothing(body: bytes) -> None:
+    assert merged_answer(Credentials(access_token="a", refresh_token="r"), body, 100.0, 50.0) is None
+
+
 def test_the_url_is_what_was_asked(server: Any) -> None:
     server.answer_next(200)
     url = f"{server.url}/token"

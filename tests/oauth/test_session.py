@@ -648,6 +648,19 @@ def test_pauses_grow_to_a_bound_and_end_with_success(
     assert session.get().access_token
 
 
+def test_renewals_that_keep_failing_are_told_once_and_at_the_first(
+    session: Session, logins: Any, server: Any, clock: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    logins.write(seconds_left=-1)
+    for _ in range(3):
+        for _ in range(3):
+            server.answer_next(503)
+        with pytest.raises(RefreshError) as caught:
+            session.get()
+        assert [record.getMessage() for record in caplog.records] == [str(caught.value)]
+        clock.pass_time(MAX_PAUSE)
+
+
 def test_a_slow_failure_is_not_repeated(new_session: Any, logins: Any, server: Any, clock: Any) -> None:
     logins.write(seconds_left=-1)
     server.before_answer = lambda: clock.pass_time(25)

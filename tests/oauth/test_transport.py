@@ -20,6 +20,7 @@ from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.oauth.network import TransportError
 from litellm_qwen_ai.oauth.protocol import MAX_BODY, OAuthRequest, read_refresh_answer
 from litellm_qwen_ai.oauth.transport import httpx_poster
+from litellm_qwen_ai.oauth.urls import checked_url
 from tests.networks import HOST, http_proxy, listening
 
 if TYPE_CHECKING:
@@ -287,6 +288,10 @@ def test_nothing_of_a_secret_comes_back_from_a_malformed_answer(secret: str, dat
 def test_a_url_that_no_token_may_go_to_is_refused(url: str) -> None:
     with pytest.raises(ConfigurationError, match="OAuth server's address"):
         httpx_poster(request_to(url), 5)
+
+
+def test_an_address_may_end_in_slashes() -> None:
+    assert checked_url("https://chat.qwen.ai/oauth//", "x") == "https://chat.qwen.ai/oauth"
 
 
 def test_the_timer_is_stopped_after_the_answer(server: Any) -> None:
