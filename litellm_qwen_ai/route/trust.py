@@ -5,7 +5,10 @@ account nor an address for a login, so the two are told apart here by what LiteL
 
 - Router puts the deployment's own `model_info` over a client's. If the call itself named an address, the
   deployment is a copy for this call, and its `model_info` has `original_model_id`.
-- A proxy notes what its client sent in `proxy_server_request["body"]`.
+- A proxy notes what its client sent in `proxy_server_request["body"]`: an address, or the name of a stored
+  credential, whose address LiteLLM puts in.
+- What LiteLLM puts in for a team looks the same. What an admin has set for it stands in the call's notes, where
+  LiteLLM removes what a client writes under that name.
 """
 
 from __future__ import annotations
@@ -13,16 +16,21 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from litellm_qwen_ai.names import LOGGER
+import litellm
+
+from litellm_qwen_ai.names import LOGGER, PROVIDER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _logger = logging.getLogger(LOGGER)
 
 CLIENTS_ADDRESS = (
-    "This request names an address of its own (api_base) and no key. Neither what an account keeps nor "
-    "QWEN_API_KEY goes to an address that came with a request: send api_key along, or leave api_base out. "
-    "The operator sets api_base in the deployment, or QWEN_API_BASE."
+    "This request names an address of its own (api_base, or a credential's) and no key. Neither what an account "
+    "keeps nor QWEN_API_KEY goes to an address that came with a request: send api_key along, or leave the "
+    "address out. The operator sets api_base in the deployment, or QWEN_API_BASE."
 )
 _ADDRESSES = ("api_base", "base_url")
 #: No place for a call's address: what is said, and the notes, where Router itself writes the deployment's.
@@ -67,10 +75,12 @@ def is_clients_address(api_base: str | None, litellm_params: Mapping[str, Any]) 
     """
     if api_base is None:
         return False
+    if api_base in _addresses_of_team(litellm_params):
+        return False
     if (litellm_params.get("model_info") or {}).get("original_model_id") is not None:
         return True
     sent = _sent_by_client(litellm_params)
-    return "user_config" in sent or _names(sent, api_base)
+    return "user_config" in sent or api_base in _addresses(sent)
 
 
 def _sent_by_client(litellm_params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -79,13 +89,32 @@ def _sent_by_client(litellm_params: Mapping[str, Any]) -> Mapping[str, Any]:
     return body if isinstance(body, Mapping) else {}
 
 
-def _names(value: Any, address: str) -> bool:
-    """Whether a request's body names this address, at its top or deeper (in `fallbacks`, say)."""
+def _addresses(value: Any) -> Iterator[Any]:
+    """The addresses that a request's body names, at its top or deeper (in `fallbacks`, say)."""
     if isinstance(value, Mapping):
-        return any(value.get(name) == address for name in _ADDRESSES) or any(
-            _names(inner, address) for name, inner in value.items() if name not in _NO_PLACE
-        )
-    return isinstance(value, list) and any(_names(inner, address) for inner in value)
+        for named in (value, _credential(value.get("litellm_credential_name"))):
+            yield from (named[name] for name in _ADDRESSES if name in named)
+        for name, inner in value.items():
+            yield from _addresses(inner) if name not in _NO_PLACE else ()
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _addresses(inner)
+
+
+def _addresses_of_team(litellm_params: Mapping[str, Any]) -> Iterator[Any]:
+    """Those of the credentials that an admin has chosen for `qwen_ai`, where LiteLLM heeds that."""
+    if getattr(litellm, "enable_model_config_credential_overrides", False):
+        for note in (litellm_params.get(key) or {} for key in ("metadata", "litellm_metadata")):
+            chosen = (note.get("user_api_key_team_metadata") or {}).get("model_config") or {}
+            for of_model in chosen.values():
+                of_us = of_model.get(PROVIDER) or {}
+                yield _credential(of_us.get("litellm_credentials")).get("api_base")
+
+
+def _credential(name: Any) -> Mapping[str, Any]:
+    """What the operator has stored under a name."""
+    found = (one.credential_values for one in litellm.credential_list if one.credential_name == name)
+    return next(found, {}) if name else {}
 
 
 @functools.cache

@@ -30,7 +30,9 @@ model_list:
       api_base: "%(api_base)s"
       configurable_clientside_auth_params: [api_base, base_url]
     model_info: { id: keyed, qwen_account: keyed }
-general_settings: { allow_client_side_credentials: true }
+general_settings:
+  allow_client_side_credentials: true
+  dangerously_allow_mock_testing_request_params: true
 litellm_settings:
   custom_provider_map: [{ provider: qwen_ai, custom_handler: litellm_qwen_ai.handler }]
 router_settings: { disable_cooldowns: true }

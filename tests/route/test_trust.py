@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import litellm
 import pytest
+from litellm.types.utils import CredentialItem
 
 from litellm_qwen_ai.route.trust import account_of, in_router, is_clients_address
 
@@ -89,6 +91,44 @@ def test_an_address_that_came_with_a_request_is_told_from_the_operators(
 ) -> None:
     assert is_clients_address(EVIL, litellm_params) is theirs
     assert not is_clients_address(None, litellm_params)
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = CredentialItem(credential_name="door", credential_info={}, credential_values={"api_base": EVIL})
+    monkeypatch.setattr(litellm, "credential_list", [stored])
+
+
+@pytest.mark.usefixtures("credentials")
+def test_a_credential_that_a_client_names_is_its_choice() -> None:
+    for sent in ({"litellm_credential_name": "door"}, {"fallbacks": [{"litellm_credential_name": "door"}]}):
+        assert is_clients_address(EVIL, _sent(**sent))
+        assert not is_clients_address("https://own.example/v1", _sent(**sent))
+    assert not is_clients_address(EVIL, _sent(litellm_credential_name="another"))
+
+
+@pytest.mark.usefixtures("credentials")
+@pytest.mark.parametrize(
+    ("is_on", "provider", "credential", "theirs"),
+    [
+        (True, "qwen_ai", "door", False),
+        (False, "qwen_ai", "door", True),
+        (True, "azure", "door", True),
+        (True, "qwen_ai", "another", True),
+    ],
+)
+def test_what_an_admin_chose_for_a_team_is_the_operators(
+    monkeypatch: pytest.MonkeyPatch, is_on: bool, provider: str, credential: str, theirs: bool
+) -> None:
+    name = "enable_model_config_credential_overrides"
+    monkeypatch.setattr(litellm, name, is_on, raising=False)
+    chosen = {"model_config": {"qwen": {provider: {"litellm_credentials": credential}}}}
+    call = {
+        **_sent(api_base=EVIL),  # LiteLLM notes it as if the client had sent it
+        "metadata": {"model_group": "qwen", "user_api_key_team_metadata": chosen},
+        "model_info": {"id": "2", "original_model_id": "1"},
+    }
+    assert is_clients_address(EVIL, call) is theirs
 
 
 def test_a_router_is_known_by_what_it_notes() -> None:
