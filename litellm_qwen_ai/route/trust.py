@@ -7,8 +7,8 @@ account nor an address for a login, so the two are told apart here by what LiteL
   deployment is a copy for this call, and its `model_info` has `original_model_id`.
 - A proxy notes what its client sent in `proxy_server_request["body"]`: an address, or the name of a stored
   credential, whose address LiteLLM puts in.
-- What LiteLLM puts in for a team looks the same. What an admin has set for it stands in the call's notes, where
-  LiteLLM removes what a client writes under that name.
+- What LiteLLM puts in for a team looks the same. What an admin has set for it stands in the call's notes,
+  where LiteLLM removes what a client writes under that name.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(LOGGER)
 
 CLIENTS_ADDRESS = (
-    "This request names an address of its own (api_base, or a credential's) and no key. Neither what an account "
-    "keeps nor QWEN_API_KEY goes to an address that came with a request: send api_key along, or leave the "
-    "address out. The operator sets api_base in the deployment, or QWEN_API_BASE."
+    "This request names an address of its own (api_base, or a credential's) and no key. Neither what an "
+    "account keeps nor QWEN_API_KEY goes to an address that came with a request: send api_key along, or "
+    "leave the address out. The operator sets api_base in the deployment, or QWEN_API_BASE."
 )
 _ADDRESSES = ("api_base", "base_url")
 #: No place for a call's address: what is said, and the notes, where Router itself writes the deployment's.
