@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from litellm_qwen_ai.sandbox.answer_table import ANSWERS
 from litellm_qwen_ai.sandbox.answers import find_answer
@@ -25,11 +26,26 @@ _MOST_PREFIXES = 10_000
 
 
 class ChatEndpoint:
-    """Chat completions."""
+    """Chat completions.
 
-    def __init__(self, authority: Authority, *, api_keys: frozenset[str], obedient: bool = False) -> None:
+    Args:
+        authority: Knows the tokens.
+        api_keys: Static keys that are bearers too.
+        home: The `resource_url` of the tokens, whose host alone takes them; None: this server has any name.
+        obedient: See `Sandbox`.
+    """
+
+    def __init__(
+        self,
+        authority: Authority,
+        *,
+        api_keys: frozenset[str],
+        home: str | None = None,
+        obedient: bool = False,
+    ) -> None:
         self._authority = authority
         self._api_keys = api_keys
+        self._host = None if home is None else _host(home)
         self._obedient = obedient
         self._prefixes: set[bytes] = set()  # system messages seen before: Qwen reports them as cached
 
@@ -53,14 +69,14 @@ class ChatEndpoint:
         if answer is not None and answer.fixed:
             return answer.reply()
         try:
-            self._check_bearer(request.bearer)
+            self._check_bearer(request)
         except ChatRefusal as refusal:
             return chat_error(refusal.status, refusal.code, refusal.message, param=refusal.param)
         listed = [{"id": name, "object": "model", "created": 0, "owned_by": "sandbox"} for name in MODELS]
         return json_reply({"object": "list", "data": listed})
 
     def _complete(self, request: RecordedRequest, payload: Any, fault: str | None) -> Reply:
-        login = self._check_bearer(request.bearer)
+        login = self._check_bearer(request)
         check(payload, login=login)
         used, limit = prompt_tokens(payload), model_named(payload["model"]).context
         if used > limit:
@@ -76,11 +92,13 @@ class ChatEndpoint:
             return stream_reply(completion, include_usage=wanted, fault=fault)
         return json_with_fault(completion, fault) if fault else json_reply(completion_json(completion))
 
-    def _check_bearer(self, token: str | None) -> bool:
+    def _check_bearer(self, request: RecordedRequest) -> bool:
         """Return whether the bearer is a login's token (a static key is not)."""
+        token = request.bearer
         if token in self._api_keys:
             return False
-        if token is None or not self._authority.accepts(token):
+        is_home = self._host in {None, _host(request.headers.get("host", ""))}
+        if token is None or not is_home or not self._authority.accepts(token):
             raise ChatRefusal("invalid access token or token expired", status=401, code="invalid_api_key")
         return True
 
@@ -94,6 +112,14 @@ class ChatEndpoint:
         if len(self._prefixes) < _MOST_PREFIXES:
             self._prefixes.add(prefix)
         return 0
+
+
+def _host(address: str) -> str:
+    """The name in an address or in a `Host` header; empty if there is none."""
+    try:
+        return urlsplit(address if "://" in address else f"//{address}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _named_by_model(payload: Any) -> Answer | None:

@@ -46,7 +46,8 @@ class Sandbox:
         reuse_detection: A refresh token used twice kills every token of its login.
         client_id: The only OAuth client that is known.
         api_keys: Static keys that chat takes as bearer, without the portal's rules.
-        resource_url: The base URL for chat in token answers; None for the sandbox's own.
+        resource_url: The base URL for chat in token answers; chat takes tokens under its host's name only, as
+            Qwen does. None for the sandbox's own, under any name.
         obedient: Do what a prompt says and no more, as suites for real models expect: repeat the words that
             it asks for, call a tool once, give a schema the prompt's own values.
         clock: Seconds since the epoch; codes and tokens expire by it.
@@ -350,7 +351,12 @@ class Sandbox:
             authority=self._authority,
             ledger=self._ledger,
             oauth=oauth,
-            chat=ChatEndpoint(self._authority, api_keys=frozenset(self.api_keys), obedient=self._obedient),
+            chat=ChatEndpoint(
+                self._authority,
+                api_keys=frozenset(self.api_keys),
+                home=self._resource_url,
+                obedient=self._obedient,
+            ),
             control=Control(self, self._ledger),
         )
 

@@ -20,6 +20,7 @@ import aiohttp.web
 import httpx
 import pytest
 
+from litellm_qwen_ai.names import DEFAULT_CLIENT_ID
 from litellm_qwen_ai.sandbox import Sandbox
 
 
@@ -144,6 +145,48 @@ def test_issued_tokens_can_be_expired_from_the_start(sandbox: Sandbox) -> None:
 def test_another_resource_url_can_be_given() -> None:
     with Sandbox(resource_url="portal.qwen.ai") as sandbox:
         assert sandbox.issue_tokens()["resource_url"] == "portal.qwen.ai"
+
+
+@pytest.mark.parametrize("resource_url", ["portal.qwen.ai", "http://Portal.qwen.ai:8443/v1"])
+@pytest.mark.parametrize(
+    ("host", "bearer", "status"),
+    [
+        ("portal.qwen.ai", None, 200),
+        ("PORTAL.qwen.ai:8443", None, 200),
+        ("chat.qwen.ai", None, 401),
+        ("[::1", None, 401),
+        ("chat.qwen.ai", "sk-sandbox", 200),  # a key has no host of its own here
+    ],
+)
+def test_a_token_is_good_at_its_own_host_only(
+    resource_url: str, host: str, bearer: str | None, status: int
+) -> None:
+    with Sandbox(resource_url=resource_url) as sandbox:
+        tokens = [sandbox.issue_tokens()["access_token"], renewed(sandbox)]
+        for token in tokens if bearer is None else [bearer]:
+            headers = {"authorization": f"Bearer {token}", "host": host}
+            answer = httpx.get(f"{sandbox.api_base}/models", headers=headers)
+            assert answer.status_code == status
+            assert (answer.json().get("error") or {}).get("code") == (
+                "invalid_api_key" if status == 401 else None
+            )
+
+
+def renewed(sandbox: Sandbox) -> str:
+    form = {
+        "grant_type": "refresh_token",
+        "refresh_token": sandbox.issue_tokens()["refresh_token"],
+        "client_id": DEFAULT_CLIENT_ID,
+    }
+    headers = {"accept": "application/json"}
+    answer = httpx.post(f"{sandbox.url}/api/v1/oauth2/token", data=form, headers=headers)
+    token: str = answer.json()["access_token"]
+    return token
+
+
+def test_where_no_address_is_given_a_token_is_good_under_any_name(sandbox: Sandbox) -> None:
+    headers = {"authorization": f"Bearer {sandbox.issue_tokens()['access_token']}", "host": "sandbox.test"}
+    assert httpx.get(f"{sandbox.api_base}/models", headers=headers).status_code == 200
 
 
 def test_the_clock_can_be_moved(sandbox: Sandbox) -> None:
