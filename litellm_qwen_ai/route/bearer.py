@@ -85,7 +85,7 @@ class BearerSource:
         try:
             self._settings = Settings.from_environment()
         except ConfigurationError as error:
-            raise as_litellm_error(error, model) from _without_trace(error)
+            raise as_litellm_error(error, model) from None
         self._key = api_key or self._settings.api_key
         self._base = completed(api_base) if api_base else None
         self._account = account
@@ -128,7 +128,8 @@ class BearerSource:
                 login(self._account)
                 return self._of_login(account, account.session.get())
         except QwenAuthError as error:
-            raise as_litellm_error(error, self._model) from _without_trace(error)
+            failure = as_litellm_error(error, self._model)
+        raise failure  # out here: it says all, so that no traceback shows the other above it
 
     async def aget(self, rejected: str | None = None) -> Bearer:
         """The bearer, for an asynchronous caller; never blocks the loop, never starts a login."""
@@ -139,7 +140,8 @@ class BearerSource:
             with account.failures_noted():
                 return self._of_login(account, await account.session.aget(rejected=rejected))
         except QwenAuthError as error:
-            raise as_litellm_error(error, self._model) from _without_trace(error)
+            failure = as_litellm_error(error, self._model)
+        raise failure  # as above
 
     def _of_key(self) -> Bearer:
         base, origin = self._address(None)
@@ -170,7 +172,7 @@ class BearerSource:
         try:
             return account_of(self._settings, self._account)
         except QwenAuthError as error:
-            raise as_litellm_error(error, self._model) from _without_trace(error)
+            raise as_litellm_error(error, self._model) from None
 
 
 _warned_of: set[str] = set()
@@ -205,11 +207,6 @@ def name_page(path: str) -> None:
     """Let the error of a missing login name the page of this proxy where an admin can sign in."""
     global _page  # noqa: PLW0603  # a process is one worker of one proxy
     _page = path
-
-
-def _without_trace(error: QwenAuthError) -> QwenAuthError:
-    """The same: its text says all, and where it was raised is a page above the sentence that matters."""
-    return error.with_traceback(None)
 
 
 def as_litellm_error(error: QwenAuthError, model: str) -> Exception:

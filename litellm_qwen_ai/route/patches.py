@@ -152,7 +152,10 @@ def _eager(original: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 async def _connected(wrapper: CustomStreamWrapper, stream: AsyncChatStream) -> CustomStreamWrapper:
-    await stream.connect()
+    try:
+        await stream.connect()
+    except litellm.exceptions.AuthenticationError as error:  # as in `provider.py`
+        raise error.with_traceback(None) from None
     _show(wrapper, stream)
     return wrapper
 

@@ -81,16 +81,25 @@ class QwenAI(CustomLLM):
 
     def completion(self, **call: Any) -> ModelResponse:  # type: ignore[override]  # LiteLLM passes keywords only
         """Answer one chat call."""
-        return self._read(call).answer(call["model_response"])
+        try:
+            return self._read(call).answer(call["model_response"])
+        except exceptions.AuthenticationError as error:  # its text says all: no path through us above it
+            raise error.with_traceback(None) from None
 
     async def acompletion(self, **call: Any) -> ModelResponse:  # type: ignore[override]  # as above
         """Answer one chat call on the running event loop."""
-        return await self._read(call).aanswer(call["model_response"])
+        try:
+            return await self._read(call).aanswer(call["model_response"])
+        except exceptions.AuthenticationError as error:  # as above
+            raise error.with_traceback(None) from None
 
     def streaming(self, **call: Any) -> ChatStream:  # type: ignore[override]  # as above
         """Connect at once, so that errors come out of `litellm.completion()`; return the chunks."""
         stream = self._read(call, stream=True).open_stream()
-        stream.connect()
+        try:
+            stream.connect()
+        except exceptions.AuthenticationError as error:  # as above
+            raise error.with_traceback(None) from None
         return stream
 
     def astreaming(self, **call: Any) -> AsyncChatStream:  # type: ignore[override]  # as above
