@@ -149,17 +149,11 @@ class Call:
         except Exception as error:
             self._count_late(error)
             raise
-        free = bearer.with_login and not self._is_priced()
-        ours = self.source.observer.headers()
-        telemetry.show_answer(made, response, ours, cost=0.0 if free else None)  # 0 saves the calculation
+        cost = None  # which LiteLLM works out then
+        if bearer.with_login and telemetry.is_free(self.model, self.litellm_params):
+            cost = telemetry.free_cost(self.model, made, self.optional_params, self.logging_obj)
+        telemetry.show_answer(made, response, self.source.observer.headers(), cost=cost)
         return made
-
-    def _is_priced(self) -> bool:
-        """Whether LiteLLM is to work out the price: somebody has set one, or is shown how it comes about."""
-        if not telemetry.is_free(self.model, self.litellm_params):
-            return True
-        listed = f"{PROVIDER}/{self.model}" in litellm.model_cost
-        return listed and not patches.nobody_listens(self.logging_obj)
 
     def _context(self, bearer: Bearer, headers: Mapping[str, str] = MappingProxyType({})) -> AnswerContext:
         """What the answer to this call is read with."""

@@ -18,6 +18,7 @@ _NO_ROUTE = "the route does not work"
 _NO_EAGER_STREAMS = "a refused async stream raises at its first chunk (docs/litellm.md)"
 _NO_PARAMETERS = "reasoning_effort, thinking and user are not accepted (docs/litellm.md)"
 _LOGS = "a record of each call is made for nobody: slower, no less correct"
+_PRICE = "LiteLLM works out that a login costs nothing: slower, no less correct"
 _HEADERS = "extra_headers that are no object raise LiteLLM's ValueError, a 500 of a proxy"
 _SLOWER_POST = "each request is sent by httpx itself: slower, no less correct"
 _SLOWER_CHUNKS = "each text chunk of a stream is built anew: slower, no less correct"
@@ -39,6 +40,7 @@ NAMES: Final[dict[str, str]] = {
     "litellm.models_by_provider": "get_valid_models() and wildcards do not list the catalogue",
     "litellm.litellm_core_utils.core_helpers.process_response_headers": "additional_headers stays empty",
     "litellm.litellm_core_utils.logging_utils._set_duration_in_model_call_details": "no overhead is shown",
+    "litellm.litellm_core_utils.litellm_logging.Logging.set_cost_breakdown": _PRICE,
     "litellm.main._complete_custom_providers": _NO_EAGER_STREAMS,
     "litellm.exceptions.MidStreamFallbackError": "without the eager streams, no fallback for a refused one",
     "litellm.OpenAIGPTConfig": _NO_PARAMETERS,

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from types import MappingProxyType
 from typing import Any
 
 import litellm
 import pytest
 
 import litellm_qwen_ai
-from litellm_qwen_ai.sandbox import Sandbox
+from litellm_qwen_ai.route import telemetry
+from litellm_qwen_ai.sandbox import Answer, Sandbox
 
 pytestmark = pytest.mark.usefixtures("login")
 
@@ -76,6 +78,79 @@ def test_whoever_is_told_of_a_call_is_told_how_its_price_came_about(recorder: An
     litellm.completion(MODEL, messages=MESSAGES)
     _, kwargs = recorder.next()
     assert kwargs["standard_logging_object"]["cost_breakdown"]["total_cost"] == 0
+
+
+_USAGE = {"prompt_tokens": 120, "completion_tokens": 90, "total_tokens": 210}
+_CITATION = {
+    "type": "url_citation",
+    "url_citation": {"url": "https://a.test", "start_index": 0, "end_index": 1},
+}
+
+
+def _answer(usage: Any = _USAGE, message: Any = MappingProxyType({}), **more: Any) -> dict[str, Any]:
+    said = {"role": "assistant", "content": "pong", **message}
+    return {"choices": [{"index": 0, "message": said, "finish_reason": "stop"}], "usage": usage, **more}
+
+
+#: What the server answers with, and what is asked for beside the messages.
+_TOLD: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "nothing": ({}, {}),
+    "cached": ({"usage": {**_USAGE, "prompt_tokens_details": {"cached_tokens": 50}}}, {}),
+    "reasoned": ({"usage": {**_USAGE, "completion_tokens_details": {"reasoning_tokens": 50}}}, {}),
+    "searched": ({"message": {"annotations": [_CITATION]}}, {}),
+    "may search": ({}, {"web_search_options": {"search_context_size": "high"}}),
+    "tier": ({"service_tier": "priority"}, {}),
+    "tier of the usage": ({"usage": {**_USAGE, "service_tier": "priority"}}, {}),
+    "tier that was asked for": ({}, {"service_tier": "flex"}),
+    "cost": ({"usage": {**_USAGE, "cost": 0.5}}, {}),
+}
+
+
+@pytest.mark.parametrize("kind", _TOLD)
+def test_how_a_cost_of_0_came_about_is_told_as_litellm_would_find_it(
+    sandbox: Sandbox, recorder: Any, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    answer, asked = _TOLD[kind]
+    told = []
+    for by_us in (True, False):
+        if not by_us:
+            monkeypatch.setattr(telemetry, "_can_tell", lambda: False)
+        sandbox.answer_next("chat", Answer(body=_answer(**answer)))
+        told.append(_told_of_cost(recorder, **asked))
+    assert told[0] == told[1]
+
+
+def test_so_is_a_cost_that_a_proxy_states(sandbox: Sandbox, recorder: Any) -> None:
+    sandbox.answer_next("chat", Answer(body=_answer(), headers={"x-litellm-response-cost": "0.7"}))
+    assert _told_of_cost(recorder)["costs"] == [0.7] * 4
+
+
+def _told_of_cost(recorder: Any, **asked: Any) -> dict[str, Any]:
+    """What is told of the cost of a call, wherever it is told."""
+    made = litellm.completion(MODEL, messages=MESSAGES, **asked)
+    _, kwargs = recorder.next()
+    payload = kwargs["standard_logging_object"]
+    places = (made._hidden_params, kwargs, payload, payload["hidden_params"])
+    return {
+        "costs": [place["response_cost"] for place in places],
+        "breakdown": payload["cost_breakdown"],
+        "diagnostic": kwargs.get("zero_cost_diagnostic"),
+    }
+
+
+def test_a_discount_is_told_too(recorder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(litellm, "cost_discount_config", {"qwen_ai": 0.05})
+    litellm.completion(MODEL, messages=MESSAGES)
+    _, kwargs = recorder.next()
+    assert kwargs["standard_logging_object"]["cost_breakdown"]["discount_percent"] == 0.05
+
+
+def test_what_costs_nothing_is_not_worked_out(recorder: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    worked_out = []
+    monkeypatch.setattr(litellm, "response_cost_calculator", lambda **_: worked_out.append(1))
+    litellm.completion(MODEL, messages=MESSAGES)
+    recorder.next()
+    assert not worked_out
 
 
 def test_the_cost_of_an_answer_is_found_without_a_word(capsys: pytest.CaptureFixture[str]) -> None:
