@@ -362,6 +362,28 @@ def test_doctor_names_what_is_wrong_with_a_store(new_machine: Callable[..., Mach
     assert "does not fit the logins of the default account" in key.text
 
 
+def test_doctor_says_where_to_write_if_the_store_is_a_replica(
+    new_machine: Callable[..., Machine], own: Valkey
+) -> None:
+    machine = new_machine(own)
+    own.client.execute_command("REPLICAOF", "127.0.0.1", "1")
+    found = findings(machine)
+    own.client.execute_command("REPLICAOF", "NO", "ONE")
+    assert found["Replicas"] == (
+        "fail", "this is a replica Name the primary in QWEN_STORE, or its sentinels"
+    )  # fmt: skip
+    assert found["Writes"][0] == "fail"
+    assert found["Writes"][1].endswith("Mend that at the store: nothing can be renewed until then")
+
+
+def test_doctor_tells_what_a_failover_to_a_replica_may_lose(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("litellm_qwen_ai.stores.redis.checks._info", lambda _: {"connected_slaves": "2"})
+    state, text = findings(machine)["Replicas"]
+    assert (state, text[:42]) == ("ok", "2 connected; a failover may lose the last ")
+
+
 @pytest.mark.parametrize(
     ("version", "state"),
     [("7.x-cloud", "ok"), ("7.4-rc1", "ok"), ("6.0.16", "fail"), ("unstable", "ok"), ("6.2", "ok")],
