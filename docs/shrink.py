@@ -15,7 +15,8 @@ def shrink(path: Path) -> None:
     """Write a picture anew, each colour the nearest of the few."""
     with Image.open(path) as picture:
         top = picture.convert("RGB").crop((0, 0, picture.width, min(picture.height, TALLEST)))
-    few = top.quantize(COLOURS, dither=Image.Dither.NONE)
+    # Not the default way, which loses a colour that few pixels have, such as that of a link.
+    few = top.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few.save(path, optimize=True)
 
 

@@ -42,7 +42,7 @@ from litellm_qwen_ai.oauth.errors import (
     QwenAuthError,
 )
 from litellm_qwen_ai.oauth.keys import UNCHECKED, keep_key
-from litellm_qwen_ai.oauth.pending import cancel_login, poll_login, start_login
+from litellm_qwen_ai.oauth.pending import PendingLogin, cancel_login, poll_login, start_login
 from litellm_qwen_ai.plans import MEND, PLANS
 from litellm_qwen_ai.proxy.accounts import accounts_of, check, checked_account, view
 from litellm_qwen_ai.proxy.guard import HEADERS, changers_only, lookers_only, refused, why_closed
@@ -178,7 +178,9 @@ def _start(asked: Asked) -> None:
 
 def _poll(asked: Asked) -> None:
     with contextlib.suppress(LoginError):  # how it ended stands in the view, also for whoever asks next
-        poll_login(asked.account.store, clocks=asked.clocks)
+        if isinstance(poll_login(asked.account.store, clocks=asked.clocks), PendingLogin):
+            return
+    asked.account.look_now()  # it has been approved, here or elsewhere: no call gets the one before
 
 
 def _cancel(asked: Asked) -> None:

@@ -361,7 +361,7 @@ function update(one) {
   const wrong = ended ? `${ENDS[ended.state] || "The login ended"}: ${ended.message || "start again for a new code."}` : urgent(one);
   show(part(".error"), wrong);
   show(part(".by-hand"), one.left_alone);
-  it.hint = waiting ? "" : wrong || limit(one.usage) || keyFor(one) || token(one);
+  it.hint = waiting ? "" : withoutPlace(wrong, one.file) || limit(one.usage) || keyFor(one) || token(one);
   const typing = !part(".keyform").hidden; // a login that another admin starts meanwhile is told, and takes no place
   showLogin(it, waiting && one.login.user_code && !typing ? one.login : null);
   part(".elsewhere").hidden = !waiting || (mayChange && !typing);
@@ -372,6 +372,11 @@ function update(one) {
   tick();
   // What was focused has gone: stay where the reader was.
   if (focused && !focused.getClientRects().length) it.part("h2").focus({ preventScroll: true });
+}
+
+// In a row, which is cut off, what is wrong comes first: where it lies is said when the row is opened.
+function withoutPlace(text, place) {
+  return place && text.startsWith(place) ? text.slice(place.length).replace(/^:? /, "") : text;
 }
 
 function rank(state, ended, limited) {

@@ -512,6 +512,20 @@ def test_a_login_begun_in_an_account_that_cannot_be_read_is_shown_and_replaces_i
     assert json.loads(path.read_text())["access_token"]
 
 
+def test_a_login_that_replaces_another_serves_the_next_call(
+    client: Any, sandbox: Sandbox, token_dir: Path, clock: Clock
+) -> None:
+    path = sandbox.write_credentials(token_dir)
+    session = account_of(Settings.from_environment()).session
+    before = session.get().access_token
+    _post(client, "login")
+    sandbox.approve()
+    clock.ahead = 10
+    assert session.get().access_token == before, "it is looked at again in a second"
+    assert _post(client, "poll")["login"] is None
+    assert session.get().access_token == json.loads(path.read_text())["access_token"] != before
+
+
 def test_the_counts_of_an_account_are_shown(client: Any, sandbox: Sandbox, token_dir: Path) -> None:
     sandbox.write_credentials(token_dir)
     meter = account_of(Settings.from_environment()).meter

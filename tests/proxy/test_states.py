@@ -182,6 +182,7 @@ def test_of_many_accounts_those_that_need_a_person_come_first(page: Any, site: S
     assert len(names) == 30
     assert page.evaluate("document.documentElement.scrollHeight") < 2500
     assert not page.locator(".body:visible").count(), "each is one row"
+    assert _account(page, "zoe").locator(".hint").inner_text().startswith("not a credentials file: ")
     browser.shoot(page, "many", widths=(*browser.WIDTHS, *browser.OF_THE_DOCUMENTS))
 
 
