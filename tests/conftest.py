@@ -50,17 +50,20 @@ def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _own_clients() -> Iterator[None]:
-    """Close LiteLLM's synchronous clients after each test: its cache drops them open once it holds 200."""
+def _clients_end_with_their_test() -> Iterator[None]:
+    """Take from LiteLLM's cache what is of no more use: full, it drops synchronous clients open."""
     yield
-    if (litellm := sys.modules.get("litellm")) is None or not litellm.in_memory_llm_clients_cache.cache_dict:
-        return
-    cache = litellm.in_memory_llm_clients_cache
-    for cached in list(cache.cache_dict.values()):
-        for client in (cached, getattr(cached, "client", None)):
-            if isinstance(client, (httpx.Client, sys.modules["openai"].OpenAI)):
-                client.close()
-    cache.flush_cache()
+    for key, cached in _cached_clients():
+        if isinstance(cached, sys.modules["openai"].OpenAI):
+            cached.close()
+        elif isinstance(getattr(cached, "client", None), httpx.Client):
+            continue  # for all tests: threads that find none make one each, and drop all but the last
+        sys.modules["litellm"].in_memory_llm_clients_cache.cache_dict.pop(key)
+
+
+def _cached_clients() -> list[tuple[str, object]]:
+    litellm = sys.modules.get("litellm")
+    return [] if litellm is None else list(litellm.in_memory_llm_clients_cache.cache_dict.items())
 
 
 class _OneWorkerForTheProxies(LoadScopeScheduling):
@@ -81,3 +84,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _OneWor
 def pytest_collection_finish() -> None:
     """Leave what the imports made, LiteLLM's above all, to no collection: walking it takes 0.3 s."""
     gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Close LiteLLM's synchronous clients: each, collected at exit, is a warning that nobody can heed."""
+    for _, cached in _cached_clients():
+        if isinstance(client := getattr(cached, "client", None), httpx.Client):
+            client.close()

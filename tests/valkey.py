@@ -27,7 +27,7 @@ from litellm_qwen_ai.stores.redis.place import RedisPlace
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # 32 bytes that seal nothing but tests
 REDIS = "/usr/bin/redis-server"  # Debian's
-SECONDS_TO_START = 20.0
+SECONDS_TO_START = 120.0
 
 
 def free_port() -> int:

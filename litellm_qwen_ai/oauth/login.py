@@ -86,8 +86,8 @@ def device_login(  # noqa: PLR0913  # the server is named by two, the rest are s
         place, oauth_base_url=oauth_base_url, client_id=client_id, poster=poster, clocks=clocks
     )
     approved = False
-    shown.show(pending.code(clocks.now(), waited))
-    try:
+    try:  # an interrupt may come while the code is shown, too
+        shown.show(pending.code(clocks.now(), waited))
         if open_browser is not None:
             open_browser(pending.link)
         try:

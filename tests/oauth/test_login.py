@@ -295,14 +295,16 @@ def test_the_caller_can_cancel(log_in: Any, prompt: Prompt, server: Any) -> None
     assert prompt.ended == [False]
 
 
+@pytest.mark.parametrize("moment", ["the code is shown", "it waits"])
 def test_ctrl_c_passes_through_and_leaves_nothing_behind(
-    log_in: Any, prompt: Prompt, store: FileStore, clock: Any
+    log_in: Any, prompt: Prompt, store: FileStore, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(_seconds: float) -> None:
+    def interrupt(_shown: object) -> None:
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(prompt, "show" if moment == "the code is shown" else "waiting", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        log_in(clocks=replace(clock.clocks, sleep=interrupt))
+        log_in()
     assert prompt.ended == [False]
     assert {path.suffix for path in store.path.parent.iterdir()} == {".lock"}
 
