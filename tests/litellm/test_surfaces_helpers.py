@@ -32,7 +32,7 @@ def _text(form: Any, answer: Any) -> str:
 
 def test_a_batch_is_answered_in_its_order() -> None:
     batch = [[{"role": "user", "content": f"number {index}"}] for index in range(5)]
-    litellm.completion(MODEL, messages=MESSAGES)  # threads that find no client make one each, and leave it open
+    litellm.completion(MODEL, messages=MESSAGES)  # threads that find no client make one each
     answers = litellm.batch_completion(MODEL, messages=batch)
     texts = [answer.choices[0].message.content for answer in answers]
     assert texts == [f'You said: "number {index}".' for index in range(5)]
