@@ -8,6 +8,8 @@ BENCH_READY := .venv-bench/.ready
 SITE_READY := .venv-site/.ready
 OTHER_PYTHONS := 3.10 3.12 3.13
 TESTS ?= tests
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' litellm_qwen_ai/_version.py)
+INTO_WHEEL := $(BIN)/python -m pip --python .venv-wheel/bin/python
 # What `make quick` runs: pure code and its tables, no process, no proxy, no store but files.
 QUICK := tests/chat tests/test_models.py tests/test_plans.py tests/test_redaction.py tests/test_retry_after.py tests/test_settings.py
 
@@ -55,13 +57,14 @@ unit: $(READY)
 	@echo "All tests, on every core: some ten minutes on two of them, most of it real proxies. pytest says how far it is."
 	$(BIN)/pytest -n auto
 
+# There is nothing in .venv-wheel but what the wheel brings along, so no pip.
 wheel: $(READY)
 	@echo "Building the wheel, and installing it in .venv-wheel to try it. One to two minutes."
 	rm -rf dist
 	$(BIN)/python -m build --quiet
-	test -x .venv-wheel/bin/python || $(PYTHON) -m venv .venv-wheel
-	.venv-wheel/bin/python -m pip install --quiet $(EAGER) dist/*.whl
-	.venv-wheel/bin/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
+	test -x .venv-wheel/bin/python || $(PYTHON) -m venv --without-pip .venv-wheel
+	$(INTO_WHEEL) install --quiet $(EAGER) dist/*.whl
+	$(INTO_WHEEL) install --quiet --force-reinstall --no-deps dist/*.whl
 	cd dist && ../.venv-wheel/bin/python -I -W error::ResourceWarning ../tests/package/smoke.py
 
 # Outside the checkout, so that nothing but the installed wheel can answer.
@@ -74,16 +77,17 @@ wheel-proxy: wheel ## the demo, with its proxy, from the built wheel
 
 sbom: wheel ## what the wheel brings along, as a CycloneDX list: build/sbom.cdx.json
 	mkdir -p build
-	$(BIN)/cyclonedx-py environment --output-reproducible --output-file build/sbom.cdx.json .venv-wheel/bin/python
+	sed 's/^dynamic = .*/version = "$(VERSION)"/' pyproject.toml > build/pyproject.toml
+	$(BIN)/cyclonedx-py environment --pyproject build/pyproject.toml --mc-type library --output-reproducible \
+	  --output-file build/sbom.cdx.json .venv-wheel/bin/python
 
 check-release: ## whether TAG=v1.2.3 is the version, dated in the changelog, and holds all of it
-	@version=$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' litellm_qwen_ai/_version.py); \
-	test "$(TAG)" = "v$$version" || \
-	  { echo "The tag is '$(TAG)', the version in litellm_qwen_ai/_version.py is $$version: they must agree." >&2; exit 1; }; \
-	grep -qE "^## \[$$version\] - [0-9]{4}-[0-9]{2}-[0-9]{2}$$" CHANGELOG.md || \
-	  { echo "CHANGELOG.md has no dated section for $$version." >&2; exit 1; }; \
+	@test "$(TAG)" = "v$(VERSION)" || \
+	  { echo "The tag is '$(TAG)', the version in litellm_qwen_ai/_version.py is $(VERSION): they must agree." >&2; exit 1; }; \
+	grep -qE "^## \[$(VERSION)\] - [0-9]{4}-[0-9]{2}-[0-9]{2}$$" CHANGELOG.md || \
+	  { echo "CHANGELOG.md has no dated section for $(VERSION)." >&2; exit 1; }; \
 	! sed -n '/^## \[Unreleased\]/,/^## \[[0-9]/p' CHANGELOG.md | grep -q '^- ' || \
-	  { echo "CHANGELOG.md still has lines under Unreleased: move them to $$version." >&2; exit 1; }
+	  { echo "CHANGELOG.md still has lines under Unreleased: move them to $(VERSION)." >&2; exit 1; }
 
 docs: $(READY) ## make the generated parts of README.md anew
 	$(BIN)/python docs/generate.py
