@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -84,14 +85,11 @@ class Watcher:
                 if not self._stores:
                     self._thread = None
                     return
-            was_live = False
-            try:
+            with contextlib.suppress(StoreError):  # the connection was lost, or cannot be had
                 self._link.listen(self._channel, self._listen)
-            except StoreError:
-                was_live = self.is_live
-            self.is_live = False
             soon = random.uniform(0.0, 1.0)  # noqa: S311  # no secret hangs on it
-            pause = soon if was_live else min(self._limits.alone, max(2 * pause, 1.0))
+            pause = soon if self.is_live else min(self._limits.alone, max(2 * pause, 1.0))
+            self.is_live = False
 
     def _listen(self, pubsub: Any) -> None:
         """Until nobody needs it any more, or, by a `StoreError`, until the connection is lost."""

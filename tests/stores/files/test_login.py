@@ -618,6 +618,23 @@ def test_a_place_without_locks_says_so(store: FileStore, monkeypatch: pytest.Mon
         store.ping()
 
 
+@posix_only
+def test_a_lock_that_cannot_be_tried_twice_is_named(
+    store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+
+    def flock(_fd: int, how: int) -> None:
+        calls.append(how)
+        if len(calls) == 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(locks, "_checked", set())
+    monkeypatch.setattr("fcntl.flock", flock)
+    with pytest.raises(StoreError, match=f"^Cannot lock .*: {os.strerror(errno.EIO)}"):
+        store.ping()
+
+
 def test_the_file_is_the_one_of_qwen_code(store: FileStore) -> None:
     save(store, OLD)
     assert json.loads(store.path.read_text()) == {
