@@ -217,7 +217,8 @@ class Call:
             with telemetry.timed(self.logging_obj), deadline:
                 # A bearer follows no redirect: 3xx comes back as an error.
                 response = post.send(client, request, self.timeout, deadline)
-                if self._began_stream(response, request, owner):
+                if self._began_stream(response, request):
+                    response.extensions[_OWNER] = owner
                     deadline.to_first_byte(response)
                     return response
                 try:
@@ -235,7 +236,8 @@ class Call:
             deadline = AsyncDeadline(self._limit)
             with telemetry.timed(self.logging_obj), deadline:
                 response = await post.asend(client, request, self.timeout)
-                if self._began_stream(response, request, owner):
+                if self._began_stream(response, request):
+                    response.extensions[_OWNER] = owner
                     deadline.to_first_byte(response)
                     return response
                 try:
@@ -246,9 +248,8 @@ class Call:
             return failure
         return response
 
-    def _began_stream(self, response: httpx.Response, request: ChatRequest, owner: Any) -> bool:
+    def _began_stream(self, response: httpx.Response, request: ChatRequest) -> bool:
         """Take note of an answer's headers; returns whether it is the stream that was asked for."""
-        response.extensions[_OWNER] = owner
         body.drop_echoes(response, request.headers)
         details = getattr(self.logging_obj, "model_call_details", None)
         if details is not None:

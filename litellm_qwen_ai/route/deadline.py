@@ -17,6 +17,7 @@ import os
 import socket
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -65,7 +66,8 @@ class Deadline(_Exchange):
 
     def __init__(self, client: httpx.Client, seconds: float) -> None:
         super().__init__(seconds)
-        self._client = client
+        # Answers hold their deadline: LiteLLM's handler closes a client that nobody else holds, when it goes.
+        self._client = weakref.ref(client)
         self._goes_on = False
         self._made: list[socket.socket] = []  # second handles of connections that this exchange has made
         self.until = math.inf
@@ -89,7 +91,7 @@ class Deadline(_Exchange):
         self._over = True
         self.until = time.monotonic() + _AGAIN
         with contextlib.suppress(Exception):  # it may end while it is looked for
-            for connection in self._made or _connections(self._client, self):
+            for connection in self._made or _connections(self._client(), self):
                 # The method of plain sockets: that of a TLS socket also drops its state, which is being read.
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
 

@@ -317,6 +317,7 @@ def test_a_proxys_metrics_have_what_all_its_workers_have_counted(tmp_path: Path,
     config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
     config.setdefault("litellm_settings", {})["callbacks"] = ["prometheus"]
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    (tmp_path / "metrics").mkdir()  # by LiteLLM too, but from 1.110 on after it has first used it
     with running_proxy(
         tmp_path / "tokens",
         config=tmp_path / "config.yaml",
