@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from pathlib import Path
 
 import litellm
 import pytest
@@ -57,3 +59,10 @@ def test_registering_the_catalogue_is_silent(caplog: pytest.LogCaptureFixture) -
 
 def test_the_models_are_listed_by_provider() -> None:
     assert {model.route for model in CATALOGUE} <= set(litellm.models_by_provider["qwen_ai"])
+
+
+def test_the_configuration_to_start_from_has_every_model() -> None:
+    text = (Path(__file__).parents[1] / "examples" / "config.yaml").read_text(encoding="utf-8")
+    assert [model.route for model in CATALOGUE] == re.findall(
+        r"model: (qwen_ai/[\w.-]+)$", text, re.MULTILINE
+    )
