@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import fresh, growth, options, proxies, report, scenarios, upstream, where
+from bench import fresh, growth, options, proxies, report, scenarios, store, upstream, where
 from bench.lanes import LANES, write_logins
 from bench.processes import workers
 from bench.run import Figures, run_jobs, run_probes, say
@@ -72,8 +72,8 @@ def _compare(asked: argparse.Namespace, server: Upstream, folder: Path) -> dict[
     lanes = tuple(lane.name for lane in LANES) if full else scenarios.QUICK_LANES
     known = scenarios.FULL if full else scenarios.quick()
     jobs = [job for job in known if any(asked.only in row for row in job.rows.values())]
-    # The rest of a full run takes three to five minutes.
-    least, most, seconds = (3, 5, 260) if full else (1, 2, 38)
+    # The rest of a full run takes four to five minutes.
+    least, most, seconds = (3, 5, 200) if full else (1, 2, 38)
     rounds = range(asked.rounds or least, asked.rounds or most)
     results: dict[str, Any] = {}
     server.mode(chunks=16, pace=0)
@@ -90,6 +90,10 @@ def _compare(asked: argparse.Namespace, server: Upstream, folder: Path) -> dict[
     if full and asked.only in "proxy":
         figures |= proxies.run(server, folder, asked.rounds or 3)
         _keep(results, figures)
+    if full and asked.only in "store":
+        figures |= store.run(folder, asked.rounds or 5)
+    if full and asked.only in "first-call":
+        figures |= fresh.first_steps(asked.rounds or 3, server, folder)
     if full and everything:
         for more, said in (fresh.imports(5, folder), fresh.memory(server, folder)):
             figures |= more

@@ -1,4 +1,4 @@
-"""What needs a fresh process: the import, and the peak of memory."""
+"""What needs a fresh process: the import, the first call, the first renewal, and the peak of memory."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import contextlib
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.lanes import BASE, FLOOR, OURS, environment
 from bench.processes import Worker
-from bench.run import Figures, say
+from bench.run import Figures, rotated, say
+from litellm_qwen_ai.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from bench.upstream import Upstream
 
+COLD_LANES = (BASE, OURS, FLOOR)
 MEMORY_LANES = (BASE, "github_copilot/", OURS, FLOOR)
 _STREAMS, _CHUNKS = 16, 2000
 #: Microseconds between two chunks: those of every paced stream here, and so many that every lane keeps up.
@@ -36,6 +38,27 @@ new = sorted(packages(set(sys.modules) - known) - packages(known) - ours)
 print(json.dumps({"cpu": took, "new": new}))
 """
 
+#: Arguments: the lane's name and the upstream's base URL.
+_FIRST_CALL = """
+import json, sys, time
+import litellm
+from bench import clients, measure
+lane = clients.client(*sys.argv[1:])
+began = time.process_time()
+lane.call(measure.SHORT)
+print(json.dumps({"cpu": time.process_time() - began}))
+"""
+
+#: As a program that asks for the token of a login that is due; LiteLLM is not needed for it.
+_FIRST_RENEWAL = """
+import json, time
+import litellm_qwen_ai
+token = litellm_qwen_ai.token_provider()
+began = time.process_time()
+token()
+print(json.dumps({"cpu": time.process_time() - began}))
+"""
+
 
 def imports(times: int, folder: Path) -> tuple[Figures, list[str]]:
     """CPU seconds that `import litellm_qwen_ai` adds to `import litellm`, route registered.
@@ -50,18 +73,46 @@ def imports(times: int, folder: Path) -> tuple[Figures, list[str]]:
     rounds = []
     new: set[str] = set()
     for _ in range(times):
-        done = subprocess.run(
-            [sys.executable, "-c", _IMPORT],
-            env=environment(folder),
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        found = json.loads(done.stdout.splitlines()[-1])
+        found = _measured(_IMPORT, environment(folder))
         rounds.append({OURS: found["cpu"]})
         new.update(found["new"])
     modules = ", ".join(sorted(new)) or "none"
     return {"import": rounds}, [f"Third-party modules that `import litellm_qwen_ai` adds: {modules}"]
+
+
+def first_steps(times: int, server: Upstream, folder: Path) -> Figures:
+    """CPU seconds of a fresh process's first call after its imports, and of its first renewal.
+
+    Args:
+        times: How many fresh processes of each kind.
+        server: The upstream.
+        folder: Where the made-up logins are.
+    """
+    say("first call and first renewal")
+    server.mode(chunks=16, pace=0)
+    figures: Figures = {"first-call": [], "first-renewal": []}
+    for number in range(times):
+        lanes = rotated(COLD_LANES, number)
+        calls = {lane: _measured(_FIRST_CALL, environment(folder), lane, server.base_url) for lane in lanes}
+        figures["first-call"].append({lane: found["cpu"] for lane, found in calls.items()})
+    with Sandbox(interval=0) as sandbox:
+        for number in range(times):
+            due = folder / f"due-{number}"
+            sandbox.write_credentials(due, expiry_date=1)
+            variables = {**environment(folder), **sandbox.environment(), "QWEN_TOKEN_DIR": str(due)}
+            figures["first-renewal"].append({OURS: _measured(_FIRST_RENEWAL, variables)["cpu"]})
+    return figures
+
+
+def _measured(program: str, variables: dict[str, str], *arguments: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env=variables,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def memory(server: Upstream, folder: Path) -> tuple[Figures, list[str]]:

@@ -12,7 +12,15 @@ from bench.report import as_markdown, as_text, growth, last, machine, summary, t
 from bench.scenarios import FULL, QUICK_LANES, ROWS, quick
 
 BY_KEY = {row.key: row for row in ROWS}
-ADDED_SINCE = {"calls-32-heard", "async-stream-heard"}  # the last full run, which is the committed one
+#: Since the last full run, which is the committed one.
+ADDED_SINCE = {
+    "calls-32-heard",
+    "async-stream-heard",
+    "first-call",
+    "first-renewal",
+    "store-look",
+    "store-seen",
+}
 
 
 def _results(**figures: list[dict[str, float]]) -> dict[str, Any]:
@@ -71,6 +79,7 @@ def test_a_lane_without_a_figure_leaves_its_cell_empty() -> None:
 def test_every_row_is_measured_by_something() -> None:
     jobs = {row for job in FULL for row in job.rows.values()}
     probes = {"token", "opens", "oauth-key", "import", "memory", "memory-slow"}
+    probes |= {"first-call", "first-renewal", "store-look", "store-seen"}
     proxies = {"proxy-cpu", "proxy-rate", "proxy-first-byte", "proxy-call"}
     assert jobs | probes | proxies == set(BY_KEY)
 
