@@ -13,11 +13,14 @@ import httpx
 
 from litellm_qwen_ai.accounts import account_of
 from litellm_qwen_ai.oauth.errors import ConfigurationError, not_logged_in
+from litellm_qwen_ai.plans import wrapping
 from litellm_qwen_ai.settings import Settings
 from litellm_qwen_ai.stores.place import checked_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+
+    from litellm_qwen_ai.quota.meter import Meter
 
 _UNAUTHORIZED = 401
 
@@ -84,7 +87,8 @@ class QwenAuth(httpx.Auth):
 
     A token that the server refuses (401) is renewed, and the request sent once more; therefore a body that
     comes in pieces is read into memory first. The token goes to the address of `api_base` only: the same
-    scheme, host and port. When a server redirects elsewhere, httpx sends it no token.
+    scheme, host and port. When a server redirects elsewhere, httpx sends it no token. The account's meter
+    counts each `POST`, as for `qwen_ai/`, but not why the server refuses one.
 
     Args:
         account: The account's name; None is the default account.
@@ -105,8 +109,9 @@ class QwenAuth(httpx.Auth):
         response = yield _signed(request, bearer)
         if _is_refused(response, bearer):
             again = self._source.get(rejected=bearer.token)
-            if again != bearer:  # else a kept key: nobody has changed or moved it
-                yield _signed(request, again)
+            if again[:2] != bearer[:2]:  # else a kept key: nobody has changed or moved it
+                bearer, response = again, (yield _signed(request, again))
+        _note(response, bearer)
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         """See `httpx.Auth`."""
@@ -115,15 +120,17 @@ class QwenAuth(httpx.Auth):
         response = yield _signed(request, bearer)
         if _is_refused(response, bearer):
             again = await self._source.aget(rejected=bearer.token)
-            if again != bearer:  # as above
-                yield _signed(request, again)
+            if again[:2] != bearer[:2]:  # as above
+                bearer, response = again, (yield _signed(request, again))
+        _note(response, bearer)
 
 
 class _Bearer(NamedTuple):
-    """A token, and the base URL that it is for."""
+    """A token, the base URL that it is for, and what counts its requests: an account's meter, or nothing."""
 
     token: str
     base_url: str
+    meter: Meter | None = None
 
     def __repr__(self) -> str:
         return f"_Bearer('***', {self.base_url!r})"
@@ -138,20 +145,26 @@ class _Source:
     def get(self, rejected: str | None = None) -> _Bearer:
         settings = Settings.from_environment()
         if settings.api_key is not None:
-            return _Bearer(settings.api_key, settings.address()[0])
+            return _given(settings, settings.api_key)
         account = account_of(settings, self._account)
         with account.failures_noted():
             kept = account.session.get(rejected=rejected)
-            return _Bearer(kept.access_token, settings.address(kept)[0])
+            return _Bearer(kept.access_token, settings.address(kept)[0], account.meter)
 
     async def aget(self, rejected: str | None = None) -> _Bearer:
         settings = Settings.from_environment()
         if settings.api_key is not None:
-            return _Bearer(settings.api_key, settings.address()[0])
+            return _given(settings, settings.api_key)
         account = account_of(settings, self._account)
         with account.failures_noted():
             kept = await account.session.aget(rejected=rejected)
-            return _Bearer(kept.access_token, settings.address(kept)[0])
+            return _Bearer(kept.access_token, settings.address(kept)[0], account.meter)
+
+
+def _given(settings: Settings, key: str) -> _Bearer:
+    if around := wrapping(key, surely=True):
+        raise ConfigurationError(f"QWEN_API_KEY stands {around}. Give the key alone.")
+    return _Bearer(key, settings.address()[0])
 
 
 def _signed(request: httpx.Request, bearer: _Bearer) -> httpx.Request:
@@ -168,7 +181,15 @@ def _signed(request: httpx.Request, bearer: _Bearer) -> httpx.Request:
             "one than the address says. Leave it out."
         )
     request.headers["Authorization"] = f"Bearer {bearer.token}"
+    if bearer.meter is not None and request.method == "POST":  # a list of models costs no quota
+        bearer.meter.sent()
     return request
+
+
+def _note(response: httpx.Response, bearer: _Bearer) -> None:
+    """Tell the meter that a request was accepted. Why one was not is in its body, which is the caller's."""
+    if bearer.meter is not None and response.request.method == "POST" and response.is_success:
+        bearer.meter.accepted()
 
 
 def _is_refused(response: httpx.Response, bearer: _Bearer) -> bool:

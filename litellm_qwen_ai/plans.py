@@ -27,6 +27,12 @@ _PATHLESS = re.compile(
     r"(?P<scheme>https?://)?(?P<host>[^/:?#@]+)(:443)?/*(api/v1|compatible-mode|v1)?/*", re.IGNORECASE
 )
 
+#: What a key or an address was copied with, and what to call that.
+_QUOTES = re.compile(r"""["'`\u2018-\u201f]|.*["'`\u2018-\u201f]$""", re.DOTALL), "in quotes"
+_HEADER = re.compile(r"(Authorization:\s*)?Bearer\s", re.IGNORECASE), "behind the name of a header"
+_VARIABLE = re.compile(r"(export\s+|set\s+)?[A-Za-z_]\w*=[^=]"), "behind the name of a variable"
+_BRACKETS = re.compile(r"[\[{]|.*[\]}]$", re.DOTALL), "in brackets, as in JSON"
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -121,6 +127,17 @@ def completed(base_url: str) -> str:
     if found is None or plan is None:
         return base_url
     return f"{found['scheme'] or ''}{plan.base_url.removeprefix('https://')}"
+
+
+def wrapping(text: str, *, surely: bool = False) -> str:
+    """What a key or an address stands in or behind, as at the end of a sentence; empty if it stands alone.
+
+    `surely`: only what no server can take as part of it; one of the user's own may name its keys as it likes.
+    """
+    for pattern, what in (_QUOTES, _HEADER) if surely else (_QUOTES, _HEADER, _VARIABLE, _BRACKETS):
+        if pattern.match(text):
+            return what
+    return ""
 
 
 def mismatch(key: str, base_url: str, kept_for: str | None = None) -> str:

@@ -34,7 +34,7 @@ from litellm_qwen_ai.names import (
 )
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.oauth.urls import checked_url, own_base
-from litellm_qwen_ai.plans import completed
+from litellm_qwen_ai.plans import completed, wrapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -180,6 +180,8 @@ def doubts(environ: Mapping[str, str] | None = None) -> Iterator[str]:
     settings = Settings.from_environment(source)
     base = source.get("QWEN_API_BASE", "").strip().partition("?")[0]  # a query may hold a secret
     yield from _doubt_of(base, own_base, "QWEN_API_BASE") if base else ()
+    if settings.api_key and (around := wrapping(settings.api_key)):
+        yield f"QWEN_API_KEY stands {around}. Give the key alone."
     yield from _doubt_of(settings.oauth_base_url, checked_url, "QWEN_OAUTH_BASE_URL")
     for name in _SWITCHES:
         said = source.get(name, "").strip()

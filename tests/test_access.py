@@ -17,7 +17,10 @@ import pytest
 
 import litellm_qwen_ai
 from litellm_qwen_ai import QwenAuth, api_base, async_token_provider, token_provider
+from litellm_qwen_ai.accounts import account_of
+from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.sandbox import Answer, Sandbox
+from litellm_qwen_ai.settings import Settings
 from tests.valkey import KEY, shared_valkey
 
 pytest_plugins = ["litellm_qwen_ai.testing"]
@@ -34,6 +37,50 @@ def expired(qwen_sandbox_logged_out: Sandbox, tmp_path: Path) -> Sandbox:
     """A sandbox, and a login whose token is due for renewal."""
     qwen_sandbox_logged_out.write_credentials(tmp_path / "qwen_tokens", lifetime=-1)
     return qwen_sandbox_logged_out
+
+
+# --- what is counted ---
+
+
+def test_what_goes_out_with_the_login_is_counted_each_time_it_is_sent(qwen_sandbox: Sandbox) -> None:
+    qwen_sandbox.expire_access_tokens()
+    with httpx.Client(base_url=api_base(), auth=QwenAuth()) as client:
+        assert client.get("/models").status_code == 200
+        assert _requests_today() == 0
+        assert client.post("/chat/completions", json=CALL).status_code == 200
+        qwen_sandbox.expire_access_tokens()
+        assert client.post("/chat/completions", json=CALL).status_code == 200  # the second time
+    assert len(qwen_sandbox.requests_to("chat")) == _requests_today() == 3
+
+
+async def test_what_a_coroutine_sends_is_counted_too(qwen_sandbox: Sandbox) -> None:
+    async with httpx.AsyncClient(base_url=api_base(), auth=QwenAuth()) as client:
+        assert (await client.post("/chat/completions", json=CALL)).status_code == 200
+    assert len(qwen_sandbox.requests_to("chat")) == _requests_today() == 1
+
+
+def test_a_request_that_is_taken_ends_the_refusal_before_it(qwen_sandbox: Sandbox) -> None:
+    account_of(Settings.from_environment()).meter.refused("throttled", 600)
+    assert litellm_qwen_ai.status().usage.limited
+    with httpx.Client(base_url=api_base(), auth=QwenAuth()) as client:
+        client.post("/chat/completions", json=CALL)
+    assert not litellm_qwen_ai.status().usage.limited
+    assert qwen_sandbox.requests_to("chat")
+
+
+@pytest.mark.parametrize("way", ["provider", "auth"])
+def test_a_key_that_stands_in_quotes_is_told(
+    qwen_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setenv("QWEN_API_KEY", '"sk-hidden-key"')
+    monkeypatch.setenv("QWEN_API_BASE", qwen_sandbox.api_base)
+    with pytest.raises(ConfigurationError, match=r"^QWEN_API_KEY stands in quotes\.") as raised:
+        token_provider()() if way == "provider" else httpx.get(f"{api_base()}/models", auth=QwenAuth())
+    assert "hidden" not in str(raised.value)
+
+
+def _requests_today() -> int:
+    return litellm_qwen_ai.status().usage.requests_today
 
 
 # --- the token ---

@@ -11,6 +11,7 @@ from litellm_qwen_ai._version import USER_AGENT
 from litellm_qwen_ai.chat.body import ACCEPTED_ENCODINGS
 from litellm_qwen_ai.chat.errors import UnsendableError
 from litellm_qwen_ai.names import DEFAULT_API_BASE
+from litellm_qwen_ai.plans import wrapping
 from litellm_qwen_ai.redaction import STARS
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ def chat_url(base_url: str, origin: str = "") -> str:
         UnsendableError: The base URL is unusable.
     """
     text = base_url.strip()
+    if around := wrapping(text, surely=True):
+        raise _bad_base(f"it stands {around}", origin)
     if not _SCHEME.match(text):
         text = f"{'http' if _LOOPBACK.match(text) else 'https'}://{text}"
     try:
@@ -109,6 +112,8 @@ def chat_headers(
             f"The {kind} is empty or contains characters that no HTTP header may hold (a line break, a space "
             f"at an end or a non-ASCII character). {'Log in again' if with_login else 'Copy it anew'}."
         )
+    if not with_login and (around := wrapping(token, surely=True)):
+        raise UnsendableError(f"The API key (api_key, QWEN_API_KEY) stands {around}. Give the key alone.")
     _merge(headers, extra_headers, with_login=with_login)
     return headers
 

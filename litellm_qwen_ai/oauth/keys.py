@@ -18,20 +18,13 @@ from litellm_qwen_ai.oauth.errors import (
 )
 from litellm_qwen_ai.oauth.pending import cancel_login
 from litellm_qwen_ai.oauth.urls import own_base
-from litellm_qwen_ai.plans import CUSTOM, MEND, PLANS, mismatch, plan_at, plan_named
+from litellm_qwen_ai.plans import CUSTOM, MEND, PLANS, mismatch, plan_at, plan_named, wrapping
 from litellm_qwen_ai.redaction import Secret
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.door import Store
 
 _PASTED = re.compile(r"\x1b\[20[01]~")  # a terminal's marks around what is pasted
-#: What a key was copied with, and what to call that.
-_WRAPPERS = (
-    (re.compile(r"""["'`\u2018-\u201f]|.*["'`\u2018-\u201f]$""", re.DOTALL), "in quotes"),
-    (re.compile(r"(export\s+|set\s+)?[A-Za-z_]\w*=[^=]"), "behind the name of a variable"),
-    (re.compile(r"(Authorization:\s*)?Bearer\s", re.IGNORECASE), "behind the name of a header"),
-    (re.compile(r"[\[{]|.*[\]}]$", re.DOTALL), "in brackets, as in JSON"),
-)
 UNCHECKED = "To keep it unchecked, add --no-check (check=False)."
 """What to do about a key of which the server says nothing."""
 _LONGEST = 4096  # characters: far more than any key has, and a header's limit on most servers
@@ -84,9 +77,8 @@ def keep_key(  # noqa: PLR0913  # a key and what it is for, two switches, a seam
 def _check_text(key: str) -> None:
     if not key:
         raise ConfigurationError("No key was given: it is empty.")
-    for wrapper, what in _WRAPPERS:
-        if wrapper.match(key):
-            raise ConfigurationError(f"What was given stands {what}. Give the key alone.")
+    if around := wrapping(key):
+        raise ConfigurationError(f"What was given stands {around}. Give the key alone.")
     if len(key) > _LONGEST or not TOKEN.fullmatch(key):
         raise ConfigurationError(
             "What was given is no key: it is too long, or holds a space or another character that no key "

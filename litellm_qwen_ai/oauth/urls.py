@@ -10,7 +10,7 @@ import ipaddress
 from urllib.parse import urlsplit
 
 from litellm_qwen_ai.oauth.errors import ConfigurationError
-from litellm_qwen_ai.plans import completed
+from litellm_qwen_ai.plans import completed, wrapping
 
 _UNICAST = ipaddress.ip_network("2000::/3")  # all that IPv6 gives out to the public (RFC 4291 section 2.4)
 #: No public addresses, though some versions of Python say so (IANA's special-purpose registries).
@@ -122,6 +122,8 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 def _fault(url: str, *, own: bool = False) -> str | None:
     """What keeps a URL from being used, in words; `own`: its user chose it, and may choose plain http."""
+    if around := wrapping(url, surely=True):
+        return f"it stands {around}"
     # urlsplit drops tabs and line ends silently, so they are looked for first.
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
         return "it holds characters that no URL has"

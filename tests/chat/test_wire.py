@@ -134,6 +134,34 @@ def test_a_bearer_no_header_may_hold_is_refused_and_not_shown(token: str) -> Non
     assert "X-Evil" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("token", "around"),
+    [
+        ('"sk-hidden"', "in quotes"),
+        ("sk-hidden'", "in quotes"),
+        ("Bearer sk-hidden", "behind the name of a header"),
+        ("Authorization: Bearer sk-hidden", "behind the name of a header"),
+    ],
+)
+def test_a_key_that_was_copied_with_something_is_refused_by_name(token: str, around: str) -> None:
+    with pytest.raises(UnsendableError, match=f"QWEN_API_KEY\\) stands {around}") as caught:
+        headers(token=token, with_login=False)
+    assert "hidden" not in str(caught.value)
+    assert headers(token=token)  # of a login the server alone knows
+
+
+@pytest.mark.parametrize("token", ["user=name", "[a]", "{b}", "a=="])
+def test_a_key_that_only_looks_odd_is_sent_as_it_is(token: str) -> None:
+    assert headers(token=token, with_login=False)["Authorization"] == f"Bearer {token}"
+
+
+@pytest.mark.parametrize("base", ['"https://h/v1"', "'h/v1'", '"https://u:pass-w0rd@h/v1"'])
+def test_a_base_url_in_quotes_is_named(base: str) -> None:
+    with pytest.raises(UnsendableError, match=r"from QWEN_API_BASE.*stands in quotes") as caught:
+        chat_url(base, "QWEN_API_BASE")
+    assert "pass-w0rd" not in str(caught.value)
+
+
 def test_a_login_whose_token_no_header_may_hold_is_named_as_one() -> None:
     with pytest.raises(UnsendableError, match=r"^The stored access token is empty .* Log in again"):
         headers(token="a\nb")

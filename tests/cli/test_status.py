@@ -288,6 +288,10 @@ DOUBTS = [
         "nonsense",
         "QWEN_OAUTH_BASE_URL cannot be used: 'nonsense' is not of the form https://host.",
     ),
+    ("QWEN_API_KEY", '"sk-x"', "QWEN_API_KEY stands in quotes. Give the key alone."),
+    ("QWEN_API_KEY", "key=sk-x", "QWEN_API_KEY stands behind the name of a variable. Give the key alone."),
+    ("QWEN_API_BASE", '"https://x/v1"', "QWEN_API_BASE cannot be used: it stands in quotes."),
+    ("QWEN_OAUTH_BASE_URL", "'https://x'", "QWEN_OAUTH_BASE_URL cannot be used: it stands in quotes."),
     ("QWEN_COALESCE", "maybe", "QWEN_COALESCE=maybe is neither 0 nor 1, so it counts as 1."),
     ("QWEN_HOST_ADAPTATIONS", "none", "QWEN_HOST_ADAPTATIONS=none is neither 0 nor 1, so it counts as 1."),
 ]

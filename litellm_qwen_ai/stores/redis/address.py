@@ -14,6 +14,7 @@ from redis.cluster import ClusterNode
 
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.oauth.urls import is_loopback
+from litellm_qwen_ai.plans import wrapping
 from litellm_qwen_ai.settings import LITELLM
 
 if TYPE_CHECKING:
@@ -146,6 +147,8 @@ def address_of(text: str, litellm: Mapping[str, str]) -> Address:
         fault = f"QWEN_STORE{'=litellm' if text == LITELLM else ''} cannot be used: {found}."
     except (ValueError, TypeError, KeyError, AttributeError):
         fault = _NO_REDIS if text == LITELLM else _NO_ADDRESS
+        if around := wrapping(text, surely=True):
+            fault = f"QWEN_STORE stands {around}. Give the address alone."
     raise ConfigurationError(fault)  # outside of `except`: what was caught may hold the password
 
 

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from litellm_qwen_ai.oauth.errors import ConfigurationError, CorruptCredentialsError
+from litellm_qwen_ai.plans import wrapping
 from litellm_qwen_ai.settings import LITELLM
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ def _key(text: str, place: int, settings: Settings) -> bytes:
         if len(key) == _KEY:
             return key
         fault = f"has {len(key)} bytes instead of {_KEY}"
+    if around := wrapping(text, surely=True):
+        fault = f"stands {around}"
     # Raised outside of `except`: what decodes names what it was given.
     raise ConfigurationError(f"QWEN_STORE_KEY cannot be used: key {place} {fault}. {_MAKE_ONE}")
 

@@ -43,6 +43,14 @@ _RAW = [f"12{char}secret" for char in "/?#"] + ["secret/pass", "sec?ret", "sec#r
 _FORMS = ["redis://user:{}@db.example:1/0", "rediss://user:{}@db.example/2", "unix://user:{}@/run/x.sock"]
 
 
+@pytest.mark.parametrize("text", ['"redis://u:secret@db.example"', "'rediss://db.example'"])
+def test_an_address_in_quotes_is_told(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^QWEN_STORE stands in quotes\. Give") as raised:
+        address_of(text, {})
+    assert "db.example" not in str(raised.value)
+    assert raised.value.__context__ is None
+
+
 @pytest.mark.parametrize(
     "text",
     [

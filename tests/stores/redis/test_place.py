@@ -59,6 +59,7 @@ def test_what_was_changed_is_not_opened(change: Callable[[bytes], bytes]) -> Non
         (base64.b64encode(b"k" * 31).decode(), "key 1 has 31 bytes instead of 32"),
         (f"{KEY},not-a-key!", "key 2 is no base64"),
         (f"{KEY},", "key 2 has 0 bytes"),
+        (f'"{KEY}"', "key 1 stands in quotes"),
     ],
 )
 def test_a_key_that_is_none_is_told_and_not_shown(key: str, fault: str) -> None:
