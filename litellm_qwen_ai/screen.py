@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import textwrap
@@ -15,6 +16,7 @@ from litellm_qwen_ai.oauth.prompt import is_terminal
 
 _WIDEST = 100  # columns: longer lines are tiring to read
 _LEAST = 20
+_COMMAND = re.compile(r"`[^`]+`|litellm-qwen-ai \w+(?: --[\w-]+)*")
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red", "title": "cyan"}
 
 
@@ -36,13 +38,15 @@ def columns() -> int:
 def wrapped(text: str, stream: TextIO | None = None, *, indent: int = 0) -> str:
     """One paragraph for stdout or `stream`, broken at spaces to its width; without a terminal, one line.
 
-    A long word, such as a URL, stays whole. All lines but the first begin with `indent` spaces.
+    A long word, such as a URL, stays whole, and so does a command, which is there to be copied. All lines but
+    the first begin with `indent` spaces.
     """
     if not is_terminal(stream or sys.stdout):
         return text
     width = max(_LEAST, columns() - indent)
-    lines = textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
-    return f"\n{' ' * indent}".join(lines)
+    whole = _COMMAND.sub(lambda command: command[0].replace(" ", "\xa0"), text)
+    lines = textwrap.wrap(whole, width, break_long_words=False, break_on_hyphens=False)
+    return f"\n{' ' * indent}".join(lines).replace("\xa0", " ")
 
 
 def local(iso: str) -> str:

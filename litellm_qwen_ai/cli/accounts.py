@@ -64,7 +64,8 @@ def _show(found: list[dict[str, Any]]) -> None:
             click.echo("  ".join(cells).rstrip())
     for one in found:
         if one["problem"]:
-            click.echo(f"\n{one['account'] or DEFAULT_ACCOUNT}: {one['problem']}", err=True)
+            text = f"{one['account'] or DEFAULT_ACCOUNT}: {one['problem']}"
+            click.echo(f"\n{wrapped(text, sys.stderr)}", err=True)
 
 
 def _row(one: dict[str, Any]) -> tuple[str, str, str, str]:

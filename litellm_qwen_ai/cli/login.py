@@ -28,7 +28,7 @@ from litellm_qwen_ai.oauth.pending import forget_unreadable
 from litellm_qwen_ai.oauth.prompt import COMPARE, INVITATION, PHISHING, is_terminal, joining, trouble_text
 from litellm_qwen_ai.plans import AS_OF, PLANS
 from litellm_qwen_ai.quota.tally import iso
-from litellm_qwen_ai.screen import span
+from litellm_qwen_ai.screen import span, wrapped
 from litellm_qwen_ai.settings import Settings
 
 if TYPE_CHECKING:
@@ -102,7 +102,8 @@ def login(  # noqa: PLR0913  # its options
     report = Report(Settings.from_environment(), account, as_json=as_json)
     if report.settings.api_key is not None:
         what = "this one" if key else "a login"
-        click.echo(f"QWEN_API_KEY is set: qwen_ai/ uses that key, not {what}, until you unset it.", err=True)
+        text = f"QWEN_API_KEY is set: qwen_ai/ uses that key, not {what}, until you unset it."
+        click.echo(wrapped(text, sys.stderr), err=True)
     picture = drawn if qr else None
     with exits.errors_as_json(wanted=as_json):
         if source is not None:
@@ -166,13 +167,13 @@ def _start(report: Report, picture: Callable[[str], str] | None) -> int:
         exits.print_json(_as_json(pending, report))
         return exits.DONE
     if joined := joining(pending.code(time.time(), before)):
-        click.echo(f"{joined}\n")
+        click.echo(f"{wrapped(joined)}\n")
     if picture is not None:
         sys.stderr.write(f"{picture(pending.link)}\n")
+    valid = f"The code is valid for {span(pending.expires_at - time.time())}. {PHISHING}"
     click.echo(
-        f"{INVITATION}\n\n    {pending.link}\n\n{COMPARE}\n\n    {pending.user_code}\n\n"
-        f"The code is valid for {span(pending.expires_at - time.time())}. {PHISHING}\n"
-        f"Then run: {report.store.login_command} --complete"
+        f"{wrapped(INVITATION)}\n\n    {pending.link}\n\n{wrapped(COMPARE)}\n\n    {pending.user_code}\n\n"
+        f"{wrapped(valid)}\n{wrapped(f'Then run: {report.store.login_command} --complete')}"
     )
     return exits.DONE
 
@@ -198,7 +199,7 @@ def _waits(pending: PendingLogin, report: Report) -> int:
         left = span(pending.expires_at - time.time())
         trouble = f" {trouble_text(pending.message)}" if pending.message else ""
         text = f"Not approved yet; the code {pending.user_code} is valid for another {left}.{trouble}"
-        click.echo(text, err=True)
+        click.echo(wrapped(text, sys.stderr), err=True)
     return exits.PENDING
 
 

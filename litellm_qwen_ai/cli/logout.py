@@ -11,6 +11,7 @@ from litellm_qwen_ai.cli import exits
 from litellm_qwen_ai.cli.options import account_option
 from litellm_qwen_ai.oauth import CorruptCredentialsError
 from litellm_qwen_ai.oauth.prompt import is_terminal
+from litellm_qwen_ai.screen import wrapped
 
 
 @click.command()
@@ -36,18 +37,20 @@ def logout(*, account: str | None, yes: bool) -> int:
             return exits.CANCELLED
     removed = verbs.logout(account)
     if removed is None:  # perhaps somebody else was faster
-        click.echo(f"Not logged in: there is no login in {state.store.describe()}.", err=True)
+        text = f"Not logged in: there is no login in {state.store.describe()}."
+        click.echo(wrapped(text, sys.stderr), err=True)
         return exits.NOT_LOGGED_IN
     if not there:
         click.echo("Cancelled the login that had been started.")
         return exits.DONE
-    click.echo(f"Removed {removed}.")
+    click.echo(wrapped(f"Removed {removed}."))
     left = (
         "The key itself stays valid until it is revoked where it was issued."
         if state.key_plan
         else "Qwen offers no way to revoke its tokens: a copy elsewhere stays valid until it expires."
     )
-    click.echo(left, err=True)
+    click.echo(wrapped(left, sys.stderr), err=True)
     if state.settings.api_key is not None:
-        click.echo("QWEN_API_KEY is still set: qwen_ai/ goes on using that key.", err=True)
+        text = "QWEN_API_KEY is still set: qwen_ai/ goes on using that key."
+        click.echo(wrapped(text, sys.stderr), err=True)
     return exits.DONE

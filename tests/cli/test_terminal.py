@@ -196,6 +196,24 @@ def test_a_terminal_that_is_made_narrower_shows_nothing_torn(
     assert max(map(len, redrawn)) < 44
 
 
+@pytest.mark.parametrize(
+    "command", [["accounts"], ["status", "--account", "zoe"], ["login", "--start"], ["logout", "--yes"]]
+)
+def test_a_narrow_terminal_breaks_no_word_and_no_command(
+    sandbox: Sandbox, environ: dict[str, str], store: FileStore, command: list[str]
+) -> None:
+    sandbox.write_credentials(store.path.parent)
+    if command != ["logout", "--yes"]:
+        sandbox.write_credentials(store.path.parent, "zoe.json").write_text("{")
+    terminal = InTerminal(command, {**environ, "QWEN_API_KEY": ""}, columns=40)
+    terminal.end()
+    lines = [line.strip() for line in plain(terminal.screen).splitlines()]
+    assert all(line.count("`") % 2 == 0 for line in lines), lines  # a command is in one line
+    for line in lines:
+        words = re.sub(r"`[^`]+`", "command", line).split()
+        assert len(line) <= 40 or len(words) == 1, line
+
+
 def test_no_color_is_honoured(sandbox: Sandbox, environ: dict[str, str]) -> None:
     assert not COLOUR.search(log_in(sandbox, InTerminal(["login", "--force"], environ, NO_COLOR="1")))
 
