@@ -87,6 +87,7 @@ class Stage:
         )
         text = re.sub(r'(?<="started_at": ").*?(?=")', "2026-01-31T17:45:00+00:00", text)
         text = re.sub(r'(?<="expires_at": ").*?(?=")', "2026-01-31T18:00:00+00:00", text)
+        text = re.sub(r'(?<="started_at": ").*?(?=")', "2026-01-31T17:45:00+00:00", text)
         text = re.sub(r'(?<="seconds_left": )\d+', "899", text)
         text = re.sub(r'(?<="next_poll_in": )\d+', "5", text)
         text = re.sub(r"written \d+ s ago", "written 3 min ago", text)
