@@ -39,6 +39,24 @@ def expired(qwen_sandbox_logged_out: Sandbox, tmp_path: Path) -> Sandbox:
     return qwen_sandbox_logged_out
 
 
+def test_the_anthropic_sdk_sends_the_token_as_the_page_says(expired: Sandbox) -> None:
+    anthropic = pytest.importorskip("anthropic", reason="it is no dependency of the tests")
+    token, asked = token_provider(), list[str]()
+
+    def credentials(**_: Any) -> Any:
+        asked.append(token())
+        return anthropic.lib.credentials.AccessToken(asked[-1], expires_at=0)
+
+    with anthropic.Anthropic(base_url=expired.url, credentials=credentials, max_retries=0) as client:
+        for _ in range(2):  # the sandbox speaks no Anthropic, and records what came
+            with pytest.raises(anthropic.NotFoundError):
+                client.messages.create(model="m", max_tokens=1, messages=[{"role": "user", "content": "x"}])
+            assert expired.requests[-1].headers["authorization"] == f"Bearer {asked[-1]}"
+    assert len(asked) == 2
+    assert expired.counts.refreshes == 1
+    assert expired.accepts(asked[-1])
+
+
 # --- what is counted ---
 
 

@@ -12,14 +12,15 @@ from litellm_qwen_ai.plans import AS_OF, PLANS
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print both as JSON.")
 def models(*, as_json: bool) -> int:
     """List the models that are known, and the plans of keys.
 
     Any other model passes through to the server. A key works at its own plan's address only.
     """
     if as_json:
-        exits.print_json([{"model": model.route, **asdict(model)} for model in CATALOGUE])
+        listed = [{"model": model.route, **asdict(model)} for model in CATALOGUE]
+        exits.print_json({"models": listed, "plans": [asdict(plan) for plan in PLANS], "plans_as_of": AS_OF})
         return exits.DONE
     rows = [("MODEL", "INPUT", "OUTPUT", "ABILITIES"), *(_row(model) for model in CATALOGUE)]
     names, most_in, most_out = (max(len(row[column]) for row in rows) for column in range(3))

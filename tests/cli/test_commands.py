@@ -11,7 +11,7 @@ import pytest
 
 from litellm_qwen_ai._version import __version__
 from litellm_qwen_ai.models import CATALOGUE
-from litellm_qwen_ai.plans import PLANS
+from litellm_qwen_ai.plans import AS_OF, PLANS
 from tests.cli.conftest import PROGRAM
 
 if TYPE_CHECKING:
@@ -208,9 +208,14 @@ def test_models_are_listed_within_80_columns(run: Any) -> None:
 
 
 def test_models_as_json(run: Any) -> None:
-    listed = json.loads(run("models", "--json").out)
-    assert [one["model"] for one in listed] == [model.route for model in CATALOGUE]
-    assert listed[0]["max_input_tokens"] == 1_000_000
+    told = json.loads(run("models", "--json").out)
+    assert [one["model"] for one in told["models"]] == [model.route for model in CATALOGUE]
+    assert told["models"][0]["max_input_tokens"] == 1_000_000
+    assert [(one["name"], one["base_url"]) for one in told["plans"]] == [
+        (plan.name, plan.base_url) for plan in PLANS
+    ]
+    assert told["plans"][0]["keys"] == ["sk-", "sk-ws-"]
+    assert told["plans_as_of"] == AS_OF
 
 
 # --- demo and sandbox ---
