@@ -242,16 +242,20 @@ def _printed(chunks: Iterable[Any]) -> list[str]:
     pieces, word, column = [], "", 0
 
     def put(text: str) -> int:
-        broken = column and column + len(text.rstrip()) > room
-        click.echo(f"\n{_INDENT}{text}" if broken else text, nl=False)
-        return len(text) if broken else column + len(text)
+        if column and column + len(text) > room:
+            text = text.lstrip()
+            click.echo(f"\n{_INDENT}{text}", nl=False)
+            return len(text)
+        click.echo(text, nl=False)
+        return column + len(text)
 
     click.echo(_INDENT, nl=False)
     for chunk in chunks:
         if piece := chunk.choices and chunk.choices[0].delta.content:
             pieces.append(piece)
-            # A word is written when it is whole: only then it is known whether it fits.
-            *whole, word = re.split(r"(?<= )", word + piece)
+            # A word is written when it is whole: only then it is known whether it fits. The space goes with the
+            # word after it: one at the edge would leave an empty line.
+            *whole, word = re.split(r"(?= )", word + piece)
             for one in whole:
                 column = put(one)
     put(word)
