@@ -253,8 +253,8 @@ def _printed(chunks: Iterable[Any]) -> list[str]:
     for chunk in chunks:
         if piece := chunk.choices and chunk.choices[0].delta.content:
             pieces.append(piece)
-            # A word is written when it is whole: only then it is known whether it fits. The space goes with the
-            # word after it: one at the edge would leave an empty line.
+            # A word is written when it is whole: only then it is known whether it fits. The space goes with
+            # the word after it: one at the edge would leave an empty line.
             *whole, word = re.split(r"(?= )", word + piece)
             for one in whole:
                 column = put(one)
