@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, wait
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import hypothesis
@@ -64,6 +65,22 @@ def _clients_end_with_their_test() -> Iterator[None]:
 def _cached_clients() -> list[tuple[str, object]]:
     litellm = sys.modules.get("litellm")
     return [] if litellm is None else list(litellm.in_memory_llm_clients_cache.cache_dict.items())
+
+
+@pytest.fixture(autouse=True)
+def told_by_litellm(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Future[Any]]]:
+    """What a test has LiteLLM's threads tell callbacks; it is told before the next test listens."""
+    handed: list[Future[Any]] = []
+    if module := sys.modules.get("litellm.litellm_core_utils.thread_pool_executor"):
+        submit = module.executor.submit
+
+        def kept(*task: Any, **named: Any) -> Future[Any]:
+            handed.append(submit(*task, **named))
+            return handed[-1]
+
+        monkeypatch.setattr(module.executor, "submit", kept)
+    yield handed
+    assert not wait(handed, 60).not_done, "LiteLLM's threads were not through within 60 s of a test's end"
 
 
 class _OneWorkerForTheProxies(LoadScopeScheduling):

@@ -120,7 +120,7 @@ async def test_logging_gets_usage_from_a_caller_who_did_not_ask(
     messages = [{"role": "user", "content": "hi"}]
     async for _ in await litellm.acompletion(model=f"{PROVIDER}/m", messages=messages, stream=True):
         pass
-    usage = await asyncio.wait_for(listener.usage, 10)
+    usage = await asyncio.wait_for(listener.usage, 60)
     assert (usage.prompt_tokens, usage.completion_tokens) == (70, 5)
 
 

@@ -8,6 +8,7 @@ import json
 import queue
 import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future, wait
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ import litellm
 import pytest
 from litellm.integrations.custom_logger import CustomLogger
 from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
-from litellm.litellm_core_utils.thread_pool_executor import executor
 
 import litellm_qwen_ai
 from litellm_qwen_ai.route import patches
@@ -213,8 +213,9 @@ def make_router() -> Iterator[Callable[..., litellm.Router]]:
 class Recorder(CustomLogger):
     """Keeps every event; sync calls report from LiteLLM's threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, told: list[Future[Any]]) -> None:
         super().__init__()
+        self._told = told
         self.events: queue.Queue[tuple[str, Any]] = queue.Queue()
         self.before: list[str] = []
 
@@ -236,7 +237,7 @@ class Recorder(CustomLogger):
     def next(self) -> tuple[str, Any]:
         """The one event of a call."""
         event = self.events.get(timeout=30)
-        executor.submit(lambda: None).result(30)  # what LiteLLM has handed to its threads is through
+        wait(self._told, 30)
         assert self.events.empty()
         return event
 
@@ -246,9 +247,9 @@ class Recorder(CustomLogger):
 
 
 @pytest.fixture
-def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
+def recorder(monkeypatch: pytest.MonkeyPatch, told_by_litellm: list[Future[Any]]) -> Iterator[Recorder]:
     """Is told by LiteLLM of every call."""
-    recorder = Recorder()
+    recorder = Recorder(told_by_litellm)
     monkeypatch.setattr(litellm, "callbacks", [recorder])
     yield recorder
     for name in ("success", "failure", "_async_success", "_async_failure", "input", "_async_input"):
