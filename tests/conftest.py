@@ -16,11 +16,16 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from litellm_qwen_ai.sandbox import Sandbox
+
 if TYPE_CHECKING:
     from xdist.remote import Producer
 
 # Before anything imports LiteLLM: it would fetch its price list from the internet.
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+
+# What is imported to collect the tests stays: looking for garbage in it takes a quarter of the time.
+gc.disable()
 
 # No test leaves this machine, and each HTTP client of each program reads all root certificates: 17 ms for
 # the 150 of certifi. This is one that has signed nothing.
@@ -42,12 +47,26 @@ _FOREIGN = ("QWEN_", "OPENAI_", "DASHSCOPE_", "ANTHROPIC_", "LITELLM_LOG", "LITE
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
+@pytest.fixture
+def token_dir(tmp_path: Path) -> Path:
+    return tmp_path / "tokens"
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """A sandbox to which the environment leads."""
+    with Sandbox(interval=0) as running:
+        for name, value in running.environment().items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
 @pytest.fixture(autouse=True)
-def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _own_environment(monkeypatch: pytest.MonkeyPatch, token_dir: Path) -> None:
     for name in list(os.environ):
         if name.startswith(_FOREIGN) or name in _PROXIES:
             monkeypatch.delenv(name)
-    monkeypatch.setenv("QWEN_TOKEN_DIR", str(tmp_path / "tokens"))
+    monkeypatch.setenv("QWEN_TOKEN_DIR", str(token_dir))
 
 
 @pytest.fixture(autouse=True)
@@ -83,24 +102,39 @@ def told_by_litellm(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Future[Any
     assert not wait(handed, 60).not_done, "LiteLLM's threads were not through within 60 s of a test's end"
 
 
-class _OneWorkerForTheProxies(LoadScopeScheduling):
+#: The files of tests/proxy that use no proxy, page or browser of another file's.
+_BY_THEMSELVES = ("api", "client_side", "examples", "fleet", "startup", "states")
+
+
+class _ProxiesTogether(LoadScopeScheduling):
     """A proxy takes seconds to start: the tests that share one run in one process, all others anywhere.
 
-    Not by xdist's groups: pytest 9.2 no longer sees the names that xdist 3.8 gives to them.
+    Those that run together come first: xdist begins with the largest of what it hands out. Not by xdist's
+    groups: pytest 9.2 no longer sees the names that xdist 3.8 gives to them.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "proxy" if nodeid.startswith("tests/proxy/") else nodeid
+        file = nodeid.partition("::")[0]
+        if not file.startswith("tests/proxy/"):
+            return nodeid
+        return file if Path(file).stem.removeprefix("test_") in _BY_THEMSELVES else "tests/proxy"
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _OneWorkerForTheProxies:
-    return _OneWorkerForTheProxies(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _ProxiesTogether:
+    return _ProxiesTogether(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`: one more than there are cores, since many tests wait for what others do."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_finish() -> None:
     """Leave what the imports made, LiteLLM's above all, to no collection: walking it takes 0.3 s."""
     gc.freeze()
+    gc.enable()
 
 
 def pytest_sessionfinish() -> None:

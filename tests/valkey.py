@@ -62,7 +62,7 @@ class Valkey:
         self._process = subprocess.Popen(
             self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
         )
-        self.client = redis.Redis(port=self.port, password=self._password, socket_timeout=5, protocol=2)
+        self.client = redis.Redis(port=self.port, password=self._password, socket_timeout=60, protocol=2)
         until = time.monotonic() + SECONDS_TO_START
         while True:
             with contextlib.suppress(redis.RedisError):

@@ -99,7 +99,7 @@ class Server:
                     self.wfile.write(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
                     self.wfile.flush()
                 if answer.hold is not None:
-                    answer.hold.wait(10)
+                    answer.hold.wait(60)
                 if answer.cut:
                     self.close_connection = True
                     return

@@ -18,13 +18,13 @@ from litellm_qwen_ai.chat.stream import AsyncChatStream, ChatStream
 
 @pytest.fixture
 def client() -> Iterator[httpx.Client]:
-    with httpx.Client(timeout=5, trust_env=False) as made:
+    with httpx.Client(timeout=60, trust_env=False) as made:
         yield made
 
 
 @pytest.fixture
 async def aclient() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(timeout=5, trust_env=False) as made:
+    async with httpx.AsyncClient(timeout=60, trust_env=False) as made:
         yield made
 
 

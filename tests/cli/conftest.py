@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from litellm_qwen_ai import verbs
 from litellm_qwen_ai.cli import main
+from litellm_qwen_ai.cli.checkup import plugin
 from litellm_qwen_ai.oauth import FileStore, device_login, network
 from litellm_qwen_ai.oauth.clocks import Clocks
 from litellm_qwen_ai.sandbox import Sandbox
@@ -47,6 +49,27 @@ class Outcome:
     code: int
     out: str
     err: str
+
+
+SEEN = {
+    "litellm": "1.106.2",
+    "registered": True,
+    "past_python": None,
+    "adaptations": {
+        "eager async streams": True,
+        "parameters": True,
+        "logs for nobody": True,
+        "headers": True,
+    },
+    "switched_off": False,
+}
+
+
+@pytest.fixture
+def litellm_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What `doctor` is told of LiteLLM, instead of by a process that loads it, which takes seconds."""
+    monkeypatch.setattr(plugin, "probing", lambda _account, call: contextlib.nullcontext(SEEN))
+    monkeypatch.setattr(plugin, "seen_by", plugin.read)
 
 
 @pytest.fixture

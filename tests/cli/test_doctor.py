@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from pathlib import Path
@@ -16,26 +15,9 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.oauth import FileStore
     from litellm_qwen_ai.sandbox import Sandbox
 
-SEEN = {
-    "litellm": "1.106.2",
-    "registered": True,
-    "past_python": None,
-    "adaptations": {
-        "eager async streams": True,
-        "parameters": True,
-        "logs for nobody": True,
-        "headers": True,
-    },
-    "switched_off": False,
-}
-
 
 @pytest.fixture
-def examine(run: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    # Instead of the process that loads LiteLLM, which takes seconds.
-    monkeypatch.setattr(plugin, "probing", lambda _account, call: contextlib.nullcontext(SEEN))
-    monkeypatch.setattr(plugin, "seen_by", plugin.read)
-
+def examine(run: Any, litellm_seen: None) -> Any:
     def look(*flags: str) -> dict[str, Any]:
         done = run("doctor", "--json", *flags)
         told = json.loads(done.out)

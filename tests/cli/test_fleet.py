@@ -21,6 +21,8 @@ from litellm_qwen_ai.stores.redis.place import RedisPlace
 from tests.networks import listening
 from tests.valkey import KEY, shared_valkey
 
+pytestmark = pytest.mark.usefixtures("litellm_seen")
+
 PASSWORD = "pass-of-the-store"
 
 

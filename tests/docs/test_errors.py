@@ -72,7 +72,7 @@ class Bench:
         self.ask(model="qwen_ai_not_imported/coder-model")
 
     def dropped(self) -> None:
-        # As a proxy makes its Router; tests/proxy/test_configs.py does it with a proxy.
+        # As a proxy makes its Router, without `litellm_qwen_ai.proxy:startup`.
         deployment = {"model_name": "m", "litellm_params": {"model": "qwen_ai_not_imported/coder-model"}}
         router = litellm.Router(model_list=[deployment], ignore_invalid_deployments=True)
         router.completion(model="m", messages=[{"role": "user", "content": "ping"}])

@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from drills.crashes import lifetime, victims
+from drills.crashes import Victims, lifetime
 from drills.frame import Result, drill
 from drills.races import GROUP as RACES
 from drills.races import THREADS, race
@@ -138,7 +138,10 @@ def killed(folder: Path, rounds: int) -> Result:
     """As `crashes.kills`; its access tokens are due at once, so it refreshes at each call."""
     moments, found, server = random.Random(4), Counter[str](), Server(-5)  # noqa: S311  # no secret
     login = folder / "login"
-    with serving(server) as url, victims(login, url, folder / "memory", PROGRAM) as running:
+    with (
+        serving(server) as url,
+        contextlib.closing(Victims(login, url, folder / "memory", PROGRAM)) as running,
+    ):
         path = write(server, login)
         longest = lifetime(running)
         for _ in range(rounds):

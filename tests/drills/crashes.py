@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,7 +54,7 @@ class Toll:
 class Victims:
     """Forks processes that refresh, and kills them."""
 
-    def __init__(self, folder: Path, url: str, memory: Path, program: Path) -> None:
+    def __init__(self, folder: Path, url: str, memory: Path, program: Path = VICTIM) -> None:
         command = [sys.executable, str(program), str(folder), url, str(memory)]
         self._program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -78,21 +77,15 @@ class Victims:
         self._program.wait(30)
 
 
-@contextlib.contextmanager
-def victims(folder: Path, url: str, memory: Path, program: Path = VICTIM) -> Iterator[Victims]:
-    running = Victims(folder, url, memory, program)
-    try:
-        yield running
-    finally:
-        running.close()
-
-
 def kills(folder: Path, rounds: int, seed: int) -> tuple[Toll, list[float]]:
     """Kill `rounds` processes, each at a random moment, and look at what each leaves behind."""
     moments = random.Random(seed)  # noqa: S311  # no secret
     login, memory, toll = folder / "login", folder / "memory", Toll()
     store, shared = FileStore(login), marks(memory)
-    with Sandbox(keep_requests=10) as sandbox, victims(login, sandbox.url, memory) as running:
+    with (
+        Sandbox(keep_requests=10) as sandbox,
+        contextlib.closing(Victims(login, sandbox.url, memory)) as running,
+    ):
         sandbox.write_credentials(login)
         longest = lifetime(running)
         for _ in range(rounds):
@@ -161,7 +154,10 @@ def samples(shared: memoryview) -> list[float]:
 def windows(folder: Path, refreshes: int) -> list[float]:
     """The same of a process that is left alone."""
     login, memory = folder / "login", folder / "memory"
-    with Sandbox(keep_requests=10) as sandbox, victims(login, sandbox.url, memory) as running:
+    with (
+        Sandbox(keep_requests=10) as sandbox,
+        contextlib.closing(Victims(login, sandbox.url, memory)) as running,
+    ):
         sandbox.write_credentials(login)
         running.start(refreshes)
         running.wait()

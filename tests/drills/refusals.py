@@ -74,7 +74,7 @@ def hangs_up() -> Iterator[tuple[str, list[bytes]]]:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1", read
         finally:
             listener.shutdown(socket.SHUT_RDWR)
-            thread.join(10)
+            thread.join(60)
 
 
 def sent_as_often_as_asked(retries: list[int]) -> Result:

@@ -232,15 +232,6 @@ class Asker:
 
 
 @contextlib.contextmanager
-def asker() -> Iterator[Asker]:
-    running = Asker()
-    try:
-        yield running
-    finally:
-        running.close()
-
-
-@contextlib.contextmanager
 def place_for_all(user: int | None) -> Iterator[Place]:
     """A folder that another user can reach; pytest's and `TemporaryDirectory`'s are closed to them."""
     top = Path(tempfile.mkdtemp(prefix="store-faults-"))
@@ -373,7 +364,7 @@ def faults(folder: Path) -> Result:  # noqa: ARG001  # another user cannot reach
     worst = 0.0
     wrong: list[str] = []
     chosen = [fault for fault in FAULTS if possible(fault)]
-    with Sandbox() as sandbox, asker() as asking:
+    with Sandbox() as sandbox, contextlib.closing(Asker()) as asking:
         for fault in chosen:
             begun = time.monotonic()
             what = wrong_with(fault, sandbox, asking)

@@ -13,7 +13,7 @@ from drills.chatgpt import Server, serving
 
 def post(url: str, body: dict[str, Any]) -> dict[str, Any]:
     request = urllib.request.Request(url, json.dumps(body).encode())  # noqa: S310  # loopback
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # loopback
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  # loopback
         said: dict[str, Any] = json.loads(answer.read())
     return said
 

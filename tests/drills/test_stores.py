@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -13,12 +14,10 @@ from drills.stores import FAULTS, MEMORY, RENEWED, Asker, Fault
 
 from litellm_qwen_ai.sandbox import Sandbox
 
-pytestmark = pytest.mark.xdist_group("store faults")  # they share a sandbox and a program
-
 
 @pytest.fixture(scope="module")
 def asking() -> Iterator[Asker]:
-    with stores.asker() as running:
+    with closing(Asker()) as running:
         yield running
 
 

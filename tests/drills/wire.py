@@ -1,11 +1,10 @@
-"""A TCP proxy on loopback that can be cut, slow or deaf: the network between a host and the store."""
+"""A TCP proxy on loopback that can be cut or deaf: the network between a host and the store."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
-import time
 
 
 class Wire:
@@ -18,7 +17,6 @@ class Wire:
         self._open = threading.Event()
         self._open.set()
         self.is_cut = False
-        self.delay = 0.0  # seconds for each piece
         self._listening = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listening.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -67,8 +65,6 @@ class Wire:
         with contextlib.suppress(OSError):
             while piece := source.recv(65536):
                 self._open.wait()
-                if self.delay:
-                    time.sleep(self.delay)
                 target.sendall(piece)
         for one in (source, target):
             with contextlib.suppress(OSError):

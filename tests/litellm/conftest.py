@@ -25,19 +25,6 @@ Ask = Callable[..., Any]
 
 
 @pytest.fixture
-def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    with Sandbox(interval=0) as running:
-        for name, value in running.environment().items():
-            monkeypatch.setenv(name, value)
-        yield running
-
-
-@pytest.fixture
-def token_dir(tmp_path: Path) -> Path:
-    return tmp_path / "tokens"
-
-
-@pytest.fixture
 def login(sandbox: Sandbox, token_dir: Path) -> Path:
     """A credentials file of a login in the sandbox."""
     return sandbox.write_credentials(token_dir)

@@ -27,7 +27,7 @@ class Gate:
     def __call__(self) -> int:
         self.runs += 1
         self.entered.set()
-        assert self.opened.wait(10)
+        assert self.opened.wait(60)
         return self.runs
 
 
@@ -86,7 +86,7 @@ def test_a_forked_child_does_not_wait_for_the_parents_run() -> None:
     gate = Gate()
     flight = SingleFlight(gate, "test")
     flight.board()
-    assert gate.entered.wait(10)
+    assert gate.entered.wait(60)
     child = os.fork()
     if child == 0:  # pragma: no cover  # another process
         signal.alarm(30)  # a child that hangs must not hang the test
@@ -102,7 +102,7 @@ def test_the_interpreter_waits_for_a_run_after_its_caller_was_interrupted(tmp_pa
     code = (
         "import pathlib, threading\n"
         "from litellm_qwen_ai.oauth.flight import SingleFlight\n"
-        f"def run(): threading.main_thread().join(10); pathlib.Path({str(done)!r}).write_text('kept')\n"
+        f"def run(): threading.main_thread().join(60); pathlib.Path({str(done)!r}).write_text('kept')\n"
         "SingleFlight(run, 'test').board()\n"
         "raise KeyboardInterrupt\n"
     )

@@ -134,7 +134,7 @@ class Browser:
 def wait_for_browser() -> None:
     for thread in threading.enumerate():
         if thread.name == "qwen-ai-browser":
-            thread.join(10)
+            thread.join(60)
 
 
 @pytest.mark.parametrize(("name", "opened"), [("firefox", ["https://h/p?a=b"]), ("w3m", []), ("lynx", [])])

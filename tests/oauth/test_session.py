@@ -142,7 +142,7 @@ def test_the_old_token_is_served_while_one_flight_renews_it(  # noqa: PLR0913, P
 ) -> None:
     login = logins.write(seconds_left=seconds_left, lifetime=lifetime)
     gate = threading.Event()
-    server.before_answer = lambda: gate.wait(10)
+    server.before_answer = lambda: gate.wait(60)
     assert [session.get() for _ in range(3)] == [login] * 3
     gate.set()
     settle()
@@ -168,7 +168,7 @@ def test_many_threads_on_a_dead_token_make_one_refresh(session: Session, logins:
     served: list[str] = []
 
     def work() -> None:
-        start.wait(10)
+        start.wait(60)
         served.append(session.get().access_token)
 
     threads = [threading.Thread(target=work) for _ in range(20)]
@@ -842,7 +842,7 @@ def held_by_another(store: FileStore) -> Iterator[None]:
 
     thread = threading.Thread(target=hold)
     thread.start()
-    assert taken.wait(10)
+    assert taken.wait(60)
     try:
         yield
     finally:

@@ -21,7 +21,7 @@ def threads() -> set[str]:
 def gate(server: Any) -> threading.Event:
     """Holds back the server's answers until it is set."""
     gate = threading.Event()
-    server.before_answer = lambda: gate.wait(10)
+    server.before_answer = lambda: gate.wait(60)
     return gate
 
 
@@ -82,7 +82,7 @@ async def test_a_slow_store_does_not_hold_up_the_loop(
     class SlowStore(type(store)):  # type: ignore[misc]  # the fixture's own class
         def look(self, known: Any = None) -> Any:
             entered.set()
-            assert opened.wait(10)
+            assert opened.wait(60)
             return super().look(known)
 
     waiting = asyncio.ensure_future(new_session(store=SlowStore(store.path.parent)).aget())
@@ -130,11 +130,11 @@ def test_several_loops_and_threads_share_one_refresh(session: Session, logins: A
                 one.access_token for one in await asyncio.gather(*(session.aget() for _ in range(20)))
             )
 
-        start.wait(10)
+        start.wait(60)
         asyncio.run(many())
 
     def in_a_thread() -> None:
-        start.wait(10)
+        start.wait(60)
         served.append(session.get().access_token)
 
     workers = [threading.Thread(target=target) for target in (in_a_loop, in_a_thread) * 3]

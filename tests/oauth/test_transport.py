@@ -53,7 +53,7 @@ def raw_server() -> Iterator[Callable[[Callable[[socket.socket], None]], str]]:
 
     yield serve
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
         assert not thread.is_alive()
     listener.close()
 
@@ -217,7 +217,7 @@ def test_a_connection_that_comes_after_the_deadline_is_cut_at_once(server: Any) 
             cut()
 
         def cancel(self) -> None:
-            self.join(5)
+            self.join(60)
 
     with pytest.raises(TransportError, match="in time"):
         httpx_poster(request_to(server.url), 30, timer=Late)  # type: ignore[arg-type]  # as above
@@ -302,8 +302,8 @@ def test_the_timer_is_stopped_after_the_answer(server: Any) -> None:
         timers.append(threading.Timer(seconds, cut))
         return timers[0]
 
-    httpx_poster(request_to(server.url), 60, timer=timer)
-    timers[0].join(5)
+    httpx_poster(request_to(server.url), 600, timer=timer)
+    timers[0].join(60)
     assert not timers[0].is_alive()
 
 

@@ -19,7 +19,7 @@ import pytest
 from tests import deployments
 from tests.valkey import free_port
 
-PATIENCE = 30.0  # seconds; the name is asked for every 2 s
+PATIENCE = 60.0  # seconds; the name is asked for every 2 s, and Caddy tells nobody when it has
 CADDY = Path(sys.executable).with_name("caddy")
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from litellm_qwen_ai.sandbox import Sandbox
 from litellm_qwen_ai.sandbox.wire import RecordedRequest
@@ -120,6 +121,54 @@ def running_proxy(  # noqa: PLR0913  # one keyword for each thing a test may wan
 def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
     with running_proxy(tmp_path_factory.mktemp("proxy") / "tokens") as running:
         yield running
+
+
+ROLES = """
+import os
+
+from litellm.proxy._types import UserAPIKeyAuth
+
+async def check(request, api_key):
+    role = "proxy_admin" if api_key == os.environ["LITELLM_MASTER_KEY"] else api_key
+    return UserAPIKeyAuth(api_key="sk-of-" + api_key, user_role=role)
+"""
+
+
+@pytest.fixture(scope="session")
+def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    """A proxy with metrics and roles of its own: each key but the master key is the name of its role."""
+    folder = tmp_path_factory.mktemp("operated")
+    (folder / "roles.py").write_text(ROLES)
+    config = _with_metrics(folder, custom_auth="roles.check")
+    with running_proxy(folder / "tokens", config=config) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    """A proxy of two workers, with metrics, that was started without a login."""
+    folder = tmp_path_factory.mktemp("two")
+    (folder / "metrics").mkdir()  # by LiteLLM too, but from 1.110 on after it has first used it
+    more = {"PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics")}
+    with running_proxy(folder / "tokens", config=_with_metrics(folder), workers=2, more=more) as running:
+        yield running
+
+
+def _with_metrics(folder: Path, **general: str) -> Path:
+    """The configuration of the examples with `/metrics`, and an account `metered` of a model of that name."""
+    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    config["litellm_settings"]["callbacks"] = ["prometheus"]
+    config["general_settings"] |= general
+    config["model_list"].append(
+        {
+            "model_name": "metered",
+            "litellm_params": {"model": "qwen_ai/coder-model"},
+            "model_info": {"qwen_account": "metered"},
+        }
+    )
+    path = folder / "config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    return path
 
 
 def _read(process: subprocess.Popen[str], proxy: Proxy, workers: int, ready: threading.Event) -> None:

@@ -73,19 +73,6 @@ def client(server: Any, clock: Clock) -> Iterator[Any]:
         yield running
 
 
-@pytest.fixture
-def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    with Sandbox(interval=0) as running:
-        for name, value in running.environment().items():
-            monkeypatch.setenv(name, value)
-        yield running
-
-
-@pytest.fixture
-def token_dir(tmp_path: Path) -> Path:
-    return tmp_path / "tokens"
-
-
 def _post(client: Any, path: str, account: str | None = None, **more: Any) -> Any:
     answer = client.post(f"/qwen_ai/api/{path}", json={"account": account, **more})
     assert answer.status_code == 200, answer.text

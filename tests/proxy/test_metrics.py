@@ -6,7 +6,6 @@ import math
 import re
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -46,19 +45,6 @@ def _server(*accounts: str | None) -> Any:
 SERVER: Any = _server(None)
 CALL = {"model": "coder-model", "messages": [{"role": "user", "content": "ping"}]}
 LIMIT = 90.0  # seconds for a look that is made every ten
-
-
-@pytest.fixture
-def token_dir(tmp_path: Path) -> Path:
-    return tmp_path / "tokens"
-
-
-@pytest.fixture
-def sandbox(token_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    with Sandbox() as running:
-        for name, value in running.environment(token_dir).items():
-            monkeypatch.setenv(name, value)
-        yield running
 
 
 class Told:
@@ -310,26 +296,17 @@ def test_prometheus_can_read_the_alerts() -> None:
 
 
 @pytest.mark.proxy
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_proxys_metrics_have_what_all_its_workers_have_counted(tmp_path: Path, workers: int) -> None:
-    from tests.proxy.conftest import CONFIG, running_proxy  # noqa: PLC0415  # only this test starts one
-
-    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
-    config.setdefault("litellm_settings", {})["callbacks"] = ["prometheus"]
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
-    (tmp_path / "metrics").mkdir()  # by LiteLLM too, but from 1.110 on after it has first used it
-    with running_proxy(
-        tmp_path / "tokens",
-        config=tmp_path / "config.yaml",
-        workers=workers,
-        accounts=["oauth_creds"],
-        more={"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "metrics")} if workers > 1 else {},
-    ) as proxy:
-        for _ in range(4):
-            assert proxy.ask("/v1/chat/completions", CALL).status_code == 200
-        _wait_for(proxy, 'qwen_ai_requests_total{account="(default)"} 4.0')
-        _wait_for(proxy, 'qwen_ai_account_state{account="(default)",state="signed_in"} 1.0')
-        assert proxy.key not in _shown(proxy)
+@pytest.mark.parametrize("named", ["operated", "two_workers"])
+def test_a_proxys_metrics_have_what_all_its_workers_have_counted(
+    named: str, request: pytest.FixtureRequest
+) -> None:
+    proxy: Proxy = request.getfixturevalue(named)
+    proxy.sandbox.write_credentials(proxy.token_dir, "metered.json")
+    for _ in range(4):
+        assert proxy.ask("/v1/chat/completions", {**CALL, "model": "metered"}).status_code == 200
+    _wait_for(proxy, 'qwen_ai_requests_total{account="metered"} 4.0')
+    _wait_for(proxy, 'qwen_ai_account_state{account="metered",state="signed_in"} 1.0')
+    assert proxy.key not in _shown(proxy)
 
 
 def _shown(proxy: Proxy) -> str:

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-import yaml
 
 if TYPE_CHECKING:
     from tests.proxy.conftest import Proxy
 
-pytestmark = [pytest.mark.proxy, pytest.mark.xdist_group("proxy")]
+pytestmark = pytest.mark.proxy
 
 ROOT = Path(__file__).parents[2]
 PATHS = [
@@ -93,31 +92,14 @@ def test_the_commands_of_the_operators_page_do_what_it_says(
     assert answers[4]["check"]["result"] == "unknown", "nobody is signed in"
 
 
-ROLES = """
-from litellm.proxy._types import UserAPIKeyAuth
+def test_litellms_own_roles_decide_who_looks_and_who_changes(operated: Proxy) -> None:
+    def status(role: str, path: str, body: dict[str, str] | None = None) -> int:
+        return operated.ask(f"/qwen_ai/api/{path}", body, authorization=f"Bearer {role}").status_code
 
-async def check(request, api_key):
-    return UserAPIKeyAuth(api_key="sk-of-" + api_key, user_role=api_key)
-"""
-
-
-def test_litellms_own_roles_decide_who_looks_and_who_changes(tmp_path: Path) -> None:
-    from tests.proxy.conftest import CONFIG, running_proxy  # noqa: PLC0415  # only this test starts one
-
-    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
-    config.setdefault("general_settings", {})["custom_auth"] = "roles.check"
-    (tmp_path / "roles.py").write_text(ROLES)
-    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
-    with running_proxy(tmp_path / "tokens", config=tmp_path / "config.yaml") as proxy:
-
-        def status(role: str, path: str, body: dict[str, str] | None = None) -> int:
-            headers = {"authorization": f"Bearer {role}"}
-            return proxy.ask(f"/qwen_ai/api/{path}", body, **headers).status_code
-
-        assert status("proxy_admin", "accounts") == status("proxy_admin_viewer", "accounts") == 200
-        assert status("proxy_admin", "cancel", {}) == 200
-        assert status("proxy_admin_viewer", "cancel", {}) == 403
-        assert {status("internal_user", path) for path in ("accounts", "login")} <= {401, 403, 405}
+    assert status("proxy_admin", "accounts") == status("proxy_admin_viewer", "accounts") == 200
+    assert status("proxy_admin", "cancel", {}) == 200
+    assert status("proxy_admin_viewer", "cancel", {}) == 403
+    assert {status("internal_user", path) for path in ("accounts", "login")} <= {401, 403, 405}
 
 
 def test_litellm_lets_the_body_with_a_key_through_and_logs_none_of_it(proxy: Proxy) -> None:

@@ -26,7 +26,7 @@ from litellm_qwen_ai.proxy.api import router_for  # noqa: E402  # after the skip
 from litellm_qwen_ai.sandbox import Sandbox  # noqa: E402  # after the skip
 from litellm_qwen_ai.settings import Settings  # noqa: E402  # after the skip
 
-pytestmark = [browser.needs_chromium, pytest.mark.xdist_group("browser")]
+pytestmark = browser.needs_chromium
 
 ADMIN, VIEWER, USER = "sk-of-an-admin", "sk-of-a-viewer", "sk-of-a-user"
 ROLES = {ADMIN: "proxy_admin", VIEWER: "proxy_admin_viewer", USER: "internal_user"}

@@ -18,7 +18,7 @@ LOGIN = Credentials(access_token="access-0", refresh_token="refresh-0", expiry_d
 RENEWED = Credentials(access_token="access-1", refresh_token="refresh-1", expiry_date=int((NOW + 99) * 1000))
 #: On both servers, whatever a test's prefix is.
 ACCOUNTS = [f"account-{number}" for number in range(8)]
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from litellm_qwen_ai.stores.redis.turn import RedisTurn
 from tests.logins import OAuthServer
 from tests.valkey import Machine, Valkey
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 @pytest.fixture
