@@ -66,10 +66,11 @@ SEEN = {
 
 
 @pytest.fixture
-def litellm_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+def litellm_seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What `doctor` is told of LiteLLM, instead of by a process that loads it, which takes seconds."""
     monkeypatch.setattr(plugin, "probing", lambda _account, call: contextlib.nullcontext(SEEN))
     monkeypatch.setattr(plugin, "seen_by", plugin.read)
+    return SEEN
 
 
 @pytest.fixture

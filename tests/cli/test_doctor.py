@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def examine(run: Any, litellm_seen: None) -> Any:
+def examine(run: Any, litellm_seen: dict[str, Any]) -> Any:
+    assert litellm_seen
+
     def look(*flags: str) -> dict[str, Any]:
         done = run("doctor", "--json", *flags)
         told = json.loads(done.out)
@@ -324,8 +326,10 @@ def test_a_variable_that_keeps_from_the_server_is_told_with_a_way_out(
         ({"switched_off": True, "adaptations": {"parameters": False}}, "Adaptations", "ok"),
     ],
 )
-def test_what_litellm_says_is_told(changes: dict[str, Any], name: str, state: str) -> None:
-    found = {one.name: one for one in plugin.read({**SEEN, **changes})}
+def test_what_litellm_says_is_told(
+    litellm_seen: dict[str, Any], changes: dict[str, Any], name: str, state: str
+) -> None:
+    found = {one.name: one for one in plugin.read({**litellm_seen, **changes})}
     assert found[name].state == state
     assert found[name].fix or state == "ok"
 
@@ -350,10 +354,10 @@ def test_a_probe_that_breaks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [(one.name, one.state) for one in found] == [("LiteLLM", "fail")]
 
 
-def test_the_probe_sees_this_litellm() -> None:
+def test_the_probe_sees_this_litellm(litellm_seen: dict[str, Any]) -> None:
     seen = _probe.look()
     assert seen["registered"]
-    assert set(seen["adaptations"]) == set(SEEN["adaptations"])
+    assert set(seen["adaptations"]) == set(litellm_seen["adaptations"])
 
 
 def test_a_variable_that_keeps_litellm_from_being_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
