@@ -104,11 +104,16 @@ def _addresses(value: Any) -> Iterator[Any]:
 def _addresses_of_team(litellm_params: Mapping[str, Any]) -> Iterator[Any]:
     """Those of the credentials that an admin has chosen for `qwen_ai`, where LiteLLM heeds that."""
     if getattr(litellm, "enable_model_config_credential_overrides", False):
-        for note in (litellm_params.get(key) or {} for key in ("metadata", "litellm_metadata")):
-            chosen = (note.get("user_api_key_team_metadata") or {}).get("model_config") or {}
-            for of_model in chosen.values():
-                of_us = of_model.get(PROVIDER) or {}
-                yield _credential(of_us.get("litellm_credentials")).get("api_base")
+        for key in ("metadata", "litellm_metadata"):
+            of_team = _inside(_inside(litellm_params, key), "user_api_key_team_metadata")
+            for of_model in _inside(of_team, "model_config").values():
+                yield _credential(_inside(of_model, PROVIDER).get("litellm_credentials")).get("api_base")
+
+
+def _inside(value: Any, key: str) -> Mapping[str, Any]:
+    """What a mapping holds under a key, if both are one; empty otherwise."""
+    found = value.get(key) if isinstance(value, Mapping) else None
+    return found if isinstance(found, Mapping) else {}
 
 
 def _credential(name: Any) -> Mapping[str, Any]:

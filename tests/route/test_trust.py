@@ -129,6 +129,9 @@ def test_what_an_admin_chose_for_a_team_is_the_operators(
         "model_info": {"id": "2", "original_model_id": "1"},
     }
     assert is_clients_address(EVIL, call) is theirs
+    for odd in ("x", ["x"], {"model_config": "x"}, {"model_config": {"qwen": "x", "more": {"qwen_ai": 1}}}):
+        assert is_clients_address(EVIL, {**call, "metadata": {"user_api_key_team_metadata": odd}})
+        assert is_clients_address(EVIL, {**call, "metadata": odd})
 
 
 def test_a_router_is_known_by_what_it_notes() -> None:
