@@ -128,6 +128,8 @@ class Call:
         self, response: httpx.Response, bearer: Bearer, hidden: dict[str, Any]
     ) -> tuple[httpx.Response, AnswerContext]:
         hidden.update(telemetry.of_stream(response, self.source.observer.headers()))
+        if self._is_free(bearer) and f"{PROVIDER}/{self.model}" in litellm.model_cost:
+            patches.tell_cost_of_beginning(self.logging_obj, self._free_cost)
         return response, self._context(bearer)
 
     def _run(self) -> tuple[httpx.Response, Bearer]:
@@ -149,11 +151,16 @@ class Call:
         except Exception as error:
             self._count_late(error)
             raise
-        cost = None  # which LiteLLM works out then
-        if bearer.with_login and telemetry.is_free(self.model, self.litellm_params):
-            cost = telemetry.free_cost(self.model, made, self.optional_params, self.logging_obj)
+        # Without a cost of ours LiteLLM works it out.
+        cost = self._free_cost(made, self.logging_obj) if self._is_free(bearer) else None
         telemetry.show_answer(made, response, self.source.observer.headers(), cost=cost)
         return made
+
+    def _is_free(self, bearer: Bearer) -> bool:
+        return bearer.with_login and telemetry.is_free(self.model, self.litellm_params)
+
+    def _free_cost(self, made: Any, logging_obj: Any) -> float | None:
+        return telemetry.free_cost(self.model, made, self.optional_params, logging_obj)
 
     def _context(self, bearer: Bearer, headers: Mapping[str, str] = MappingProxyType({})) -> AnswerContext:
         """What the answer to this call is read with."""

@@ -7,7 +7,8 @@ docs/litellm.md.
 1. *Eager async streams.* LiteLLM wraps a custom provider's async stream without connecting it, so that a
    refusal comes out of the first chunk instead of `acompletion()`. The adaptation connects our streams
    before `acompletion()` returns, as LiteLLM does for its own providers. It hooks into the place where
-   LiteLLM has such a stream in hand, and puts in the short way of `short_chunks.py`.
+   LiteLLM has such a stream in hand, and puts in the short way of `short_chunks.py`. What a stream costs
+   that has only begun is said where it is nothing: LiteLLM would work it out before the first chunk.
 2. *Parameters.* LiteLLM gives every custom provider one fixed list of parameters. The adaptation adds a
    provider config of our own, so that `reasoning_effort`, `thinking` and `user` are accepted.
 3. *Logs for nobody.* LiteLLM makes a record of each call, and gives each chunk of a synchronous stream to a
@@ -25,6 +26,7 @@ import inspect
 import logging
 import os
 import sys
+import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +120,7 @@ def _is_wrapped(place: Any, name: str) -> bool:
 # Adaptation 1: eager async streams
 
 _DISPATCH = "_complete_custom_providers"
+_PRICERS = ("response_cost_calculator", "_response_cost_calculator")  # the first one that there is
 _MODEL_NAME = "_cached_model_name"  # of the chunks that LiteLLM's wrapper makes itself: to be that of ours
 
 
@@ -167,6 +170,28 @@ def _show(wrapper: Any, stream: Any) -> None:
     base = getattr(wrapper, "_base_hidden_params", None)
     if isinstance(base, dict):  # of its own last chunk, which says what the success event tells
         base.update(stream.hidden)
+
+
+def tell_cost_of_beginning(logging_obj: Any, cost_of: Callable[[Any, Any], float | None]) -> None:
+    """Say once what a stream costs that has just begun: LiteLLM would price its nothing, before any chunk.
+
+    Args:
+        logging_obj: LiteLLM's, of the call.
+        cost_of: Of a wrapper and `logging_obj`; None leaves it to LiteLLM.
+    """
+    name = next((one for one in _PRICERS if callable(getattr(logging_obj, one, None))), None)
+    if name is None or not streams_are_eager():
+        return
+    alive = weakref.ref(logging_obj)  # no cycle, which would keep the messages
+
+    def price(*args: Any, **more: Any) -> Any:
+        own: Any = alive()
+        delattr(own, name)
+        wrapper = more.get("result")
+        cost = cost_of(wrapper, own) if isinstance(wrapper, litellm.CustomStreamWrapper) else None
+        return getattr(own, name)(*args, **more) if cost is None else cost
+
+    setattr(logging_obj, name, price)
 
 
 # Adaptation 2: parameters

@@ -41,6 +41,7 @@ NAMES: Final[dict[str, str]] = {
     "litellm.litellm_core_utils.core_helpers.process_response_headers": "additional_headers stays empty",
     "litellm.litellm_core_utils.logging_utils._set_duration_in_model_call_details": "no overhead is shown",
     "litellm.litellm_core_utils.litellm_logging.Logging.set_cost_breakdown": _PRICE,
+    "litellm.litellm_core_utils.litellm_logging.Logging._response_cost_calculator": _PRICE,
     "litellm.main._complete_custom_providers": _NO_EAGER_STREAMS,
     "litellm.exceptions.MidStreamFallbackError": "without the eager streams, no fallback for a refused one",
     "litellm.OpenAIGPTConfig": _NO_PARAMETERS,

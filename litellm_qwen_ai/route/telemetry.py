@@ -107,7 +107,7 @@ def free_cost(model: str, made: Any, params: Mapping[str, Any], logging_obj: Any
 
     Args:
         model: The model, named without the provider.
-        made: Its answer.
+        made: Its answer, or LiteLLM's wrapper of a stream that has just begun.
         params: What was asked for.
         logging_obj: LiteLLM's, which is told.
 
@@ -117,7 +117,7 @@ def free_cost(model: str, made: Any, params: Mapping[str, Any], logging_obj: Any
     more = (
         params.get("service_tier")
         or getattr(made, "service_tier", None)
-        or any(getattr(made.usage, name, None) for name in ("service_tier", "cost"))
+        or any(getattr(getattr(made, "usage", None), name, None) for name in ("service_tier", "cost"))
         or getattr(litellm, "cost_discount_config", None)
         or _STATED_COST in (made._hidden_params.get("additional_headers") or ())  # noqa: SLF001  # as above
     )

@@ -11,7 +11,7 @@ import litellm
 import pytest
 
 import litellm_qwen_ai
-from litellm_qwen_ai.route import telemetry
+from litellm_qwen_ai.route import patches, telemetry
 from litellm_qwen_ai.sandbox import Answer, Sandbox
 
 pytestmark = pytest.mark.usefixtures("login")
@@ -118,6 +118,42 @@ def test_how_a_cost_of_0_came_about_is_told_as_litellm_would_find_it(
         sandbox.answer_next("chat", Answer(body=_answer(**answer)))
         told.append(_told_of_cost(recorder, **asked))
     assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("form", ["stream", "async stream"], indirect=True)
+@pytest.mark.parametrize("asked", [{}, {"service_tier": "flex"}], ids=["nothing", "tier"])
+@pytest.mark.parametrize("by_us", [True, False])
+def test_so_is_that_of_a_stream_at_its_beginning_and_at_its_end(
+    form: Any, recorder: Any, monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any], by_us: bool
+) -> None:
+    if not by_us:
+        monkeypatch.setattr(patches, "tell_cost_of_beginning", lambda *_: None)
+    form(litellm.completion, litellm.acompletion, model=MODEL, messages=MESSAGES, **asked)
+    _, kwargs = recorder.next()
+    payload = kwargs["standard_logging_object"]
+    assert payload["response_cost"] == payload["hidden_params"]["response_cost"] == 0
+    assert payload["cost_breakdown"]["total_cost"] == 0
+    assert payload["cost_breakdown"].get("service_tier") in (asked.get("service_tier"), None)
+
+
+@pytest.mark.parametrize("model", ["coder-model", "qwen9-plus"])
+def test_the_beginning_of_a_stream_is_priced_once_and_not_by_litellm(
+    monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    worked_out = []
+    work_out = litellm.response_cost_calculator
+
+    def counted(**given: Any) -> Any:
+        worked_out.append(given["response_object"])
+        return work_out(**given)
+
+    monkeypatch.setattr(litellm, "response_cost_calculator", counted)
+    stream = litellm.completion(f"qwen_ai/{model}", messages=MESSAGES, stream=True)
+    assert (stream._hidden_params["response_cost"], len(worked_out)) == (
+        (0, 0) if model == "coder-model" else (None, 1)
+    )
+    assert not [name for name in vars(stream.logging_obj) if "cost_calculator" in name]
+    assert list(stream)
 
 
 def test_so_is_a_cost_that_a_proxy_states(sandbox: Sandbox, recorder: Any) -> None:
