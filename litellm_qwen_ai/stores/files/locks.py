@@ -64,11 +64,8 @@ def locked(path: Path, timeout: float, *, like: Path) -> Iterator[None]:
 
 def _new(path: Path) -> filelock.BaseFileLock:
     """A new object each time: the locks of two threads must exclude each other, not count up."""
-    try:
-        # A file that merely exists would stay after a crash, and keep everybody out.
-        return filelock.FileLock(path, mode=disk.FILE_MODE, fallback_to_soft=False)
-    except TypeError:  # filelock before 4 has no such way out
-        return filelock.FileLock(path, mode=disk.FILE_MODE)
+    # A file that merely exists would stay after a crash, and keep everybody out.
+    return filelock.FileLock(path, mode=disk.FILE_MODE, fallback_to_soft=False)
 
 
 _checked: set[Path] = set()
