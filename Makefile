@@ -20,7 +20,7 @@ OPEN_SOCKETS := -W ignore::pytest.PytestUnraisableExceptionWarning
 
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 
-.PHONY: help bench bench-quick bench-why demo test quick lint types unit wheel wheel-proxy sbom check-release docs site pictures test-all test-oldest test-oldest-proxy test-newest test-clients conformance drills fuzz soak format clean
+.PHONY: help bench bench-quick bench-why demo test quick lint types unit wheel wheel-proxy sbom check-release docs site pictures test-all test-oldest test-oldest-proxy test-newest test-clients conformance drills fuzz soak mutants format clean
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -177,6 +177,14 @@ fuzz: $(READY) ## look for bytes that break a decoder, FUZZ_SECONDS=60 for each 
 
 soak: $(READY) ## ten minutes (SOAK_SECONDS=600) of mixed traffic, then 1,000 streams at once; makes docs/soak.md
 	PYTHONPATH=tests $(BIN)/python -W ignore -m drills.soak --write
+
+# A sample that anyone can draw again: N=45 of each of FOLDERS, or N=ALL (a day); another SEED adds others to what was tried.
+mutants: ## change the code, and see whether a test notices (an hour); makes docs/mutants.md (Python 3.11 or newer)
+	@echo "The first time some minutes more, to install it in .venv-mutants. Then some seconds for each mutant."
+	test -x .venv-mutants/bin/mutmut || { $(PYTHON) -m venv .venv-mutants && \
+	  .venv-mutants/bin/python -m pip install --quiet --upgrade 'pip>=25.1' && \
+	  .venv-mutants/bin/python -m pip install --quiet --editable . --group mutants; }
+	nice .venv-mutants/bin/python tests/mutants/run.py --write $(if $(N),-n $(N)) $(if $(SEED),--seed $(SEED)) $(FOLDERS)
 
 $(BENCH_READY): pyproject.toml
 	@echo "Setting up .venv-bench, this once: LiteLLM with its proxy. One to three minutes."

@@ -12,9 +12,9 @@ from litellm_qwen_ai.stores.redis.limits import LIMITS
 from litellm_qwen_ai.stores.redis.watch import TURN, Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from tests.stores.redis.conftest import Machine
+    from tests.valkey import Machine, Valkey
 
 SECONDS = 30  # for what takes one: far less than the minute between two looks
 
@@ -41,6 +41,11 @@ class Login:
 
 
 @pytest.fixture
+def machine(new_machine: Callable[..., Machine], own: Valkey) -> Machine:
+    return new_machine(own)
+
+
+@pytest.fixture
 def watcher(machine: Machine) -> Iterator[Watcher]:
     shared = machine.place()._shared
     made = Watcher(shared.link, shared.channel, replace(LIMITS, ping=0.1))
@@ -58,12 +63,14 @@ def told(machine: Machine, watcher: Watcher, login: Login, words: str) -> None:
 
 
 def test_a_change_that_cannot_be_read_at_once_is_looked_for_again_soon(
-    machine: Machine, watcher: Watcher
+    machine: Machine, watcher: Watcher, own: Valkey
 ) -> None:
     login = Login(fails=2)
     told(machine, watcher, login, "alice 1 2")
+    before = [one["id"] for one in own.client.client_list(_type="pubsub")]
     assert login.looks[3].wait(SECONDS), "nobody looked again"
     assert login.told.is_set()
+    assert [one["id"] for one in own.client.client_list(_type="pubsub")] == before, "it connected anew"
 
 
 def test_a_change_that_was_read_is_no_news_to_who_waits(machine: Machine, watcher: Watcher) -> None:

