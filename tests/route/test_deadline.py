@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import socket
 import threading
@@ -44,6 +45,14 @@ def test_the_watchdog_expires_what_is_due_and_nothing_else() -> None:
     assert due.expired.wait(30), "not expired within 30 s"
     assert not later.expired.is_set()
     assert not forgotten.expired.is_set()
+
+
+def test_the_watchdog_wakes_by_itself_when_the_next_is_due() -> None:
+    times = itertools.chain([100.0], itertools.repeat(200.0))
+    dog = Watchdog(lambda: next(times))
+    soon: Any = Expiring(100.01)
+    dog.watch(soon)
+    assert soon.expired.wait(30), "not expired within 30 s"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
