@@ -148,18 +148,16 @@ def test_a_missing_login_names_the_call_for_a_cell(kernel: Kernel) -> None:
 
 
 class Output:
-    """Stands for IPython's handle of an output."""
+    """Stands for IPython's `display`."""
 
     def __init__(self) -> None:
         self.data: list[dict[str, str]] = []
+        self._names: set[str] = set()
 
-    def __call__(self, data: dict[str, str], **how: Any) -> Output:
-        assert how == {"raw": True, "display_id": True}
-        self.data.append(data)
-        return self
-
-    def update(self, data: dict[str, str], **how: Any) -> None:
-        assert how == {"raw": True}
+    def __call__(self, data: dict[str, str], *, raw: bool, display_id: str, update: bool = False) -> None:
+        assert raw
+        assert update is (display_id in self._names)
+        self._names.add(display_id)
         self.data.append(data)
 
 
@@ -197,6 +195,21 @@ def test_an_output_of_the_past_holds_no_link(approved: bool, told: str) -> None:
     prompt.waiting(10)
     prompt.done(approved=approved)
     assert told in output.data[-1]["text/plain"]
+    assert "chat.example" not in str(output.data[-1])
+
+
+def test_an_output_that_was_interrupted_holds_no_link_either() -> None:
+    class Interrupted(Output):
+        def __call__(self, data: dict[str, str], **how: Any) -> None:
+            super().__call__(data, **how)
+            if len(self.data) == 1:
+                raise KeyboardInterrupt
+
+    output = Interrupted()
+    prompt = NotebookPrompt(output)
+    with pytest.raises(KeyboardInterrupt):
+        prompt.show(code("https://chat.example/?c=1"))
+    prompt.done(approved=False)
     assert "chat.example" not in str(output.data[-1])
 
 

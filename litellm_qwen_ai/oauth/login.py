@@ -96,9 +96,11 @@ def device_login(  # noqa: PLR0913  # the server is named by two, the rest are s
             credentials = _finished_elsewhere(place, before)
         approved = True
     finally:
-        shown.done(approved=approved)
-        if not approved and not pending.same_as(waited):
-            cancel_login(place)
+        try:
+            shown.done(approved=approved)
+        finally:
+            if not approved and not pending.same_as(waited):
+                cancel_login(place)
     return credentials
 
 

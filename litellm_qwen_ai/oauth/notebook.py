@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import secrets
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,13 @@ class NotebookPrompt:
     """See `LoginPrompt`: one output of the cell, with a link to click, which says at the end how it ended.
 
     Args:
-        display: Shows an output and returns its handle; IPython's `display` by default.
+        display: Shows or changes an output; IPython's `display` by default.
     """
 
     def __init__(self, display: Callable[..., Any] | None = None) -> None:
         self._display = display or sys.modules["IPython"].display.display
-        self._output: Any = None
+        # A name of our own: an interrupt may come before IPython's is known, and the link is out already.
+        self._name = secrets.token_hex(8)
         self._shown: dict[str, str] = {}
 
     def show(self, code: DeviceCode) -> None:
@@ -40,7 +42,7 @@ class NotebookPrompt:
                 f"{image}<p>{COMPARE} <b>{html.escape(code.user_code)}</b></p><p>{warning(code)}</p>"
             ),
         }
-        self._output = self._display(self._shown, raw=True, display_id=True)
+        self._display(self._shown, raw=True, display_id=self._name)
 
     def waiting(self, seconds_left: float) -> None:
         """Nothing: each change of an output is a message to every browser that shows the notebook."""
@@ -49,9 +51,12 @@ class NotebookPrompt:
         """Say it below."""
         text = trouble_text(reason)
         more = {"text/plain": f"\n\n{text}", "text/html": f"<p>{html.escape(text)}</p>"}
-        self._output.update({kind: shown + more[kind] for kind, shown in self._shown.items()}, raw=True)
+        self._change({kind: shown + more[kind] for kind, shown in self._shown.items()})
 
     def done(self, *, approved: bool) -> None:
         """Put the end in the link's place: it leads nowhere now, and notebooks are saved and shared."""
         text = "Approved." if approved else "The login has ended without an approval."
-        self._output.update({"text/plain": text, "text/html": f"<p>{text}</p>"}, raw=True)
+        self._change({"text/plain": text, "text/html": f"<p>{text}</p>"})
+
+    def _change(self, shown: dict[str, str]) -> None:
+        self._display(shown, raw=True, display_id=self._name, update=True)

@@ -44,7 +44,7 @@ class LoginPrompt(Protocol):
         """The server's answers are of no help, e.g. it is out of order; the polling goes on."""
 
     def done(self, *, approved: bool) -> None:
-        """The login has ended, one way or the other. Called once if `show` was."""
+        """The login has ended, one way or the other. Called once if `show` was, however that ended."""
 
 
 class TerminalPrompt:
