@@ -48,7 +48,6 @@ _HOMES = ("HOME", "USERPROFILE", "XDG_CONFIG_HOME")
 #: In `QWEN_STORE`: the Redis of LiteLLM. In `QWEN_STORE_KEY`: the key that is made from LiteLLM's salt.
 LITELLM = "litellm"
 _OFF = frozenset({"0", "false", "no", "off"})
-_ON = frozenset({"1", "true", "yes", "on"})
 _SWITCHES = ("QWEN_COALESCE", "QWEN_HOST_ADAPTATIONS")
 
 
@@ -185,8 +184,8 @@ def doubts(environ: Mapping[str, str] | None = None) -> Iterator[str]:
     yield from _doubt_of(settings.oauth_base_url, checked_url, "QWEN_OAUTH_BASE_URL")
     for name in _SWITCHES:
         said = source.get(name, "").strip()
-        if said and said.lower() not in _OFF | _ON:
-            yield f"{name}={said} is neither 0 nor 1, so it counts as 1."
+        if said not in {"", "0", "1"}:
+            yield f"{name}={said} is neither 0 nor 1; it counts as {is_on(name, source):d}."
 
 
 def _doubt_of(url: str, check: Callable[[str, str], str], name: str) -> Iterator[str]:

@@ -75,12 +75,20 @@ def _found(source: str) -> Path:
         path = Path(source).expanduser()
     except RuntimeError:
         raise ConfigurationError(f"{source!r} starts with a home folder that does not exist here.") from None
-    if path.is_dir():
-        path /= DEFAULT_AUTH_FILE
-    if not path.exists():
+    try:
+        if path.is_dir():
+            path /= DEFAULT_AUTH_FILE
+        there = path.exists()
+    except OSError as error:  # such as a folder that this user may not enter
+        raise ConfigurationError(f"Cannot read {path}: {error.strerror}. Nothing was imported.") from None
+    if not there:
         raise ConfigurationError(
             f"There is no file {path}. Qwen Code of today keeps no login of a Qwen account in ~/.qwen, but "
             f"keys of other services. Log in here: {LOGIN_COMMAND}; or keep a key: {key_command(None)}"
+        )
+    if not path.is_file():
+        raise ConfigurationError(
+            f"{path} is a device or a pipe. --import reads a file, or a folder that has one."
         )
     return path
 

@@ -240,6 +240,18 @@ def test_a_file_that_is_not_there_or_ours_already_is_named(
     assert "in use already" in same.err
     home = run("login", "--import", "~no-such-user-here/x.json")
     assert home.code == 1
+    long = run("login", "--import", tmp_path / ("a" * 300))
+    assert long.code == 1
+    assert long.err.startswith("Error: Cannot read ")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="its devices are POSIX's")
+def test_a_device_or_a_pipe_is_not_to_be_moved_away(run: Any, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for source in (tmp_path / "pipe", "/dev/null"):
+        done = run("login", "--import", source)
+        assert done.code == 1
+        assert done.err.startswith(f"Error: {source} is a device or a pipe. --import reads a file")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")

@@ -292,8 +292,9 @@ DOUBTS = [
     ("QWEN_API_KEY", "key=sk-x", "QWEN_API_KEY stands behind the name of a variable. Give the key alone."),
     ("QWEN_API_BASE", '"https://x/v1"', "QWEN_API_BASE cannot be used: it stands in quotes."),
     ("QWEN_OAUTH_BASE_URL", "'https://x'", "QWEN_OAUTH_BASE_URL cannot be used: it stands in quotes."),
-    ("QWEN_COALESCE", "maybe", "QWEN_COALESCE=maybe is neither 0 nor 1, so it counts as 1."),
-    ("QWEN_HOST_ADAPTATIONS", "none", "QWEN_HOST_ADAPTATIONS=none is neither 0 nor 1, so it counts as 1."),
+    ("QWEN_COALESCE", "maybe", "QWEN_COALESCE=maybe is neither 0 nor 1; it counts as 1."),
+    ("QWEN_COALESCE", "no", "QWEN_COALESCE=no is neither 0 nor 1; it counts as 0."),
+    ("QWEN_HOST_ADAPTATIONS", "none", "QWEN_HOST_ADAPTATIONS=none is neither 0 nor 1; it counts as 1."),
 ]
 
 
@@ -305,10 +306,8 @@ def test_what_is_odd_about_the_variables_is_said(
     assert lines(run("status").out)["Doubt"] == doubt
 
 
-@pytest.mark.parametrize("value", ["no", "ON", "1", "false"])
-def test_a_switch_that_is_on_or_off_raises_no_doubt(
-    run: Any, value: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("value", ["0", "1", " 1 ", ""])
+def test_a_switch_of_0_or_1_raises_no_doubt(run: Any, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QWEN_COALESCE", value)
     monkeypatch.setenv("QWEN_API_BASE", "https://gateway.example/v1?key=hunter2")
     out = run("status").out
