@@ -7,19 +7,22 @@ Nothing here starts a login, and nothing loads LiteLLM.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
 
 from litellm_qwen_ai.accounts import account_of
+from litellm_qwen_ai.chat.wire import LOGIN_HEADERS
 from litellm_qwen_ai.oauth.errors import ConfigurationError, not_logged_in
 from litellm_qwen_ai.plans import wrapping
 from litellm_qwen_ai.settings import Settings
 from litellm_qwen_ai.stores.place import checked_name
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
 
+    from litellm_qwen_ai.oauth.credentials import Credentials
     from litellm_qwen_ai.quota.meter import Meter
 
 _UNAUTHORIZED = 401
@@ -87,8 +90,9 @@ class QwenAuth(httpx.Auth):
 
     A token that the server refuses (401) is renewed, and the request sent once more; therefore a body that
     comes in pieces is read into memory first. The token goes to the address of `api_base` only: the same
-    scheme, host and port. When a server redirects elsewhere, httpx sends it no token. The account's meter
-    counts each `POST`, as for `qwen_ai/`, but not why the server refuses one.
+    scheme, host and port. When a server redirects elsewhere, httpx sends it no token. With a login's token
+    go Qwen's headers `X-DashScope-*`, unless the request has its own. The account's meter counts each `POST`,
+    as for `qwen_ai/`, but not why the server refuses one.
 
     Args:
         account: The account's name; None is the default account.
@@ -126,11 +130,12 @@ class QwenAuth(httpx.Auth):
 
 
 class _Bearer(NamedTuple):
-    """A token, the base URL that it is for, and what counts its requests: an account's meter, or nothing."""
+    """A token, the base URL that it is for, an account's meter for its requests, and what goes along."""
 
     token: str
     base_url: str
     meter: Meter | None = None
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __repr__(self) -> str:
         return f"_Bearer('***', {self.base_url!r})"
@@ -149,7 +154,7 @@ class _Source:
         account = account_of(settings, self._account)
         with account.failures_noted():
             kept = account.session.get(rejected=rejected)
-            return _Bearer(kept.access_token, settings.address(kept)[0], account.meter)
+            return _kept(kept, settings, account.meter)
 
     async def aget(self, rejected: str | None = None) -> _Bearer:
         settings = Settings.from_environment()
@@ -158,7 +163,12 @@ class _Source:
         account = account_of(settings, self._account)
         with account.failures_noted():
             kept = await account.session.aget(rejected=rejected)
-            return _Bearer(kept.access_token, settings.address(kept)[0], account.meter)
+            return _kept(kept, settings, account.meter)
+
+
+def _kept(kept: Credentials, settings: Settings, meter: Meter) -> _Bearer:
+    base_url, _ = settings.address(kept)
+    return _Bearer(kept.access_token, base_url, meter, {} if kept.is_key else LOGIN_HEADERS)
 
 
 def _given(settings: Settings, key: str) -> _Bearer:
@@ -181,6 +191,8 @@ def _signed(request: httpx.Request, bearer: _Bearer) -> httpx.Request:
             "one than the address says. Leave it out."
         )
     request.headers["Authorization"] = f"Bearer {bearer.token}"
+    for name, value in bearer.headers.items():
+        request.headers.setdefault(name, value)
     if bearer.meter is not None and request.method == "POST":  # a list of models costs no quota
         bearer.meter.sent()
     return request

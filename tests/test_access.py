@@ -18,6 +18,7 @@ import pytest
 import litellm_qwen_ai
 from litellm_qwen_ai import QwenAuth, api_base, async_token_provider, token_provider
 from litellm_qwen_ai.accounts import account_of
+from litellm_qwen_ai.chat.wire import LOGIN_HEADERS
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.sandbox import Answer, Sandbox
 from litellm_qwen_ai.settings import Settings
@@ -346,17 +347,29 @@ def test_a_redirect_elsewhere_gets_no_token(qwen_sandbox: Sandbox, post: Any) ->
     assert qwen_sandbox.counts.refresh_requests == 0
 
 
+def test_the_requests_own_headers_win_over_those_of_the_login(qwen_sandbox: Sandbox) -> None:
+    with httpx.Client(base_url=api_base(), auth=QwenAuth()) as client:
+        own = {"x-dashscope-useragent": "mine/1.0"}
+        assert client.post("/chat/completions", json=CALL, headers=own).status_code == 200
+    (sent,) = qwen_sandbox.requests_to("chat")
+    assert sent.headers["x-dashscope-useragent"] == "mine/1.0"
+    assert sent.headers["x-dashscope-authtype"] == "qwen-oauth"
+
+
 # --- the OpenAI SDK ---
 
 
 def test_the_openai_sdk_takes_the_provider(qwen_sandbox: Sandbox) -> None:
-    with openai.OpenAI(base_url=api_base(), api_key=token_provider()) as client:
+    with openai.OpenAI(
+        base_url=api_base(), api_key=token_provider(), default_headers=LOGIN_HEADERS
+    ) as client:
         assert client.chat.completions.create(**CALL).choices[0].message.content
     assert qwen_sandbox.counts.chats == 1
 
 
 async def test_the_async_openai_sdk_takes_the_async_provider(expired: Sandbox) -> None:
-    async with openai.AsyncOpenAI(base_url=api_base(), api_key=async_token_provider()) as client:
+    key = async_token_provider()
+    async with openai.AsyncOpenAI(base_url=api_base(), api_key=key, default_headers=LOGIN_HEADERS) as client:
         assert (await client.chat.completions.create(**CALL)).choices[0].message.content
     assert (expired.counts.chats, expired.counts.refreshes) == (1, 1)
 

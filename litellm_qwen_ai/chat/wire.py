@@ -23,6 +23,13 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://")
 _LOOPBACK = re.compile(r"(localhost|127(\.\d+){3}|\[::1\])(:\d+)?(/|$)", re.IGNORECASE)
 _HEADER_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2, token
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")  # RFC 9110 section 5.5 without obs-text: httpx sends ASCII
+LOGIN_HEADERS = {
+    "X-DashScope-UserAgent": USER_AGENT,
+    "X-DashScope-CacheControl": "enable",
+    "X-DashScope-AuthType": "qwen-oauth",
+}
+"""What Qwen Code sends beside the token of a login; users of clients that did not were refused with 400."""
+
 _ALIBABAS = (".aliyuncs.com", ".qwen.ai", ".qwenapi.io")
 _SECRET_HEADERS = {"authorization", "proxy-authorization", "x-api-key", "api-key", "cookie"}
 
@@ -100,12 +107,10 @@ def chat_headers(
         "Accept": "text/event-stream" if stream else "application/json",
         "Accept-Encoding": "identity" if stream else ACCEPTED_ENCODINGS,
         "User-Agent": USER_AGENT,
-        "X-DashScope-UserAgent": USER_AGENT,
-        # Harmless for key access too: it acts only on blocks that carry cache_control.
-        "X-DashScope-CacheControl": "enable",
+        **LOGIN_HEADERS,  # two of them harmless with a key: caching acts only on blocks with cache_control
     }
-    if with_login:
-        headers["X-DashScope-AuthType"] = "qwen-oauth"
+    if not with_login:
+        del headers["X-DashScope-AuthType"]
     if not token or not _HEADER_VALUE.fullmatch(token) or token != token.strip():
         kind = "stored access token" if with_login else "API key"
         raise UnsendableError(

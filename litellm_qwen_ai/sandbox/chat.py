@@ -77,6 +77,8 @@ class ChatEndpoint:
 
     def _complete(self, request: RecordedRequest, payload: Any, fault: str | None) -> Reply:
         login = self._check_bearer(request)
+        if login and not _is_from_a_login(request.headers):
+            raise ChatRefusal("bad request")
         check(payload, login=login)
         used, limit = prompt_tokens(payload), model_named(payload["model"]).context
         if used > limit:
@@ -112,6 +114,15 @@ class ChatEndpoint:
         if len(self._prefixes) < _MOST_PREFIXES:
             self._prefixes.add(prefix)
         return 0
+
+
+def _is_from_a_login(headers: Mapping[str, str]) -> bool:
+    """Whether a request says so itself, by the headers that Qwen Code sends with a login's token."""
+    return (
+        headers.get("x-dashscope-authtype") == "qwen-oauth"
+        and headers.get("x-dashscope-cachecontrol") == "enable"
+        and bool(headers.get("x-dashscope-useragent"))
+    )
 
 
 def _host(address: str) -> str:

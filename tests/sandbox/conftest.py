@@ -14,6 +14,11 @@ from litellm_qwen_ai.sandbox import Sandbox
 from litellm_qwen_ai.sandbox.authority import CLIENT_ID, DEVICE_GRANT
 
 OAUTH_HEADERS = {"accept": "application/json", "x-request-id": "0b5c1d36-4c52-4f2f-9d0e-6f1f5a1c7e42"}
+LOGIN_HEADERS = {
+    "x-dashscope-authtype": "qwen-oauth",
+    "x-dashscope-cachecontrol": "enable",
+    "x-dashscope-useragent": "mine/1.0",
+}
 VERIFIER = "v" * 43
 CHALLENGE = base64.urlsafe_b64encode(hashlib.sha256(VERIFIER.encode()).digest()).rstrip(b"=").decode()
 SYSTEM = {
@@ -64,9 +69,8 @@ class Client:
 
     def chat(self, prompt: Any = "ping", *, token: str = "sk-sandbox", **more: Any) -> httpx.Response:
         payload = {"model": "coder-model", "messages": [{"role": "user", "content": prompt}], **more}
-        return self.http.post(
-            "/v1/chat/completions", json=payload, headers={"authorization": f"Bearer {token}"}
-        )
+        headers = {"authorization": f"Bearer {token}", **({} if token == "sk-sandbox" else LOGIN_HEADERS)}
+        return self.http.post("/v1/chat/completions", json=payload, headers=headers)
 
     def _post(self, path: str, fields: dict[str, str | None]) -> httpx.Response:
         form = {name: value for name, value in fields.items() if value is not None}

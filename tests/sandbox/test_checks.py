@@ -8,6 +8,7 @@ import pytest
 
 from litellm_qwen_ai.sandbox import Sandbox
 from litellm_qwen_ai.sandbox.checks import KNOWN_KEYS
+from tests.sandbox.conftest import LOGIN_HEADERS
 
 CACHED = {"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}
 SYSTEM = {"role": "system", "content": [CACHED]}
@@ -89,6 +90,21 @@ def test_a_login_needs_exactly_one_leading_cached_system_message(client: Any, to
     ]:
         assert _refused(client.chat(token=token, messages=messages)) == "bad request"
         assert client.chat(messages=messages).status_code == 200  # a key has no such rule
+
+
+@pytest.mark.parametrize("name", LOGIN_HEADERS)
+@pytest.mark.parametrize("value", [None, "", "other"])
+def test_a_login_says_so_in_its_headers(client: Any, token: str, name: str, value: str | None) -> None:
+    headers = {"authorization": f"Bearer {token}", **LOGIN_HEADERS, name: value}
+    response = client.http.post(
+        "/v1/chat/completions",
+        json={"model": "coder-model", "messages": [SYSTEM, USER]},
+        headers={key: said for key, said in headers.items() if said is not None},
+    )
+    if value and name == "x-dashscope-useragent":  # everybody has a name of their own
+        assert response.status_code == 200
+    else:
+        assert _refused(response) == "bad request"
 
 
 def test_a_cache_mark_may_say_more_than_its_type(client: Any, token: str) -> None:
