@@ -139,12 +139,13 @@ test-oldest: ## the tests (or TESTS=...) on the oldest supported release of each
 	.venv-oldest/bin/python -m pip install --quiet $(EAGER) --editable . --group test-core --constraint tests/oldest.txt
 	.venv-oldest/bin/pytest -n auto -m 'not proxy' $(OPEN_SOCKETS) $(TESTS)
 
-# A proxy of the oldest LiteLLM asks for later releases of other dependencies than the oldest.
-test-oldest-proxy: ## the tests of the proxy's page and of real proxies on the oldest supported LiteLLM
-	@echo "The tests of a proxy on the LiteLLM of tests/oldest.txt. Up to three minutes more, to install it in .venv-oldest-proxy."
+# A proxy asks for a later LiteLLM (pyproject.toml), and that for later releases of other dependencies than the oldest.
+test-oldest-proxy: ## the tests of the proxy's page and of real proxies on the oldest LiteLLM that the extra `proxy` takes
+	@echo "The tests of a proxy on the oldest LiteLLM for it. Up to three minutes more, to install it in .venv-oldest-proxy."
 	test -x .venv-oldest-proxy/bin/python || $(PYTHON) -m venv .venv-oldest-proxy
 	.venv-oldest-proxy/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	.venv-oldest-proxy/bin/python -m pip install --quiet $(EAGER) --editable . --group test "$$(grep '^litellm==' tests/oldest.txt)"
+	.venv-oldest-proxy/bin/python -m pip install --quiet $(EAGER) --editable . --group test \
+	  "$$(sed -n 's/^proxy = ."litellm.proxy.>=\([0-9.]*\)".*/litellm==\1/p' pyproject.toml)"
 	.venv-oldest-proxy/bin/pytest -n auto $(OPEN_SOCKETS) tests/proxy tests/demo tests/litellm/test_store.py
 
 # LiteLLM's newest release may pin packages of its own that cannot be had everywhere: it is put over the one that
