@@ -124,6 +124,11 @@ def test_thinking_parameters_are_accepted() -> None:
     assert {"reasoning_effort", "thinking", "tools", "response_format"} <= set(supported)
 
 
+def test_our_member_of_litellms_providers_equals_its_name_as_theirs_do() -> None:
+    assert LlmProviders("qwen_ai") == "qwen_ai"
+    assert LlmProviders("openai") == "openai"
+
+
 @pytest.mark.usefixtures("without_adaptations")
 def test_without_the_adaptation_thinking_is_refused_or_dropped_but_has_another_way(sandbox: Sandbox) -> None:
     ask = {"model": "qwen_ai/coder-model", "messages": MESSAGES}

@@ -137,3 +137,21 @@ async def test_the_callers_timeout_is_the_requests(timeout: Any, asynchronous: b
     transport = Answers(200, WHOLE)
     await _ask(transport, asynchronous=asynchronous, timeout=timeout)
     assert transport.requests[0].extensions["timeout"] == httpx.Timeout(timeout).as_dict()
+
+
+REASONED = b"".join(
+    b'data: {"choices": [{"index": 0, "delta": {%s}, "finish_reason": null}]}\n\n' % delta
+    for delta in (b'"reasoning_content": "why"', b'"content": "hi"')
+)
+
+
+@pytest.mark.parametrize(("wanted", "text"), [(True, "<think>why</think>hi"), (False, "hi")])
+def test_reasoning_is_in_a_streams_content_if_the_call_wants_it_there(wanted: bool, text: str) -> None:
+    with httpx.Client(transport=Answers(200, REASONED + b"data: [DONE]\n\n"), trust_env=False) as client:
+        call = _call(
+            api_base="http://127.0.0.1:9/v1",
+            client=client,
+            litellm_params={"merge_reasoning_content_in_choices": wanted},
+        )
+        chunks = list(call.open_stream())
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == text

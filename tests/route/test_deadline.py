@@ -121,3 +121,25 @@ def test_a_connection_is_cut_while_its_tls_begins(behind_a_proxy: bool) -> None:
         with pytest.raises(httpx.ReadTimeout, match="60 s"), deadline:
             post.send(client, ChatRequest(url, {}, b"{}", {}), None, deadline)
         assert cut.wait(30), "the connection was not ended within 30 s"
+
+
+def test_a_connection_of_http_2_is_left_to_its_other_exchanges() -> None:
+    pytest.importorskip("h2", reason="this httpx speaks no HTTP/2")
+    left = threading.Event()
+
+    def stall(connection: socket.socket) -> None:
+        connection.recv(65536)  # the client's preface
+        deadline.expire()
+        connection.setblocking(False)
+        try:
+            while connection.recv(65536):  # what else it sends
+                pass
+        except BlockingIOError:  # all read, and no end
+            left.set()
+
+    with listening(stall) as port, httpx.Client(http1=False, http2=True, trust_env=False) as client:
+        deadline = Deadline(client, 60)
+        request = ChatRequest(f"http://127.0.0.1:{port}/v1/chat/completions", {}, b"{}", {})
+        with pytest.raises(httpx.ReadTimeout, match="60 s"), deadline:
+            post.send(client, request, None, deadline)
+    assert left.is_set()
