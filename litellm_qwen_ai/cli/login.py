@@ -36,14 +36,20 @@ if TYPE_CHECKING:
 
     from litellm_qwen_ai.oauth import LoginPrompt
 
-#: A paragraph that click leaves as it is.
-_PLANS = f"\b\nPlans ({AS_OF}); `litellm-qwen-ai models` links the pages of their terms:\n" + "\n".join(
-    f"  {plan.name:<16} {plan.host}\n{'':19}{plan.allows}" for plan in PLANS
-)
 _TICK = 1.0  # seconds between two looks of `--complete --wait`
 
 
-@click.command(context_settings={"allow_extra_args": True}, epilog=_PLANS)
+class _WithPlans(click.Command):
+    """Its help ends with the plans of keys, in a terminal of any width."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's form
+        with formatter.section(f"Plans ({AS_OF})"):
+            formatter.write_dl([(plan.name, f"{plan.title}: {plan.allows}") for plan in PLANS])
+            formatter.write_paragraph()
+            formatter.write_text("`litellm-qwen-ai models` has their addresses and links their terms.")
+
+
+@click.command(cls=_WithPlans, context_settings={"allow_extra_args": True})
 @account_option
 @click.option(
     "--no-browser", is_flag=True, help="Open no browser; it never does over SSH, in CI or without a display."

@@ -51,7 +51,7 @@ def test_help_is_a_command_too(run: Any, command: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("columns", [40, 80, 120])
 def test_help_keeps_to_the_terminals_width(run: Any, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    for asked in (("--help",), ("help",), ("logout", "--help"), ("help", "sandbox")):
+    for asked in (("--help",), ("help",), ("login", "--help"), ("logout", "--help"), ("help", "sandbox")):
         assert max(map(len, run(*asked).out.splitlines())) <= columns
 
 

@@ -197,7 +197,8 @@ def test_a_terminal_that_is_made_narrower_shows_nothing_torn(
 
 
 @pytest.mark.parametrize(
-    "command", [["accounts"], ["status", "--account", "zoe"], ["login", "--start"], ["logout", "--yes"]]
+    "command",
+    [["accounts"], ["models"], ["status", "--account", "zoe"], ["login", "--start"], ["logout", "--yes"]],
 )
 def test_a_narrow_terminal_breaks_no_word_and_no_command(
     sandbox: Sandbox, environ: dict[str, str], store: FileStore, command: list[str]
