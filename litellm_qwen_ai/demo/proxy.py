@@ -25,6 +25,7 @@ _NEEDED = ("fastapi", "uvicorn", "apscheduler")  # what only LiteLLM's proxy ext
 _DEADLINE = 180.0  # seconds to become ready: LiteLLM's start takes 10, and 40 on a busy machine
 _READINESS = "/health/readiness"  # LiteLLM's own, open to all
 _FOREIGN = ("LITELLM_", "DATABASE_URL", "REDIS_", "OPENAI_", "CONFIG_FILE_PATH")
+_KEPT = "LITELLM_RUST"  # without it LiteLLM may be one that knows no plugin (docs/litellm.md, Chat in Rust)
 
 
 class ProxyMissingError(Exception):
@@ -112,7 +113,9 @@ def _executable() -> str:
 
 def _environment(key: str) -> dict[str, str]:
     """The environment without what would make it another proxy: a database, another key or configuration."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN) or name == _KEPT
+    }
     return {**kept, "LITELLM_MASTER_KEY": key, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
 
 

@@ -156,6 +156,16 @@ def test_a_proxy_that_ends_shows_the_end_of_its_log(monkeypatch: pytest.MonkeyPa
         pytest.fail("it ran")
 
 
+def test_the_proxy_has_of_litellms_settings_only_the_one_that_keeps_chat_in_python(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LITELLM_RUST", "0")
+    monkeypatch.setenv("LITELLM_MODE", "PRODUCTION")
+    found = demo_proxy._environment("sk")
+    assert found["LITELLM_RUST"] == "0"
+    assert "LITELLM_MODE" not in found
+
+
 @needs_ps
 def test_a_proxy_that_is_not_ready_in_time_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     script = tmp_path / "litellm"

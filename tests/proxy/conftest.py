@@ -186,7 +186,10 @@ def _read(process: subprocess.Popen[str], proxy: Proxy, workers: int, ready: thr
 
 def _environment(sandbox: Sandbox, token_dir: Path) -> dict[str, str]:
     foreign = ("QWEN_", "LITELLM_", "OPENAI_", "DATABASE_")
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    kept = "LITELLM_RUST"  # make test-newest runs with it too
+    inherited = {
+        name: value for name, value in os.environ.items() if not name.startswith(foreign) or name == kept
+    }
     ours = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": MASTER_KEY}
     ours["LITELLM_WORKER_STARTUP_HOOKS"] = "litellm_qwen_ai.proxy:startup"
     # On a busy machine a starting worker says nothing for more than uvicorn's 5 s, and would be killed.

@@ -36,7 +36,11 @@ def test_a_provider_that_is_installed_is_there(tmp_path: Path) -> None:
     (installed / "entry_points.txt").write_text("[litellm.providers]\nplugged = plugged:handler\n")
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
-        env={**os.environ, "PYTHONPATH": str(tmp_path), "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path]),  # with the LiteLLM that is tested here
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        },
         capture_output=True,
         text=True,
         check=False,
