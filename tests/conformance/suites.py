@@ -9,7 +9,8 @@ HERE = "-e ."  # this checkout, instead of a package
 # What only differs at our route, and why: everything else that passes at the other route must pass here too.
 THINKING = (
     "LiteLLM writes `signature: null` into the thinking that it hands on as Anthropic's, which the strict "
-    "client refuses. `dashscope/` does not get there: it drops `thinking`, which `qwen_ai/` honours"
+    "client refuses ([upstream.md](upstream.md), 8). `dashscope/` does not get there: it drops `thinking`, "
+    "which `qwen_ai/` honours; with a model that thinks unasked it writes the same"
 )
 
 
