@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import TYPE_CHECKING
 
@@ -83,4 +84,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         text = wrapped(f"Error: {error}", sys.stderr)
         click.echo(text.replace("Error:", coloured("Error:", "fail", sys.stderr), 1), err=True)
         return exits.code_of(error)
+    except OSError as error:  # of the output: what commands keep, stores write, with errors of their own
+        if error.errno != errno.ENOSPC:
+            raise
+        click.echo("Error: The output has no room: the disk that it is written to is full.", err=True)
+        return exits.ERROR
     return code if isinstance(code, int) else exits.DONE

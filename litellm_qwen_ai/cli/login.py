@@ -175,7 +175,7 @@ def _start(report: Report, picture: Callable[[str], str] | None) -> int:
     if joined := joining(pending.code(time.time(), before)):
         click.echo(f"{wrapped(joined)}\n")
     if picture is not None:
-        sys.stderr.write(f"{picture(pending.link)}\n")
+        click.echo(picture(pending.link), err=True)
     valid = f"The code is valid for {span(pending.expires_at - time.time())}. {PHISHING}"
     click.echo(
         f"{wrapped(INVITATION)}\n\n    {pending.link}\n\n{wrapped(COMPARE)}\n\n    {pending.user_code}\n\n"

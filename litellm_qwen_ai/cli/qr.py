@@ -52,8 +52,8 @@ def drawn(link: str) -> str:
 def _too_small(picture: str) -> str | None:
     try:
         columns, rows = os.get_terminal_size(sys.stderr.fileno())
-    except (OSError, ValueError):
-        return None  # no terminal
+    except (AttributeError, OSError, ValueError):
+        return None  # no terminal, or no stderr at all
     lines = picture.splitlines()
     needs = max(map(len, lines)), len(lines) + (_TEXT if columns >= _WIDE else _NARROW_TEXT)
     if columns >= needs[0] and rows >= needs[1]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import os
 import sys
 import textwrap
@@ -59,7 +60,7 @@ class TerminalPrompt:
     def __init__(
         self, stream: TextIO | None = None, picture: Callable[[str], str] | None = None, hint: str = ""
     ) -> None:
-        self._stream = stream or sys.stderr
+        self._stream = stream or sys.stderr or io.StringIO()  # a program may have no stderr
         self._picture = picture
         self._hint = hint
         self._live = self._stream.isatty() and os.environ.get("TERM") != "dumb"

@@ -274,10 +274,11 @@ def test_the_key_of_every_guide_is_not_passed_over_in_silence(
 
 
 @pytest.mark.parametrize("closed", ["<&-", "2>&-", ">&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("command", ["login --key --plan beijing", "logout", "status", "accounts"])
-def test_a_stream_that_is_closed_is_no_traceback(
-    environ: dict[str, str], tmp_path: Path, command: str, closed: str
-) -> None:
+@pytest.mark.parametrize(
+    "command",
+    ["login --key --plan beijing", "logout", "status", "accounts", "login", "login --start --qr"],
+)
+def test_a_stream_that_is_closed_is_no_traceback(environ: dict[str, str], command: str, closed: str) -> None:
     script = (
         f'"{PROGRAM}" {command} {closed} </dev/null'
         if "<" not in closed
@@ -286,9 +287,26 @@ def test_a_stream_that_is_closed_is_no_traceback(
     done = subprocess.run(["/bin/sh", "-c", script], env=environ, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr + done.stdout
     assert done.returncode in {0, 1, 4}
-    if command.startswith("login") and "2>" not in closed:
+    if command in {"login", "login --start --qr"}:
+        assert done.returncode == 0
+    elif command.startswith("login") and "2>" not in closed:
         assert "No key was given" in done.stderr
-    assert tmp_path
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("command", ["status", "models", "accounts --json"])
+def test_an_output_without_room_is_told(environ: dict[str, str], command: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [PROGRAM, *command.split()],
+            env=environ,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "Error: The output has no room: the disk that it is written to is full.\n"
 
 
 def test_the_program_reads_a_pipe(environ: dict[str, str], store: FileStore, sandbox: Sandbox) -> None:
