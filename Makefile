@@ -180,12 +180,12 @@ soak: $(READY) ## ten minutes (SOAK_SECONDS=600) of mixed traffic, then 1,000 st
 	PYTHONPATH=tests $(BIN)/python -W ignore -m drills.soak --write
 
 # A sample that anyone can draw again: N=45 of each of FOLDERS, or N=ALL (a day); another SEED adds others to what was tried.
-mutants: ## change the code, and see whether a test notices (an hour); makes docs/mutants.md (Python 3.11 or newer)
+mutants: ## change the code, and see whether a test notices (an hour; Python 3.11 or newer); makes docs/mutants.md, but not of some FOLDERS
 	@echo "The first time some minutes more, to install it in .venv-mutants. Then some seconds for each mutant."
 	test -x .venv-mutants/bin/mutmut || { $(PYTHON) -m venv .venv-mutants && \
 	  .venv-mutants/bin/python -m pip install --quiet --upgrade 'pip>=25.1' && \
 	  .venv-mutants/bin/python -m pip install --quiet --editable . --group mutants; }
-	nice .venv-mutants/bin/python tests/mutants/run.py --write $(if $(N),-n $(N)) $(if $(SEED),--seed $(SEED)) $(FOLDERS)
+	nice .venv-mutants/bin/python tests/mutants/run.py $(if $(FOLDERS),,--write) $(if $(N),-n $(N)) $(if $(SEED),--seed $(SEED)) $(FOLDERS)
 
 $(BENCH_READY): pyproject.toml
 	@echo "Setting up .venv-bench, this once: LiteLLM with its proxy. One to three minutes."

@@ -98,12 +98,16 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help=f"make {PAGE.relative_to(ROOT)}")
     asked = parser.parse_args()
     for folder in asked.folders:
+        log = (WORK / folder / "mutmut.log").relative_to(ROOT)
+        print(f"{folder}: minutes to make mutants and run the tests without any (see {log})", flush=True)
         copy(folder)
         mutmut(folder, "no.such.mutant")  # makes them, and notes which test calls what
         if not (WORK / folder / "mutants" / "mutmut-stats.json").exists():
-            sys.exit(f"The tests of {folder} fail without any mutant: see {WORK / folder / 'mutmut.log'}")
+            sys.exit(f"The tests of {folder} fail without any mutant: see {log}")
         names = sample(folder, sys.maxsize if asked.n == "ALL" else int(asked.n), asked.seed)
-        mutmut(folder, *names)
+        print(f"{folder}: runs the tests with each of {len(names)} mutants", flush=True)
+        if names and mutmut(folder, *names):  # without names it would run all
+            sys.exit(f"The tests of {folder} fail without any mutant: see {log}")
         if not asked.no_wider:
             face_wider_tests(folder)
         tell(folder)
@@ -118,6 +122,8 @@ def main() -> None:
 def copy(folder: str) -> None:
     """Bring the tree, as it is now, to the place where mutants are made."""
     place = WORK / folder
+    # Python forgets a place on its path that is not there when it starts: it would find the installed code.
+    (place / "mutants").mkdir(parents=True, exist_ok=True)
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -148,18 +154,18 @@ def copy(folder: str) -> None:
     (place / "setup.cfg").write_text("[mutmut]\n" + "\n".join(lines) + "\n", encoding="utf-8")
 
 
-def mutmut(folder: str, *names: str) -> None:
-    """Run mutants by name; what it says is in a file, for it draws a spinner."""
+def mutmut(folder: str, *names: str) -> int:
+    """Run mutants by name; what it says is in a file, for it draws a spinner. 0: it came to its end."""
     place = WORK / folder
     with (place / "mutmut.log").open("w", encoding="utf-8") as log:
-        subprocess.run(
+        return subprocess.run(
             [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", "1", *names],
             cwd=place,
             env=environment(place),
             stdout=log,
             stderr=subprocess.STDOUT,
             check=False,
-        )
+        ).returncode
 
 
 def environment(place: Path) -> dict[str, str]:
@@ -229,40 +235,41 @@ def why_it_says_nothing(was: str, now: str) -> str:
 
 def face_wider_tests(folder: str) -> None:
     """Run each survivor against what else may call it, and note who falls."""
-    place = WORK / folder / "mutants"
-    for meta in sorted(place.rglob("*.meta")):
+    codes = results(folder)
+    names = [
+        name
+        for name, code in codes.items()
+        if STATUS.get(code, "") in {"survived", "no tests"}
+        and (folder, *change(folder, name)) not in EQUIVALENT
+    ]
+    if names and run_wider_tests(folder, "") != 0:
+        sys.exit(
+            f"Other folders' tests fail without any mutant of {folder}: see {WORK / folder / 'wider.log'}"
+        )
+    fallen = {name: code for name in names if (code := run_wider_tests(folder, name)) in {1, 36}}
+    for meta in sorted((WORK / folder / "mutants").rglob("*.meta")):
         data = json.loads(meta.read_text(encoding="utf-8"))
-        codes = data["exit_code_by_key"]
-        for name in [
-            name for name, code in codes.items() if STATUS.get(code, "") in {"survived", "no tests"}
-        ]:
-            if (folder, *change(folder, name)) in EQUIVALENT:
-                continue
-            command = [
-                sys.executable,
-                "-m",
-                "pytest",
-                "-x",
-                "-q",
-                "-p",
-                "no:cacheprovider",
-                "-m",
-                "not proxy",
-            ]
-            env = environment(place.parent) | {"MUTANT_UNDER_TEST": name}
-            try:
-                ended = subprocess.run(
-                    [*command, *TESTS[folder][1]],
-                    cwd=place,
-                    env=env,
-                    capture_output=True,
-                    check=False,
-                    timeout=WIDER_SECONDS,
-                ).returncode
-            except subprocess.TimeoutExpired:
-                ended = 36
-            codes[name] = ended if ended in {1, 36} else codes[name]
+        data["exit_code_by_key"] |= {name: fallen[name] for name in data["exit_code_by_key"].keys() & fallen}
         meta.write_text(json.dumps(data, indent=4), encoding="utf-8")
+
+
+def run_wider_tests(folder: str, mutant: str) -> int:
+    """Run other folders' tests with a mutant, or with none; returns how they ended, as mutmut has it."""
+    place = WORK / folder
+    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not proxy"]
+    with (place / "wider.log").open("w", encoding="utf-8") as log:
+        try:
+            return subprocess.run(
+                [sys.executable, "-m", "pytest", *options, *TESTS[folder][1]],
+                cwd=place / "mutants",
+                env=environment(place) | {"MUTANT_UNDER_TEST": mutant},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                check=False,
+                timeout=WIDER_SECONDS,
+            ).returncode
+        except subprocess.TimeoutExpired:
+            return 36
 
 
 def sorted_out(folder: str) -> tuple[Counter[str], list[tuple[str, str, str]]]:
