@@ -27,7 +27,7 @@ help: ## what each target does
 
 # pip --quiet says nothing for minutes: each install says first what it brings, and how long that takes.
 $(READY): pyproject.toml
-	@echo "Setting up $(VENV), this once: LiteLLM with its proxy, and what the tests need. One to three minutes."
+	@echo "Setting up $(VENV), this once: LiteLLM with its proxy, and what the tests need. One to three minutes, on a busy machine up to ten."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet $(EAGER) --editable . --group dev
@@ -69,7 +69,7 @@ wheel: $(READY)
 
 # Outside the checkout, so that nothing but the installed wheel can answer.
 wheel-proxy: wheel ## the demo, with its proxy, from the built wheel
-	@echo "Installing the wheel with LiteLLM's proxy in .venv-wheel-proxy. One to three minutes."
+	@echo "Installing the wheel with LiteLLM's proxy in .venv-wheel-proxy. One to three minutes, on a busy machine up to ten."
 	test -x .venv-wheel-proxy/bin/python || $(PYTHON) -m venv .venv-wheel-proxy
 	.venv-wheel-proxy/bin/python -m pip install --quiet $(EAGER) "$$(ls dist/*.whl)[proxy]"
 	.venv-wheel-proxy/bin/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
@@ -188,7 +188,7 @@ mutants: ## change the code, and see whether a test notices (an hour; Python 3.1
 	nice .venv-mutants/bin/python tests/mutants/run.py $(if $(FOLDERS),,--write) $(if $(N),-n $(N)) $(if $(SEED),--seed $(SEED)) $(FOLDERS)
 
 $(BENCH_READY): pyproject.toml
-	@echo "Setting up .venv-bench, this once: LiteLLM with its proxy. One to three minutes."
+	@echo "Setting up .venv-bench, this once: LiteLLM with its proxy. One to three minutes, on a busy machine up to ten."
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
 	.venv-bench/bin/python -m pip install --quiet --editable . --group bench
