@@ -194,7 +194,7 @@ def sample(folder: str, number: int, seed: int) -> list[str]:
             break
         if not why_it_says_nothing(*change(folder, name)):
             fresh.append(name)
-    again = [name for name, code in found.items() if STATUS.get(code or -1) in {"survived", "no tests"}]
+    again = [name for name, code in found.items() if STATUS.get(code, "") in {"survived", "no tests"}]
     return sorted({name for name in fresh if found[name] is None} | set(again))
 
 

@@ -135,6 +135,21 @@ def test_a_tracer_on_httpxs_class_sees_every_request(
     assert traced == sends == [URL]
 
 
+def test_so_does_one_that_was_there_before_us(sends: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    own = httpx.Client.send
+
+    def send(self: httpx.Client, request: httpx.Request, **more: Any) -> httpx.Response:
+        return own(self, request, **more)
+
+    monkeypatch.setattr(httpx.Client, "send", send)
+    found = post._own_senders()
+    assert found == {httpx.AsyncClient: httpx.AsyncClient.send}
+    monkeypatch.setattr(post, "_SENDERS", found)
+    with _client(_ok) as client:
+        post.send(client, WANTED, None).close()
+    assert sends == [URL]
+
+
 def test_httpxs_own_log_line_is_kept(sends: list[str], caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "httpx"), _client(_ok) as client:
         post.send(client, WANTED, None).close()
