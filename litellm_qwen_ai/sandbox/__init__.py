@@ -17,3 +17,7 @@ from litellm_qwen_ai.sandbox.server import Sandbox
 from litellm_qwen_ai.sandbox.wire import RecordedRequest
 
 __all__ = ["ANSWERS", "Answer", "Counts", "RecordedRequest", "Sandbox"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
