@@ -99,7 +99,9 @@ def device_login(  # noqa: PLR0913  # the server is named by two, the rest are s
         try:
             shown.done(approved=approved)
         finally:
-            if not approved and not pending.same_as(waited):
+            # A note of how it ended stays, for all who wait with us.
+            left = None if approved or pending.same_as(waited) else pending_login(place, clocks=clocks)
+            if pending.same_as(left):
                 cancel_login(place)
     return credentials
 

@@ -46,7 +46,14 @@ def machines(request: pytest.FixtureRequest, environ: dict[str, str], tmp_path: 
     return [{**shared, "QWEN_TOKEN_DIR": str(tmp_path / str(number))} for number in range(3)]
 
 
-def test_all_show_one_code_and_end_together(sandbox: Sandbox, machines: list[dict[str, str]]) -> None:
+@pytest.mark.parametrize("decision", ["approve", "deny"])
+def test_all_show_one_code_and_end_together(
+    sandbox: Sandbox, machines: list[dict[str, str]], decision: str
+) -> None:
+    code, word, logins = {
+        "approve": (0, "Approved.", 1),
+        "deny": (1, "Error: The login was refused on the approval page.", 0),
+    }[decision]
     running = [
         subprocess.Popen(
             [PROGRAM, "login", "--no-browser"],
@@ -63,12 +70,12 @@ def test_all_show_one_code_and_end_together(sandbox: Sandbox, machines: list[dic
     try:
         codes = {_code_of(one) for one in running}
         assert len(codes) == 1
-        sandbox.approve(codes.pop())
+        getattr(sandbox, decision)(codes.pop())
         for one in running:
             assert one.stderr is not None
             told = one.stderr.read()
-            assert one.wait() == 0, told or f"it did not end within {LIMIT:g} s"
-            assert "Approved." in told
+            assert one.wait() == code, told or f"it did not end within {LIMIT:g} s"
+            assert word in told
     finally:
         hangs.cancel()
         for one in running:
@@ -76,7 +83,7 @@ def test_all_show_one_code_and_end_together(sandbox: Sandbox, machines: list[dic
             one.wait()
             assert one.stderr is not None
             one.stderr.close()
-    assert sandbox.counts.logins == 1
+    assert sandbox.counts.logins == logins
 
 
 def _code_of(program: subprocess.Popen[str]) -> str:

@@ -20,7 +20,7 @@ from litellm_qwen_ai.oauth.errors import (
     StoreError,
 )
 from litellm_qwen_ai.oauth.login import device_login, may_prompt
-from litellm_qwen_ai.oauth.pending import start_login
+from litellm_qwen_ai.oauth.pending import pending_login, start_login
 from litellm_qwen_ai.oauth.protocol import DeviceCode, Pkce
 from litellm_qwen_ai.oauth.transport import httpx_poster
 from litellm_qwen_ai.stores.files import disk
@@ -197,7 +197,7 @@ def test_retry_after_of_a_busy_server_is_waited_for(
         (401, b"", LoginRefusedError),
     ],
 )
-def test_an_answer_that_ends_it_leaves_nothing_behind(  # noqa: PLR0913, PLR0917  # a test's fixtures
+def test_an_answer_that_ends_it_leaves_a_note_of_how_and_no_secret(  # noqa: PLR0913, PLR0917  # a test's fixtures
     log_in: Any,
     server: Any,
     prompt: Prompt,
@@ -211,7 +211,11 @@ def test_an_answer_that_ends_it_leaves_nothing_behind(  # noqa: PLR0913, PLR0917
     with pytest.raises(error):
         log_in()
     assert prompt.ended == [False]
-    assert {path.suffix for path in store.path.parent.iterdir()} == {".lock"}
+    left = pending_login(store)  # for all who wait for the same login
+    assert left is not None
+    assert (left.device_code, left.code_verifier) == ("", "")
+    with pytest.raises(error):
+        left.raise_end()
 
 
 def test_nobody_approving_ends_it_when_the_code_dies(
