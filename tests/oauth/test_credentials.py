@@ -79,6 +79,11 @@ def test_no_secret_in_repr_or_str(access: str, refresh: str, identity: str) -> N
     assert not [secret for secret in (access, refresh, identity) if secret in shown]
 
 
+@pytest.mark.parametrize(("refresh", "shown"), [(SECRET, "'***'"), (None, "None")])
+def test_a_repr_tells_whether_there_is_a_refresh_token(refresh: str | None, shown: str) -> None:
+    assert f"refresh_token={shown}," in repr(Credentials(**a_login(refresh_token=refresh)))
+
+
 @given(
     secret=secret_tokens,
     fault=st.sampled_from(

@@ -214,6 +214,16 @@ def test_a_started_login_is_shown_again_instead_of_a_new_one(
     assert start(anew=True).user_code != start(anew=True).user_code
 
 
+def test_a_login_that_joins_one_that_waits_says_for_how_long_it_has_waited(start: Any, clock: Any) -> None:
+    before = start()
+    clock.sleep(60)
+    joined, now = start(), clock.time()
+    assert joined.code(now, before).waited == pytest.approx(60)
+    assert joined.code(joined.started_at - 1, before).waited == 0
+    assert joined.code(now).waited is None
+    assert joined.code(now, replace(before, device_code="another")).waited is None
+
+
 def test_a_started_login_at_another_server_is_not_this_one(start: Any, clock: Any) -> None:
     first = start()
     with Sandbox(clock=clock.time) as other:

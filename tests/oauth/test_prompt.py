@@ -32,6 +32,7 @@ def test_the_link_the_code_the_time_and_the_warning_are_shown() -> None:
     stream = io.StringIO()
     TerminalPrompt(stream).show(CODE)
     text = stream.getvalue()
+    assert text.startswith(f"\n{prompt_module.INVITATION[:20]}")  # no room for a picture that there is not
     assert f"    {CODE.link}\n" in text
     assert "    AB-CD_12\n" in text
     assert "valid for 15 min" in text
