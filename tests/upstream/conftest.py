@@ -6,7 +6,9 @@ what it shows: then what we do instead can go.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 import litellm
@@ -42,3 +44,20 @@ def custom(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for known in (litellm.provider_list, litellm._custom_providers):
         if "plain" in known:
             known.remove("plain")
+
+
+def entered(function: str, action: Callable[[], Any]) -> list[str]:
+    """Which modules' functions of that name, with or without `_` in front, this thread entered meanwhile."""
+    found: list[str] = []
+
+    def watch(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code.co_name.lstrip("_") == function.lstrip("_"):
+            found.append(str(frame.f_globals.get("__name__")))
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        action()
+    finally:
+        sys.setprofile(before)
+    return found
