@@ -103,7 +103,7 @@ def is_free(model: str, litellm_params: Mapping[str, Any]) -> bool:
 
 
 def free_cost(model: str, made: Any, params: Mapping[str, Any], logging_obj: Any) -> float | None:
-    """Tell LiteLLM how a cost of 0 came about, as it would find in an eighth of a call's time.
+    """Tell LiteLLM how a cost of 0 came about, as it would work out for each call.
 
     Args:
         model: The model, named without the provider.
