@@ -125,6 +125,8 @@ def test_thinking_parameters_are_accepted() -> None:
 
 
 def test_our_member_of_litellms_providers_equals_its_name_as_theirs_do() -> None:
+    patches.remove_adaptations()
+    patches.apply_adaptations()
     assert LlmProviders("qwen_ai") == "qwen_ai"
     assert LlmProviders("openai") == "openai"
 
