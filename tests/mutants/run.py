@@ -42,7 +42,8 @@ should notice. Left out by rule:
 - annotations, docstrings, and the type in a `cast()`: they do nothing when the code runs;
 - a bound of a thousand or more, moved by one; a codec's name in capitals.
 
-A change with which the tests never end is noticed too, but counted apart.
+A change with which the tests use up the processor time that mutmut allows them is counted apart: they may
+never end, or only take long.
 
 """
 
@@ -184,7 +185,7 @@ def results(folder: str) -> dict[str, int | None]:
 
 
 def sample(folder: str, number: int, seed: int) -> list[str]:
-    """As many telling ones as asked for, and those that survived before: there may be a test now."""
+    """As many telling ones as asked for, and those that were not killed before: there may be a test now."""
     found = results(folder)
     names = sorted(found)
     random.Random(seed).shuffle(names)  # noqa: S311  # nobody guards anything with it
@@ -194,7 +195,7 @@ def sample(folder: str, number: int, seed: int) -> list[str]:
             break
         if not why_it_says_nothing(*change(folder, name)):
             fresh.append(name)
-    again = [name for name, code in found.items() if STATUS.get(code, "") in {"survived", "no tests"}]
+    again = [name for name, code in found.items() if STATUS.get(code, "killed") != "killed"]
     return sorted({name for name in fresh if found[name] is None} | set(again))
 
 
@@ -283,8 +284,10 @@ def sorted_out(folder: str) -> tuple[Counter[str], list[tuple[str, str, str]]]:
         if why_it_says_nothing(was, now):
             continue
         status = STATUS.get(code, "timeout")
-        if status in {"survived", "no tests"}:
-            status = "equivalent" if (folder, was, now) in EQUIVALENT else "survived"
+        if status != "killed" and (folder, was, now) in EQUIVALENT:
+            status = "equivalent"
+        elif status == "no tests":
+            status = "survived"
         if status == "survived":
             left.append((name, was, now))
         counts[status] += 1

@@ -21,7 +21,10 @@ def test_a_litellm_that_cannot_be_imported_is_told_with_the_reason(monkeypatch: 
 
 def test_the_call_asks_for_next_to_nothing(sandbox: Sandbox, token_dir: Path) -> None:
     sandbox.write_credentials(token_dir)
-    assert probe.call()["error"] is None
+    called = probe.call()
+    assert called.keys() == {"seconds", "error"}
+    assert called["seconds"] > 0
+    assert called["error"] is None
     asked = sandbox.requests_to("chat")[0].json
     assert asked["messages"][-1] == {"role": "user", "content": "Say ok."}
     assert asked["max_tokens"] == 8
