@@ -137,6 +137,8 @@ def copy(folder: str) -> None:
         if here.is_file() and not (there.is_file() and filecmp.cmp(here, there, shallow=False)):
             there.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(here, there)
+            if name.startswith("tests/"):  # it may call other functions now
+                (place / "mutants" / "mutmut-stats.json").unlink(missing_ok=True)
     others = [
         path.name
         for path in place.iterdir()
