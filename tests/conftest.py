@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import os
 import signal
@@ -36,6 +37,10 @@ hypothesis.settings.register_profile(
     "steady", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("steady")
+
+# pytest-asyncio and LiteLLM ask for the thread's event loop, and Python makes one for whoever asks first: the
+# next `asyncio.run` would leave it to the collector, open.
+asyncio.set_event_loop(None)
 
 # What starts in the background (`make test &`, nohup) ignores these, and so would the programs that the tests
 # start and signal. A handler goes no further than this process.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import queue
 import warnings
@@ -31,15 +30,9 @@ def login(sandbox: Sandbox, token_dir: Path) -> Path:
 
 
 @pytest.fixture
-def own_route(sandbox: Sandbox) -> Iterator[dict[str, str]]:
-    """What a call names to reach the sandbox by LiteLLM's own `openai/`, the yardstick; for sync tests."""
-    yield {"model": "openai/coder-model", "api_key": "sk-sandbox", "api_base": sandbox.api_base}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12, if there is no loop
-        # That route's sync calls leave a loop behind (litellm/_service_logger.py).
-        with contextlib.suppress(RuntimeError):
-            asyncio.get_event_loop().close()
-    asyncio.set_event_loop(None)
+def own_route(sandbox: Sandbox) -> dict[str, str]:
+    """What a call names to reach the sandbox by LiteLLM's own `openai/`, the yardstick."""
+    return {"model": "openai/coder-model", "api_key": "sk-sandbox", "api_base": sandbox.api_base}
 
 
 @pytest.fixture
