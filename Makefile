@@ -54,7 +54,7 @@ types: $(READY)
 	$(BIN)/mypy
 
 unit: $(READY)
-	@echo "All tests, on every core: some ten minutes on two of them, most of it real proxies. pytest says how far it is."
+	@echo "All tests, on every core: some six minutes on two of them, and more on a busy machine. pytest says how far it is."
 	$(BIN)/pytest -n auto
 
 # There is nothing in .venv-wheel but what the wheel brings along, so no pip.
