@@ -145,10 +145,13 @@ def versions() -> str:
     ran = json.loads(ran_on.RECORD.read_text(encoding="utf-8"))
     minors = [python.rpartition(".")[0] for python in ran["python"]]
     oldest = ran["litellm"][0].rpartition(".")[0]
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (of_proxy,) = re.findall(r'"litellm\[proxy\]>=([\d.]+)"', project)
     clients = "the OpenAI and Anthropic SDKs, LangChain, dspy, smolagents, openai-agents and more"
     rows = {
         "Python": f"{minors[0]} to {minors[-1]}; the tests ran on {_listed(ran['python'])}",
-        "LiteLLM": f"{oldest} and later; the tests ran on {_listed(ran['litellm'])}, "
+        "LiteLLM": f"{oldest} and later, for its proxy {of_proxy}; "
+        f"the tests ran on {_listed(ran['litellm'])}, "
         f"those of its proxy on {_listed(ran['proxy'])}",
         "Clients": f"{clients}: [docs/clients.md](docs/clients.md)",
         "Systems": "developed and tested on Linux; nothing is bound to it",

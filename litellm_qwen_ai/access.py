@@ -113,7 +113,7 @@ class QwenAuth(httpx.Auth):
         response = yield _signed(request, bearer)
         if _is_refused(response, bearer):
             again = self._source.get(rejected=bearer.token)
-            if again[:2] != bearer[:2]:  # else a kept key: nobody has changed or moved it
+            if again != bearer:  # else a kept key: nobody has changed or moved it
                 bearer, response = again, (yield _signed(request, again))
         _note(response, bearer)
 
@@ -124,7 +124,7 @@ class QwenAuth(httpx.Auth):
         response = yield _signed(request, bearer)
         if _is_refused(response, bearer):
             again = await self._source.aget(rejected=bearer.token)
-            if again[:2] != bearer[:2]:  # as above
+            if again != bearer:  # as above
                 bearer, response = again, (yield _signed(request, again))
         _note(response, bearer)
 

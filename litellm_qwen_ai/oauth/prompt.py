@@ -27,10 +27,9 @@ INVITATION = "To log in to Qwen, open this page in a browser, on any device:"
 PHISHING = "Only approve a code that you asked for yourself."
 COMPARE = "and check that it shows this code:"
 
-#: A terminal that was made narrower breaks a line in two: this clears the second half, and goes up to the
-#: first. One that cuts it instead has an empty row there.
-NARROWED = "\r\x1b[2K\x1b[1A"
-_CLEARED = "\x1b[2K"  # the whole row
+#: A terminal that was made narrower breaks a line in two: this clears the second half, then the first, where
+#: the next line begins. One that cuts it instead has an empty row there.
+NARROWED = "\r\x1b[2K\x1b[1A\x1b[2K"
 
 
 class LoginPrompt(Protocol):
@@ -112,7 +111,7 @@ class TerminalPrompt:
     def _redraw(self, line: str) -> None:
         if self._live:
             if self._width > self._columns():
-                self._say(f"{NARROWED}{_CLEARED}")
+                self._say(NARROWED)
                 self._width = 0
             self._say("\r" + line.ljust(self._width) + ("" if line else "\r"))
             self._width = len(line)

@@ -93,9 +93,7 @@ class RedisPlace:
         shared = self._shared
         try:
             listed = sorted(name.decode() for name in shared.link.send("SMEMBERS", shared.names_key))
-        except (
-            CorruptCredentialsError
-        ) as error:  # it has no braces, so other programs may well have such a key
+        except CorruptCredentialsError as error:  # other programs may well have a key of such a name
             raise CorruptCredentialsError(
                 f"The list of accounts cannot be read: {error}; else remove it there: "
                 f"redis-cli DEL {shared.names_key}. Each login is listed anew when it is renewed."
