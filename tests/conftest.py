@@ -107,6 +107,21 @@ def told_by_litellm(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Future[Any
     assert not wait(handed, 60).not_done, "LiteLLM's threads were not through within 60 s of a test's end"
 
 
+@pytest.fixture(autouse=True)
+def _log_worker_forgotten() -> Iterator[None]:
+    """LiteLLM's log worker belongs to a loop that is gone after an async call, with what it had not begun."""
+    yield
+    if module := sys.modules.get("litellm.litellm_core_utils.logging_worker"):
+        worker = module.GLOBAL_LOGGING_WORKER
+        waiting = [*worker._queue._queue] if worker._queue else []
+        dequeued = getattr(worker, "_dequeued_tasks", {})  # not on LiteLLM 1.91
+        for task in (*waiting, *dequeued.values()):
+            task["coroutine"].close()  # collected instead, it would be a warning in another test
+        dequeued.clear()
+        worker._worker_task = worker._queue = None
+        worker._running_tasks.clear()
+
+
 #: The files of tests/proxy that use no proxy, page or browser of another file's.
 _BY_THEMSELVES = ("api", "client_side", "examples", "fleet", "startup", "states")
 

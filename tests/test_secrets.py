@@ -14,7 +14,6 @@ from pathlib import Path
 import litellm
 import pytest
 from click.testing import CliRunner
-from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
 import litellm_qwen_ai
 from litellm_qwen_ai.cli.commands import app
@@ -43,8 +42,6 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
         for name, value in running.environment().items():
             monkeypatch.setenv(name, value)
         yield running
-    GLOBAL_LOGGING_WORKER._worker_task = GLOBAL_LOGGING_WORKER._queue = None
-    GLOBAL_LOGGING_WORKER._running_tasks.clear()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from drills import hostile
-from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
 from litellm_qwen_ai.sandbox import ANSWERS, Sandbox
 
@@ -18,14 +17,6 @@ OAUTH = [(endpoint, name) for endpoint, row in hostile.OAUTH.items() for name in
 def sandboxes() -> Iterator[tuple[Sandbox, Sandbox]]:
     with hostile.two_sandboxes() as pair:
         yield pair
-
-
-@pytest.fixture(autouse=True)
-def _log_worker_forgotten() -> Iterator[None]:
-    """LiteLLM's log worker belongs to a loop that is gone after each async call."""
-    yield
-    GLOBAL_LOGGING_WORKER._worker_task = GLOBAL_LOGGING_WORKER._queue = None
-    GLOBAL_LOGGING_WORKER._running_tasks.clear()
 
 
 @pytest.mark.parametrize(("endpoint", "name"), OAUTH)

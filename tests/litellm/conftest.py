@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
-import warnings
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, wait
 from pathlib import Path
@@ -14,7 +13,6 @@ from typing import Any
 import litellm
 import pytest
 from litellm.integrations.custom_logger import CustomLogger
-from litellm.litellm_core_utils.logging_worker import GLOBAL_LOGGING_WORKER
 
 import litellm_qwen_ai
 from litellm_qwen_ai.route import patches
@@ -60,7 +58,7 @@ def _sync(**call: Any) -> litellm.ModelResponse:
 
 
 def _async(**call: Any) -> litellm.ModelResponse:
-    return asyncio.run(_closing(litellm.acompletion(**call)))
+    return asyncio.run(closing(litellm.acompletion(**call)))
 
 
 def _stream(**call: Any) -> litellm.ModelResponse:
@@ -75,10 +73,10 @@ def _astream(**call: Any) -> litellm.ModelResponse:
     async def collect() -> list[Any]:
         return [chunk async for chunk in await litellm.acompletion(stream=True, **call)]
 
-    return litellm.stream_chunk_builder(asyncio.run(_closing(collect())))
+    return litellm.stream_chunk_builder(asyncio.run(closing(collect())))
 
 
-async def _closing(work: Any) -> Any:
+async def closing(work: Any) -> Any:
     """What `work` returns, with LiteLLM's clients of this loop closed, as a program's end would."""
     try:
         return await work
@@ -114,7 +112,7 @@ class Form:
         if self.streamed:
             call["stream"] = True
         if self.asynchronous:
-            return asyncio.run(_closing(self._awaited(asynchronous, call)))
+            return asyncio.run(closing(self._awaited(asynchronous, call)))
         answer = sync(**call)
         return list(answer) if self.streamed else answer
 
@@ -134,17 +132,6 @@ async def own_loop() -> AsyncIterator[None]:
     """For async tests: closes LiteLLM's clients of the test's event loop."""
     yield
     await litellm.close_litellm_async_clients()
-
-
-@pytest.fixture(autouse=True)
-def _log_worker_forgotten() -> Iterator[None]:
-    """LiteLLM's log worker belongs to a loop; its sync Router closes its loop with the worker in it."""
-    yield
-    worker: Any = GLOBAL_LOGGING_WORKER
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a coroutine that was never awaited
-        worker._worker_task = worker._queue = None
-        worker._running_tasks.clear()
 
 
 class Accounts:

@@ -13,6 +13,7 @@ import litellm
 import pytest
 
 from litellm_qwen_ai.sandbox import Sandbox
+from tests.litellm.conftest import closing
 from tests.networks import HOST, Authority, http_proxy, socks5
 
 Proxied = Callable[[int, list[str]], AbstractContextManager[str]]
@@ -81,7 +82,7 @@ def acompletes(stream: bool) -> None:
         async for _ in answer:
             pass
 
-    asyncio.run(run())
+    asyncio.run(closing(run()))
 
 
 ASKED: dict[str, Any] = {
