@@ -33,8 +33,8 @@ FLOORS = (
     ("names", "_version"),
 )
 LEVEL = {part: len(FLOORS) - number for number, floor in enumerate(FLOORS) for part in floor}
-#: What users may import, and what waits for LiteLLM: they import anything, and nothing imports them.
-ABOVE_ALL = frozenset({"", "testing", "registration"})
+#: What users may import or run, and what waits for LiteLLM: they import anything, and nothing imports them.
+ABOVE_ALL = frozenset({"", "__main__", "testing", "registration"})
 #: Beside the floors, and imports none of them.
 SANDBOX = "sandbox"
 USE_THE_SANDBOX = frozenset({"cli", "demo", "testing"})
@@ -185,10 +185,11 @@ def test_importing_the_package_imports_neither_litellm_nor_anything_heavy() -> N
     assert out.stdout.strip() == "[]"
 
 
-def test_a_command_can_tell_of_ctrl_c_before_it_has_loaded_anything_that_takes_time() -> None:
+@pytest.mark.parametrize("module", ["cli", "__main__"])
+def test_a_command_can_tell_of_ctrl_c_before_it_has_loaded_anything_that_takes_time(module: str) -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(PACKAGE.parent)!r}); before = set(sys.modules);"
-        "import litellm_qwen_ai.cli; print(*(set(sys.modules) - before))"
+        f"import litellm_qwen_ai.{module}; print(*(set(sys.modules) - before))"
     )
     out = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True)
     assert not {"collections", "contextlib", "logging", "re", "typing"} & set(out.stdout.split())

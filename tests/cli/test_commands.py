@@ -48,6 +48,20 @@ def test_help_is_a_command_too(run: Any, command: tuple[str, ...]) -> None:
     assert run("help", *command) == run(*command, "--help")
 
 
+@pytest.mark.parametrize("arguments", [("status", "--help"), ("nonsense",)])
+def test_the_package_runs_as_the_command(environ: dict[str, str], arguments: tuple[str, ...]) -> None:
+    module, script = (
+        subprocess.run([*way, *arguments], env=environ, capture_output=True, text=True, check=False)
+        for way in ([sys.executable, "-m", "litellm_qwen_ai"], [PROGRAM])
+    )
+    assert (module.returncode, module.stdout, module.stderr) == (
+        script.returncode,
+        script.stdout,
+        script.stderr,
+    )
+    assert "Usage: litellm-qwen-ai " in module.stdout + module.stderr
+
+
 @pytest.mark.parametrize("columns", [40, 80, 120])
 def test_help_keeps_to_the_terminals_width(run: Any, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
