@@ -6,6 +6,7 @@ cools down and falls back as it does for those.
 
 from __future__ import annotations
 
+import copy
 import functools
 import logging
 from dataclasses import dataclass, field
@@ -85,7 +86,8 @@ class BearerSource:
         try:
             self._settings = Settings.from_environment()
         except ConfigurationError as error:
-            raise as_litellm_error(error, model) from None
+            failure = as_litellm_error(error, model)
+            raise failure from failure.__cause__
         self._key = api_key or self._settings.api_key
         self._base = completed(api_base) if api_base else None
         self._account = account
@@ -129,7 +131,7 @@ class BearerSource:
                 return self._of_login(account, account.session.get())
         except QwenAuthError as error:
             failure = as_litellm_error(error, self._model)
-        raise failure  # out here: it says all, so that no traceback shows the other above it
+        raise failure  # out here, where nothing leads to the frames behind it
 
     async def aget(self, rejected: str | None = None) -> Bearer:
         """The bearer, for an asynchronous caller; never blocks the loop, never starts a login."""
@@ -172,7 +174,8 @@ class BearerSource:
         try:
             return account_of(self._settings, self._account)
         except QwenAuthError as error:
-            raise as_litellm_error(error, self._model) from None
+            failure = as_litellm_error(error, self._model)
+            raise failure from failure.__cause__
 
 
 _warned_of: set[str] = set()
@@ -210,12 +213,19 @@ def name_page(path: str) -> None:
 
 
 def as_litellm_error(error: QwenAuthError, model: str) -> Exception:
-    """The LiteLLM exception for an error of the login; returned, not raised.
+    """The LiteLLM exception for an error of the login, with that as its `__cause__`; returned, not raised.
 
     Args:
         error: What `oauth/` raised; its text says what happened and what to do.
         model: The model's name.
     """
+    failure = _mapped(error, model)
+    # A copy for programs, which ask for its class or code: it has no frames, whose variables hold tokens.
+    failure.__cause__ = copy.copy(error)
+    return failure
+
+
+def _mapped(error: QwenAuthError, model: str) -> Exception:
     known: dict[str, Any] = {"message": str(error), "model": model, "llm_provider": PROVIDER}
     if isinstance(error, NotLoggedInError):
         if _page is not None:

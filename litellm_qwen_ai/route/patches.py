@@ -158,7 +158,7 @@ async def _connected(wrapper: CustomStreamWrapper, stream: AsyncChatStream) -> C
     try:
         await stream.connect()
     except litellm.exceptions.AuthenticationError as error:  # as in `provider.py`
-        raise error.with_traceback(None) from None
+        raise error.with_traceback(None) from error.__cause__
     _show(wrapper, stream)
     return wrapper
 

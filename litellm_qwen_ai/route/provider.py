@@ -84,14 +84,14 @@ class QwenAI(CustomLLM):
         try:
             return self._read(call).answer(call["model_response"])
         except exceptions.AuthenticationError as error:  # its text says all: no path through us above it
-            raise error.with_traceback(None) from None
+            raise error.with_traceback(None) from error.__cause__
 
     async def acompletion(self, **call: Any) -> ModelResponse:  # type: ignore[override]  # as above
         """Answer one chat call on the running event loop."""
         try:
             return await self._read(call).aanswer(call["model_response"])
         except exceptions.AuthenticationError as error:  # as above
-            raise error.with_traceback(None) from None
+            raise error.with_traceback(None) from error.__cause__
 
     def streaming(self, **call: Any) -> ChatStream:  # type: ignore[override]  # as above
         """Connect at once, so that errors come out of `litellm.completion()`; return the chunks."""
@@ -99,7 +99,7 @@ class QwenAI(CustomLLM):
         try:
             stream.connect()
         except exceptions.AuthenticationError as error:  # as above
-            raise error.with_traceback(None) from None
+            raise error.with_traceback(None) from error.__cause__
         return stream
 
     def astreaming(self, **call: Any) -> AsyncChatStream:  # type: ignore[override]  # as above

@@ -10,6 +10,7 @@ from typing import Any
 import litellm
 import pytest
 
+import litellm_qwen_ai
 from litellm_qwen_ai.route import bearer as auth
 from litellm_qwen_ai.sandbox import Sandbox
 
@@ -26,14 +27,69 @@ def test_without_a_login_the_call_fails_at_once_and_names_the_command(ask: Any, 
     assert sandbox.requests == []
 
 
-def test_its_traceback_says_it_once_and_shows_next_to_nothing_of_ours(ask: Any, sandbox: Sandbox) -> None:
+def test_its_traceback_shows_next_to_nothing_of_ours(ask: Any, sandbox: Sandbox) -> None:
     assert sandbox.url
     with pytest.raises(litellm.AuthenticationError) as failure:
         ask()
-    told = "".join(traceback.format_exception(failure.value))
+    cause, told = "".join(traceback.format_exception(failure.value)).split("\n\nThe above exception was the")
+    assert cause.startswith("litellm_qwen_ai.oauth.errors.NotLoggedInError: Not logged in to Qwen")
+    assert "\n" not in cause
     assert told.count("Not logged in to Qwen") == 1
     shown = {Path(frame.filename).name for frame in traceback.extract_tb(failure.value.__traceback__)}
     assert not shown & {"session.py", "bearer.py", "retries.py", "call.py", "stream.py"}
+
+
+def _dead(sandbox: Sandbox, login: Path) -> None:
+    sandbox.revoke()
+    sandbox.expire_access_tokens()
+    assert login.exists()
+
+
+def _renewal_fails(sandbox: Sandbox, login: Path) -> None:
+    login.unlink()
+    sandbox.write_credentials(login.parent, lifetime=-60)
+    sandbox.answer_next("refresh", "html_503", times=9)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "ours", "theirs"),
+    [
+        (lambda _, login: login.unlink(), litellm_qwen_ai.NotLoggedInError, litellm.AuthenticationError),
+        (_dead, litellm_qwen_ai.LoginExpiredError, litellm.AuthenticationError),
+        (_renewal_fails, litellm_qwen_ai.RefreshError, litellm.ServiceUnavailableError),
+        (
+            lambda _, login: login.write_text("{half"),
+            litellm_qwen_ai.CorruptCredentialsError,
+            litellm.InternalServerError,
+        ),
+        (
+            lambda _, login: login.chmod(0o666),
+            litellm_qwen_ai.StoreError,
+            litellm.InternalServerError,
+        ),
+    ],
+    ids=["no login", "dead login", "failed renewal", "damaged file", "open file"],
+)
+@pytest.mark.usefixtures("waits")
+def test_its_cause_is_the_error_of_the_login_without_the_way_there(  # noqa: PLR0913, PLR0917  # a test's fixtures
+    ask: Any, sandbox: Sandbox, login: Path, spoil: Any, ours: type[Exception], theirs: type[Exception]
+) -> None:
+    spoil(sandbox, login)
+    with pytest.raises(theirs) as failure:
+        ask(max_retries=0)
+    cause = failure.value.__cause__
+    assert type(cause) is ours
+    assert str(cause) in str(failure.value)
+    assert (cause.__traceback__, cause.__context__) == (None, None)
+
+
+def test_a_setting_that_cannot_be_used_is_the_cause_too(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("QWEN_AUTH_FILE", "../creds.json"), ("QWEN_OAUTH_BASE_URL", "no address")):
+        with monkeypatch.context() as patched:
+            patched.setenv(name, value)
+            with pytest.raises(litellm.BadRequestError) as failure:
+                ask()
+        assert type(failure.value.__cause__) is litellm_qwen_ai.ConfigurationError
 
 
 def test_a_login_made_meanwhile_is_picked_up(ask: Any, sandbox: Sandbox, token_dir: Path) -> None:
