@@ -14,8 +14,10 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -72,18 +74,13 @@ TESTS = {
         ["tests/oauth", "tests/cli", "tests/test_accounts.py", "tests/test_secrets.py"],
     ),
 }
+PYTEST = ["-p", "no:cacheprovider", "-m", "not proxy"]
 # Tests that measure something else than behaviour, or that look at the source.
 LEFT_OUT = {"route": ["--deselect=tests/route/test_registration.py"]}
-STATUS = {
-    1: "killed",
-    3: "killed",
-    0: "survived",
-    33: "no tests",
-    5: "no tests",
-    36: "timeout",
-    -24: "timeout",
-}
-WIDER_SECONDS = 900
+# How pytest, or mutmut for it, ended. With anything else a test has noticed.
+STATUS = {0: "survived", 5: "no tests", 33: "no tests", 36: "timeout", -24: "timeout", -9: "timeout"}
+WIDER_SECONDS = 1800
+"""At most, for all of them without a mutant; with one, as long as they took, three times."""
 BAR = 0.05
 """The share of mutants that may live without a reason."""
 
@@ -149,11 +146,19 @@ def copy(folder: str) -> None:
         "only_mutate": [f"litellm_qwen_ai/{folder}/*"],
         "do_not_mutate_patterns": [r"\b_log(ger)?\.\w+\("],
         "also_copy": sorted(others),
-        "pytest_add_cli_args": ["-p", "no:cacheprovider", *LEFT_OUT.get(folder, [])],
+        "pytest_add_cli_args": [*PYTEST, *LEFT_OUT.get(folder, [])],
         "pytest_add_cli_args_test_selection": TESTS[folder][0],
-        "use_git_change_detection": ["false"],
+        "use_git_change_detection": "false",
+        # Each mutant in a fork of a process that has run no test, and so misses no thread.
+        "process_isolation": "forkserver",
+        # Seconds for the tests of a mutant: those without it, and these, times that.
+        "timeout_constant": "5",
+        "timeout_multiplier": "5",
     }
-    lines = [f"{name} =\n  " + "\n  ".join(values) for name, values in settings.items()]
+    lines = [
+        f"{name} = {value}" if isinstance(value, str) else f"{name} =\n  " + "\n  ".join(value)
+        for name, value in settings.items()
+    ]
     (place / "setup.cfg").write_text("[mutmut]\n" + "\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -162,7 +167,7 @@ def mutmut(folder: str, *names: str) -> int:
     place = WORK / folder
     with (place / "mutmut.log").open("w", encoding="utf-8") as log:
         return subprocess.run(
-            [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", "1", *names],
+            [str(Path(sys.executable).with_name("mutmut")), "run", *names],
             cwd=place,
             env=environment(place),
             stdout=log,
@@ -197,7 +202,7 @@ def sample(folder: str, number: int, seed: int) -> list[str]:
             break
         if not why_it_says_nothing(*change(folder, name)):
             fresh.append(name)
-    again = [name for name, code in found.items() if STATUS.get(code, "killed") != "killed"]
+    again = [name for name, code in found.items() if code in STATUS]
     return sorted({name for name in fresh if found[name] is None} | set(again))
 
 
@@ -237,42 +242,50 @@ def why_it_says_nothing(was: str, now: str) -> str:
 
 
 def face_wider_tests(folder: str) -> None:
-    """Run each survivor against what else may call it, and note who falls."""
-    codes = results(folder)
-    names = [
-        name
-        for name, code in codes.items()
-        if STATUS.get(code, "") in {"survived", "no tests"}
-        and (folder, *change(folder, name)) not in EQUIVALENT
-    ]
-    if names and run_wider_tests(folder, "") != 0:
-        sys.exit(
-            f"Other folders' tests fail without any mutant of {folder}: see {WORK / folder / 'wider.log'}"
-        )
-    fallen = {name: code for name in names if (code := run_wider_tests(folder, name)) in {1, 36}}
+    """Run each survivor against what else may call it, and note who falls.
+
+    One that ran out of time faces its folder's tests again too, in a process of its own.
+    """
+    own, wider = TESTS[folder]
+    faced = {
+        name: (wider if STATUS[code] != "timeout" else [*own, *wider])
+        for name, code in results(folder).items()
+        if code in STATUS and (folder, *change(folder, name)) not in EQUIVALENT
+    }
+    if not faced:
+        return
+    print(f"{folder}: runs other folders' tests with each of {len(faced)} that are left", flush=True)
+    began = time.monotonic()
+    if run_tests(folder, "", [*own, *wider], WIDER_SECONDS) != 0:
+        sys.exit(f"Tests fail without any mutant of {folder}: see {WORK / folder / 'wider.log'}")
+    limit = 60 + 3 * (time.monotonic() - began)
+    ended = {name: run_tests(folder, name, tests, limit) for name, tests in faced.items()}
     for meta in sorted((WORK / folder / "mutants").rglob("*.meta")):
         data = json.loads(meta.read_text(encoding="utf-8"))
-        data["exit_code_by_key"] |= {name: fallen[name] for name in data["exit_code_by_key"].keys() & fallen}
+        data["exit_code_by_key"] |= {name: ended[name] for name in data["exit_code_by_key"].keys() & ended}
         meta.write_text(json.dumps(data, indent=4), encoding="utf-8")
 
 
-def run_wider_tests(folder: str, mutant: str) -> int:
-    """Run other folders' tests with a mutant, or with none; returns how they ended, as mutmut has it."""
+def run_tests(folder: str, mutant: str, tests: Iterable[str], limit: float) -> int:
+    """Run tests with a mutant, or with none, for so many seconds; returns how they ended: see `STATUS`."""
     place = WORK / folder
-    options = ["-x", "-q", "-p", "no:cacheprovider", "-m", "not proxy"]
+    options = ["-x", "-q", "-n", str(os.cpu_count()), *PYTEST, *LEFT_OUT.get(folder, [])]
     with (place / "wider.log").open("w", encoding="utf-8") as log:
+        running = subprocess.Popen(
+            [sys.executable, "-m", "pytest", *options, *tests],
+            cwd=place / "mutants",
+            env=environment(place) | {"MUTANT_UNDER_TEST": mutant},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         try:
-            return subprocess.run(
-                [sys.executable, "-m", "pytest", *options, *TESTS[folder][1]],
-                cwd=place / "mutants",
-                env=environment(place) | {"MUTANT_UNDER_TEST": mutant},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                check=False,
-                timeout=WIDER_SECONDS,
-            ).returncode
+            return running.wait(limit)
         except subprocess.TimeoutExpired:
             return 36
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)  # and those that it has started
 
 
 def sorted_out(folder: str) -> tuple[Counter[str], list[tuple[str, str, str]]]:
@@ -285,7 +298,7 @@ def sorted_out(folder: str) -> tuple[Counter[str], list[tuple[str, str, str]]]:
         was, now = change(folder, name)
         if why_it_says_nothing(was, now):
             continue
-        status = STATUS.get(code, "timeout")
+        status = STATUS.get(code, "killed")
         if status != "killed" and (folder, was, now) in EQUIVALENT:
             status = "equivalent"
         elif status == "no tests":

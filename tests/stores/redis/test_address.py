@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import redis
 
 from litellm_qwen_ai.oauth.errors import ConfigurationError
 from litellm_qwen_ai.settings import Settings
@@ -36,6 +37,59 @@ def test_an_address_is_shown_without_its_password(text: str, shown: str) -> None
     found = address_of(text, {})
     assert found.shown == shown
     assert "secret" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "nodes", "service"),
+    [
+        ("redis://db.example", {"host": "db.example", "port": 6379}, (), None),
+        ("redis://[::1]/0", {"host": "::1", "port": 6379, "db": 0}, (), None),
+        (
+            "redis://us%40er:pass%2Fword@db.example:7000/3",
+            {"host": "db.example", "port": 7000, "db": 3, "username": "us@er", "password": "pass/word"},
+            (),
+            None,
+        ),
+        (
+            "rediss://db.example/1?username=other&password=&db=2&ssl_check_hostname=Yes&ssl_cert_reqs=optional",
+            {
+                "host": "db.example",
+                "port": 6379,
+                "db": 2,
+                "username": "other",
+                "password": "",
+                "ssl": True,
+                "ssl_check_hostname": True,
+                "ssl_cert_reqs": "optional",
+            },
+            (),
+            None,
+        ),
+        (
+            "unix://user:pass@/run/a%20b.sock?db=2",
+            {"unix_socket_path": "/run/a b.sock", "db": 2, "username": "user", "password": "pass"},
+            (),
+            None,
+        ),
+        (
+            "rediss+sentinel://:pass@a,b:1/mymaster/4?sentinel_username=one&sentinel_password=two",
+            {
+                "db": 4,
+                "password": "pass",
+                "sentinel_username": "one",
+                "sentinel_password": "two",
+                "ssl": True,
+            },
+            (("a", 26379), ("b", 1)),
+            "mymaster",
+        ),
+    ],
+)
+def test_redis_py_is_told_what_stands_in_an_address(
+    text: str, options: dict[str, object], nodes: tuple[tuple[str, int], ...], service: str | None
+) -> None:
+    found = address_of(text, {})
+    assert (found.options, found.nodes, found.service) == (options, nodes, service)
 
 
 #: Before what ends the part of an address in which a password stands: digits could be taken for a port.
@@ -182,6 +236,99 @@ def test_litellm_means_what_litellms_own_variables_say(environment: dict[str, st
     settings = Settings.from_environment({"QWEN_STORE": "litellm", **environment})
     assert address_of("litellm", dict(settings.litellm_redis)).shown == shown
     assert "secret" not in repr(settings)
+
+
+_LOGIN = {"REDIS_USERNAME": "user", "REDIS_PASSWORD": "pass"}
+_TLS = {"REDIS_SSL": "yes", "REDIS_SSL_CHECK_HOSTNAME": "false", "REDIS_SSL_CERT_REQS": "none"}
+_AS_TOLD = {"username": "user", "password": "pass", "ssl": True, "ssl_check_hostname": False}
+_AS_TOLD |= {"ssl_cert_reqs": "none"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "options", "nodes", "service"),
+    [
+        ({"REDIS_HOST": "a", **_LOGIN, **_TLS}, {**_AS_TOLD, "host": "a", "port": 6379}, (), None),
+        (
+            {"REDIS_HOST": "a", **_TLS, "REDIS_SSL": "no", "REDIS_DB": "2"},
+            {"host": "a", "port": 6379, "db": 2},
+            (),
+            None,
+        ),
+        (
+            {
+                "REDIS_CLUSTER_NODES": '[{"host": "a", "port": "1"}, {"host": "b", "port": 2}]',
+                **_LOGIN,
+                **_TLS,
+            },
+            _AS_TOLD,
+            (("a", 1), ("b", 2)),
+            None,
+        ),
+        (
+            {
+                "REDIS_SENTINEL_NODES": '[["a", "1"], ["b", 2]]',
+                "REDIS_SERVICE_NAME": "m",
+                "REDIS_SENTINEL_PASSWORD": "too",
+                **_LOGIN,
+                **_TLS,
+            },
+            {**_AS_TOLD, "sentinel_password": "too"},
+            (("a", 1), ("b", 2)),
+            "m",
+        ),
+        (
+            {"REDIS_HOST": "a", "REDIS_UNIX_SOCKET_PATH": "/run/v.sock", **_LOGIN, **_TLS},
+            {"username": "user", "password": "pass", "unix_socket_path": "/run/v.sock"},
+            (),
+            None,
+        ),
+    ],
+)
+def test_redis_py_is_told_what_litellms_variables_say(
+    environment: dict[str, str],
+    options: dict[str, object],
+    nodes: tuple[tuple[str, int], ...],
+    service: str | None,
+) -> None:
+    settings = Settings.from_environment({"QWEN_STORE": "litellm", **environment})
+    found = address_of("litellm", dict(settings.litellm_redis))
+    assert (found.options, found.nodes, found.service) == (options, nodes, service)
+
+
+@pytest.mark.parametrize(
+    ("text", "private"),
+    [
+        ("redis://127.0.0.1", True),
+        ("redis://db.example", False),
+        ("rediss://db.example", True),
+        ("unix:///run/v.sock", True),
+        ("redis+sentinel://localhost,[::1]/m", True),
+        ("redis+sentinel://localhost,db.example/m", False),
+        ("rediss+sentinel://localhost,db.example/m", True),
+    ],
+)
+def test_a_way_is_private_by_tls_or_where_it_leaves_no_machine(text: str, private: bool) -> None:
+    assert address_of(text, {}).is_private is private
+
+
+def test_an_address_takes_its_passwords_out_of_a_text() -> None:
+    found = address_of("redis+sentinel://user:first@a/m?sentinel_password=second", {})
+    assert found.without_secrets("user first, second, a") == "user ***, ***, a"
+    assert address_of("redis://a?password=", {}).without_secrets("as it was") == "as it was"
+
+
+def test_sentinels_are_asked_with_their_own_login_over_the_same_tls() -> None:
+    text = "rediss+sentinel://user:first@a:1,b/m/3?sentinel_username=one&sentinel_password=second"
+    client = address_of(text, {}).client(is_cluster=False, socket_timeout=2)
+    asked = client.connection_pool.sentinel_manager
+    one, other = (sentinel.connection_pool.connection_kwargs for sentinel in asked.sentinels)
+    assert [(each["host"], each["port"]) for each in (one, other)] == [("a", 1), ("b", 26379)]
+    assert (one["username"], one["password"], one["socket_timeout"]) == ("one", "second", 2)
+    made = client.connection_pool.connection_kwargs
+    assert (made["username"], made["password"], made["db"], made["socket_timeout"]) == ("user", "first", 3, 2)
+    assert not [name for name in made if name.startswith("sentinel_")]
+    for pool in (asked.sentinels[0].connection_pool, client.connection_pool):
+        assert issubclass(pool.connection_class, redis.SSLConnection)
 
 
 @pytest.mark.parametrize(
