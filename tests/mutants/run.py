@@ -1,7 +1,8 @@
 """Change the code a little, many times, and see which changes no test notices.
 
 mutmut makes the changes, finds out which tests call the changed function, and runs those in a fork. Here is
-what it leaves open: a copy to work in, which mutants say nothing, a sample to be drawn again, and the page.
+what it leaves open: a copy to work in, which mutants say nothing, a sample to be drawn again, what mypy and
+the tests of other folders say of those that are left, and the page.
 """
 
 from __future__ import annotations
@@ -34,18 +35,19 @@ HEAD = """# Mutants
 <!-- Made by `make mutants`; do not edit. The reasons are in tests/mutants/reasons.py. -->
 
 `make mutants` changes the code a little (another operator, a missing argument, another value), one change
-at a time and in a copy of the tree, and runs the tests that call the changed function, then those of other
-folders. A change that no test notices has found a hole in the tests, code that nobody needs, or a
-difference that cannot be told: those have a reason below. [mutmut](https://mutmut.readthedocs.io) makes the
-changes, inside functions without decorators. Drawn at random, last with seed {seed}, and only what a test
-should notice. Left out by rule:
+at a time and in a copy of the tree, and runs the tests that call the changed function. One that they let
+live is shown to mypy, which `make test` runs too, and then to the tests of other folders. A change that
+nothing notices has found a hole in the tests, code that nobody needs, or a difference that cannot be told:
+those have a reason below. [mutmut](https://mutmut.readthedocs.io) makes the changes, inside functions
+without decorators. Drawn at random, last with seed {seed}, and only what a test should notice. Left out by
+rule:
 
 - other words or capitals in a sentence: tests hold what a message must name, not how; what goes to a log;
 - annotations, docstrings, and the type in a `cast()`: they do nothing when the code runs;
 - a bound of a thousand or more, moved by one; a codec's name in capitals.
 
-A change with which the tests use up the processor time that mutmut allows them is counted apart: they may
-never end, or only take long.
+A change with which the tests take five times as long as without, twice over, is counted apart: they may never
+end, or only take long.
 
 """
 
@@ -67,7 +69,13 @@ THROUGH_LITELLM = [
 # The tests that are asked first, and those that a survivor must face then.
 TESTS = {
     "chat": (["tests/chat"], ["tests/litellm"]),
-    "oauth": (["tests/oauth"], ["tests/litellm", "tests/cli", "tests/test_verbs.py", "tests/test_access.py"]),
+    "oauth": (
+        ["tests/oauth"],
+        [
+            *("tests/litellm", "tests/cli"),
+            *("tests/test_verbs.py", "tests/test_access.py", "tests/test_notebook.py"),
+        ],
+    ),
     "route": (["tests/route", *THROUGH_LITELLM], ["tests/litellm", "tests/oauth", "tests/test_accounts.py"]),
     "stores": (
         ["tests/stores"],
@@ -79,6 +87,8 @@ PYTEST = ["-p", "no:cacheprovider", "-m", "not proxy"]
 LEFT_OUT = {"route": ["--deselect=tests/route/test_registration.py"]}
 # How pytest, or mutmut for it, ended. With anything else a test has noticed.
 STATUS = {0: "survived", 5: "no tests", 33: "no tests", 36: "timeout", -24: "timeout", -9: "timeout"}
+REFUSED = 37
+"""How mutmut says that a type checker has noticed."""
 WIDER_SECONDS = 1800
 """At most, for all of them without a mutant; with one, as long as they took, three times."""
 BAR = 0.05
@@ -92,7 +102,7 @@ def main() -> None:
     )
     parser.add_argument("-n", default="45", help="mutants of each folder, or ALL")
     parser.add_argument("--seed", type=int, default=1, help="which ones; those of other seeds stay counted")
-    parser.add_argument("--no-wider", action="store_true", help="only the folder's own tests")
+    parser.add_argument("--no-wider", action="store_true", help="no tests of other folders")
     parser.add_argument("--write", action="store_true", help=f"make {PAGE.relative_to(ROOT)}")
     asked = parser.parse_args()
     for folder in asked.folders:
@@ -106,6 +116,7 @@ def main() -> None:
         print(f"{folder}: runs the tests with each of {len(names)} mutants", flush=True)
         if names and mutmut(folder, *names):  # without names it would run all
             sys.exit(f"The tests of {folder} fail without any mutant: see {log}")
+        face_types(folder)
         if not asked.no_wider:
             face_wider_tests(folder)
         tell(folder)
@@ -165,15 +176,23 @@ def copy(folder: str) -> None:
 def mutmut(folder: str, *names: str) -> int:
     """Run mutants by name; what it says is in a file, for it draws a spinner. 0: it came to its end."""
     place = WORK / folder
-    with (place / "mutmut.log").open("w", encoding="utf-8") as log:
-        return subprocess.run(
-            [str(Path(sys.executable).with_name("mutmut")), "run", *names],
-            cwd=place,
-            env=environment(place),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            check=False,
-        ).returncode
+    command = [str(Path(sys.executable).with_name("mutmut")), "run", *names]
+    return run(command, place, environment(place), place / "mutmut.log")
+
+
+def run(command: list[str], cwd: Path, env: dict[str, str], log: Path, limit: float | None = None) -> int:
+    """Run a program, and end with it what it has started; returns how it ended, 36 after so many seconds."""
+    with log.open("w", encoding="utf-8") as said:
+        running = subprocess.Popen(
+            command, cwd=cwd, env=env, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            return running.wait(limit)
+        except subprocess.TimeoutExpired:
+            return 36
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(running.pid, signal.SIGKILL)
 
 
 def environment(place: Path) -> dict[str, str]:
@@ -208,12 +227,17 @@ def sample(folder: str, number: int, seed: int) -> list[str]:
 
 def change(folder: str, name: str) -> tuple[str, str]:
     """The line as it was and as the mutant has it."""
+    lines = difference(folder, name)[1]
+    was, now = (" ".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
+    return was, now
+
+
+def difference(folder: str, name: str) -> tuple[Path, list[str]]:
+    """The file that a mutant changes, and what `diff` says of the function, without the head."""
     module = Path(*name.split(".")[:-1])
     with contextlib.chdir(WORK / folder):
         path = module / "__init__.py" if module.is_dir() else module.with_suffix(".py")
-        lines = get_diff_for_mutant(name, path=path).splitlines()[2:]
-    was, now = (" ".join(line[1:].strip() for line in lines if line.startswith(sign)) for sign in "-+")
-    return was, now
+        return path, get_diff_for_mutant(name, path=path).splitlines()[2:]
 
 
 _TEXT = re.compile(r"""(?<![\w'"])[rbf]{0,2}("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')""")
@@ -225,7 +249,7 @@ def why_it_says_nothing(was: str, now: str) -> str:
     texts = [(a, b) for a, b in zip(old, new, strict=False) if a != b] if len(old) == len(new) else []
     if len(texts) == 1:
         a, b = texts[0]
-        if re.search(r"[A-Za-z,.:] |^ | $|^\W*$", a):
+        if re.search(r"[A-Za-z,.:] |^ | $|^\W*$|[a-z]\.$", a):
             return "other words in a sentence: tests hold what a message must name, not how"
         if a in {"utf-8", "ascii", "utf-16", "latin-1"} and b != f"XX{a}XX":
             return "a codec's name in capitals is the same codec"
@@ -241,6 +265,24 @@ def why_it_says_nothing(was: str, now: str) -> str:
     return ""
 
 
+def left_over(folder: str) -> dict[str, int]:
+    """Those that nothing has noticed yet, and that have no reason, with how they ended."""
+    return {
+        name: code
+        for name, code in results(folder).items()
+        if code is not None and code in STATUS and (folder, *change(folder, name)) not in EQUIVALENT
+    }
+
+
+def face_types(folder: str) -> None:
+    """Show each survivor to mypy, and note whom it refuses."""
+    names = left_over(folder)
+    print(f"{folder}: shows {len(names)} that are left to mypy", flush=True)
+    if names and refused_by_types(folder, ""):
+        sys.exit(f"mypy refuses the code without any mutant: see {WORK / 'types.log'}")
+    note(folder, {name: REFUSED for name in names if refused_by_types(folder, name)})
+
+
 def face_wider_tests(folder: str) -> None:
     """Run each survivor against what else may call it, and note who falls.
 
@@ -248,44 +290,56 @@ def face_wider_tests(folder: str) -> None:
     """
     own, wider = TESTS[folder]
     faced = {
-        name: (wider if STATUS[code] != "timeout" else [*own, *wider])
-        for name, code in results(folder).items()
-        if code in STATUS and (folder, *change(folder, name)) not in EQUIVALENT
+        name: [*own, *wider] if STATUS[code] == "timeout" else wider
+        for name, code in left_over(folder).items()
     }
     if not faced:
         return
-    print(f"{folder}: runs other folders' tests with each of {len(faced)} that are left", flush=True)
+    print(f"{folder}: runs tests of other folders with each of {len(faced)} that are left", flush=True)
     began = time.monotonic()
-    if run_tests(folder, "", [*own, *wider], WIDER_SECONDS) != 0:
+    if run_tests(folder, "", max(faced.values(), key=len), WIDER_SECONDS) != 0:
         sys.exit(f"Tests fail without any mutant of {folder}: see {WORK / folder / 'wider.log'}")
     limit = 60 + 3 * (time.monotonic() - began)
-    ended = {name: run_tests(folder, name, tests, limit) for name, tests in faced.items()}
+    for name, tests in faced.items():
+        note(folder, {name: run_tests(folder, name, tests, limit)})
+
+
+def note(folder: str, ended: dict[str, int]) -> None:
+    """Note how mutants ended where mutmut does."""
     for meta in sorted((WORK / folder / "mutants").rglob("*.meta")):
         data = json.loads(meta.read_text(encoding="utf-8"))
-        data["exit_code_by_key"] |= {name: ended[name] for name in data["exit_code_by_key"].keys() & ended}
-        meta.write_text(json.dumps(data, indent=4), encoding="utf-8")
+        if here := data["exit_code_by_key"].keys() & ended:
+            data["exit_code_by_key"] |= {name: ended[name] for name in here}
+            meta.write_text(json.dumps(data, indent=4), encoding="utf-8")
+
+
+def refused_by_types(folder: str, name: str) -> bool:
+    """Whether mypy, which is part of `make test`, refuses a mutant; without a name, the code as it is."""
+    place = WORK / "types"
+    shutil.copytree(ROOT / "litellm_qwen_ai", place / "litellm_qwen_ai", dirs_exist_ok=True)
+    shutil.copyfile(ROOT / "pyproject.toml", place / "pyproject.toml")
+    if name:
+        path, lines = difference(folder, name)
+        source = (place / path).read_text(encoding="utf-8")
+        was, now = ([line[1:] for line in lines[1:] if line[0] in signs] for signs in (" -", " +"))
+        for indent in ("", "    "):  # of a function, or of a method
+            old, new = ("\n".join(line and indent + line for line in part) for part in (was, now))
+            if source.count(old) == 1:
+                break
+        else:
+            return False  # it stands in several places, or in two: nobody knows, so tests have to notice it
+        (place / path).write_text(source.replace(old, new), encoding="utf-8")
+    command = [sys.executable, "-m", "mypy", "-p", "litellm_qwen_ai"]
+    return run(command, place, {**os.environ}, WORK / "types.log") != 0
 
 
 def run_tests(folder: str, mutant: str, tests: Iterable[str], limit: float) -> int:
     """Run tests with a mutant, or with none, for so many seconds; returns how they ended: see `STATUS`."""
     place = WORK / folder
     options = ["-x", "-q", "-n", str(os.cpu_count()), *PYTEST, *LEFT_OUT.get(folder, [])]
-    with (place / "wider.log").open("w", encoding="utf-8") as log:
-        running = subprocess.Popen(
-            [sys.executable, "-m", "pytest", *options, *tests],
-            cwd=place / "mutants",
-            env=environment(place) | {"MUTANT_UNDER_TEST": mutant},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        try:
-            return running.wait(limit)
-        except subprocess.TimeoutExpired:
-            return 36
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(running.pid, signal.SIGKILL)  # and those that it has started
+    command = [sys.executable, "-m", "pytest", *options, *tests]
+    env = environment(place) | {"MUTANT_UNDER_TEST": mutant}
+    return run(command, place / "mutants", env, place / "wider.log", limit)
 
 
 def sorted_out(folder: str) -> tuple[Counter[str], list[tuple[str, str, str]]]:
@@ -298,7 +352,7 @@ def sorted_out(folder: str) -> tuple[Counter[str], list[tuple[str, str, str]]]:
         was, now = change(folder, name)
         if why_it_says_nothing(was, now):
             continue
-        status = STATUS.get(code, "killed")
+        status = "refused" if code == REFUSED else STATUS.get(code, "killed")
         if status != "killed" and (folder, was, now) in EQUIVALENT:
             status = "equivalent"
         elif status == "no tests":
@@ -332,8 +386,8 @@ def page(folders: Iterable[str], seed: int) -> str:
     ]
     return HEAD.format(seed=seed) + "\n".join(
         [
-            "| | Made | Tried | Killed | Timed out | Cannot be told | Survived |",
-            "|---|---|---|---|---|---|---|",
+            "| | Made | Tried | Killed | By mypy alone | Timed out | Cannot be told | Survived |",
+            "|---|---|---|---|---|---|---|---|",
             *rows,
             row("all", totals),
             "",
@@ -358,8 +412,8 @@ def counted(counts: Counter[str]) -> int:
 def row(name: str, counts: Counter[str]) -> str:
     tried = counted(counts)
     part = f"{counts['survived']} ({counts['survived'] / max(tried, 1):.1%})"
-    numbers = [counts["made"], tried, counts["killed"], counts["timeout"], counts["equivalent"], part]
-    return " | ".join(["", name, *map(str, numbers), ""]).strip()
+    numbers = [counts[each] for each in ("killed", "refused", "timeout", "equivalent")]
+    return " | ".join(["", name, *map(str, [counts["made"], tried, *numbers, part]), ""]).strip()
 
 
 def code(text: str) -> str:
