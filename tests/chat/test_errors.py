@@ -23,7 +23,14 @@ from litellm_qwen_ai.chat.errors import (
     error_from_transport,
     is_token_rejection,
 )
-from litellm_qwen_ai.chat.refusal import Reason
+from litellm_qwen_ai.chat.refusal import (
+    Reason,
+    Refusal,
+    is_error_object,
+    read_refusal,
+    reason_of,
+    refusal_from_text,
+)
 
 
 def body(message: str, code: str = "", request_id: str = "req-1") -> bytes:
@@ -200,6 +207,118 @@ def test_the_request_id_is_found_in_the_headers_too() -> None:
 )
 def test_an_error_body_is_read_in_every_dialect(content: bytes) -> None:
     assert "so it is" in str(refused(400, content))
+
+
+@pytest.mark.parametrize(
+    ("said", "message", "code", "request_id"),
+    [
+        (
+            {"code": "InvalidParameter", "message": "words", "request_id": "r"},
+            "words",
+            "InvalidParameter",
+            "r",
+        ),
+        ({"error": {"message": "words", "type": "t", "code": "c"}}, "words", "c", ""),
+        ({"error": {"message": "words", "type": "t", "code": None}}, "words", "t", ""),
+        ({"error": {"message": "words", "type": "t", "code": ""}}, "words", "t", ""),
+        ({"error": {"message": "words", "code": 1305, "request_id": "in"}}, "words", "1305", "in"),
+        ({"error": {"message": "words", "request_id": "in"}, "requestId": "out"}, "words", "", "out"),
+        ({"request_id": "one", "requestId": "other", "message": "words"}, "words", "", "one"),
+        ({"error": "words", "error_description": "more", "type": "t"}, "words", "t", ""),
+        ({"error": {}, "error_description": "words", "message": "more", "code": "c"}, "words", "", ""),
+        ({"error": {}, "message": "words", "detail": "more"}, "words", "", ""),
+        ({"message": "", "detail": [{"loc": "n", "msg": "zü"}]}, '[{"loc": "n", "msg": "zü"}]', "", ""),
+        ({"error": {"message": {"a": 1}}}, '{"a": 1}', "", ""),
+        ({"code": True, "type": ["x"]}, "no message was given", "", ""),
+    ],
+)
+def test_a_refusals_words_code_and_request_id_are_found(
+    said: dict[str, Any], message: str, code: str, request_id: str
+) -> None:
+    sent = {"request-id": "last", "X-Acs-Request-Id": "of-acs"}
+    refusal = read_refusal(400, json.dumps(said).encode(), context(sent))
+    assert refusal == Refusal(400, message, code, request_id or "last", refusal.raw)
+    assert read_refusal(400, b"{}", context({"X-Acs-Request-Id": "of-acs"})).request_id == "of-acs"
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ({"status_code": 400, "status": 401}, 400),
+        ({"status": "403", "http_status": 500}, 403),
+        ({"http_status": 599, "code": 400}, 599),
+        ({"code": "429"}, 429),
+        ({"status_code": 399, "code": 600}, None),
+        ({"code": "0429", "status": "²²²", "http_status": "4x9"}, None),
+        ({"status": 200.5, "code": None}, None),
+    ],
+)
+def test_an_error_inside_an_answer_of_200_names_its_status(said: dict[str, Any], status: int | None) -> None:
+    for value in (said, {"error": said}):
+        text = json.dumps({**value, "message": "words"})
+        assert refusal_from_text(text, context()).status == status
+        assert refusal_from_text(text, context(), 418).status == 418
+
+
+@pytest.mark.parametrize(
+    ("reason", "statuses", "code", "words"),
+    [
+        (Reason.QUOTA_SPENT, {403, 429, None}, "insufficient_quota", "Free Allocated quota exceeded!"),
+        (Reason.QUOTA_SPENT, {403, 429, None}, "AllocationQuota.FreeTierOnly", ""),
+        (Reason.CONTENT_POLICY, {200, 400, 500, None}, "data-inspection failed", ""),
+        (Reason.CONTENT_POLICY, {400, None}, "", "It was data_inspection_failed"),
+        (Reason.CONTENT_POLICY, {400, None}, "", "Inappropriate content"),
+        (Reason.CONTEXT_WINDOW, {400, 413, 500, None}, "context_length_exceeded", ""),
+        (Reason.CONTEXT_WINDOW, {400, 413, None}, "", "The range of input length should be [1, 2]"),
+        (Reason.CONTEXT_WINDOW, {400, 413, None}, "", "the maximum context length is 2"),
+        (Reason.CONTEXT_WINDOW, {400, 413, None}, "", "input length (3) would exceed 2"),
+        (Reason.CONTEXT_WINDOW, {400, 413, None}, "", "context_length_exceeded"),
+        (Reason.CODING_AGENTS_ONLY, {403, 405, None}, "", "for coding agents"),
+        (Reason.TOKEN_REJECTED, {401}, "whatever", "whatever"),
+        (Reason.TOKEN_REJECTED, {401, 403, None}, "InvalidApiKey", "Token expired"),
+        (Reason.TOKEN_REJECTED, {401, 403, None}, "invalid_access_token", "invalid access token"),
+        (Reason.TOKEN_REJECTED, {401, 403, None}, "access_token_expired", "incorrect API key"),
+        (Reason.TOKEN_REJECTED, {401, 403, None}, "token_expired", "invalid api-key"),
+        (Reason.TOKEN_REJECTED, {401, 403, None}, "unauthorized", "invalid api key"),
+        (Reason.THROTTLED, {400, 429, 500, None}, "Throttling.RateQuota", ""),
+        (Reason.THROTTLED, {400, 429, 500, None}, "rate_limit_exceeded", ""),
+        (Reason.THROTTLED, {429, 500, None}, "limit_requests", ""),
+        (Reason.THROTTLED, {429, None}, "", "Rate limit reached"),
+        (Reason.THROTTLED, {429, None}, "", "too many requests"),
+        (Reason.THROTTLED, {429, None}, "", "HTTP 429."),
+        (Reason.BAD_REQUEST, {400, None}, "invalid_parameter_error", ""),
+        (Reason.BAD_REQUEST, {400, None}, "InvalidRequestError", ""),
+    ],
+)
+def test_a_reason_is_told_by_a_code_or_by_words_with_the_statuses_that_they_come_with(
+    reason: Reason, statuses: set[int | None], code: str, words: str
+) -> None:
+    for status in statuses:
+        assert reason_of(Refusal(status, "", code, raw=words.lower())) is reason
+        if code:
+            assert reason_of(Refusal(status, "", code)) is reason
+        if words:
+            assert reason_of(Refusal(status, "", raw=words.lower())) is reason
+    for status in {404, 502} - statuses:
+        if not code:
+            assert reason_of(Refusal(status, "", raw=words.lower())) is not reason
+
+
+def test_an_answer_says_of_itself_that_it_is_an_error() -> None:
+    for value in (
+        {"error": {"a": 1}, "choices": [1]},
+        {"code": "c", "message": ""},
+        {"code": 1, "message": "m"},
+    ):
+        assert is_error_object(value)
+    for value in (
+        {"error": {}, "choices": [1]},
+        {"code": "", "message": "m"},
+        {"code": "c"},
+        {"message": "m"},
+    ):
+        assert not is_error_object(value)
+    assert not is_error_object({"choices": [1], "code": "c", "message": "m"})
 
 
 @pytest.mark.parametrize(("sent", "shown"), [("编号-1".encode(), "编号-1"), (b"caf\xe9", "café")])
