@@ -559,3 +559,79 @@ _JSON = st.recursive(
 def test_any_json_body_becomes_a_litellm_exception(status: int, value: Any) -> None:
     error = refused(status, json.dumps(value).encode())
     assert any(isinstance(error, known) for known in exceptions.LITELLM_EXCEPTION_TYPES)
+
+
+_NOT_REACHED = "Check that the address is right and that this machine, or the proxy it uses, reaches it."
+
+
+@pytest.mark.parametrize(
+    ("failure", "more", "said"),
+    [
+        (httpx.ReadTimeout("x"), {}, "Timed out waiting for Qwen. Raise `timeout=` or try again."),
+        (
+            httpx.ConnectTimeout("x"),
+            {"timeout": 2.50, "host": "a"},
+            "Timed out connecting to Qwen (timeout 2.5 s) (host a). Raise `timeout=` or try again.",
+        ),
+        (
+            httpx.PoolTimeout("x"),
+            {"host": "a", "origin": "b", "way": lambda _: ("Through a proxy.", ())},
+            (
+                "Timed out waiting for a free connection to Qwen (host a, from b). "
+                "Raise `timeout=` or try again. Through a proxy."
+            ),
+        ),
+        (TimeoutError("x"), {"origin": "b"}, "Timed out waiting for Qwen. Raise `timeout=` or try again."),
+        (
+            httpx.ConnectError("No route."),
+            {"host": "a"},
+            f"Cannot reach Qwen or lost the connection (host a): ConnectError: No route. {_NOT_REACHED}",
+        ),
+        (OSError(), {}, f"Cannot reach Qwen or lost the connection: OSError. {_NOT_REACHED}"),
+        (
+            httpx.ConnectError("at secret-1 and secret-2"),
+            {"secrets": ("secret-1",), "way": lambda _: ("Mend the proxy.", ("secret-2",))},
+            "Cannot reach Qwen or lost the connection: ConnectError: at *** and ***. Mend the proxy.",
+        ),
+        (
+            ValueError("a piece of secret"),
+            {"way": lambda _: ("Mend the proxy.", ("secret-2",))},
+            "Cannot reach Qwen or lost the connection: ValueError. Mend the proxy.",
+        ),
+    ],
+)
+def test_a_failed_send_says_all_that_is_known_of_it_and_no_more(
+    failure: Exception, more: dict[str, Any], said: str
+) -> None:
+    error: Any = error_from_transport(failure, context(**more))
+    assert str(error).partition(": ")[2].removeprefix("APIConnectionError: ") == said
+    assert error.request_id == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "sent", "said"),
+    [
+        (b"", {}, "Qwen refused the call (HTTP 500): no message was given."),
+        (b"so it is!", {}, "Qwen refused the call (HTTP 500): so it is!"),
+        (body("so it is", "c", "r"), {}, "Qwen refused the call (HTTP 500, c): so it is. [request id r]"),
+        (b"so it is", {"request-id": "h"}, "Qwen refused the call (HTTP 500): so it is. [request id h]"),
+    ],
+)
+def test_a_refusal_says_all_that_is_known_of_it_and_no_more(
+    content: bytes, sent: dict[str, str], said: str
+) -> None:
+    assert str(refused(500, content, sent)).partition(": ")[2].removeprefix("InternalServerError: ") == said
+
+
+@pytest.mark.parametrize(("status", "waits"), [(429, "3600"), (402, "3600"), (500, None)])
+def test_a_spent_account_rests_an_hour_where_the_server_names_no_time(status: int, waits: str | None) -> None:
+    content = body("Free allocated quota exceeded.", "insufficient_quota" if status == 429 else "")
+    assert refused(status, content).litellm_response_headers.get("retry-after") == waits
+    assert refused(status, content, {"Retry-After": "7"}).litellm_response_headers["retry-after"] == "7"
+
+
+def test_a_gateways_own_timeout_keeps_its_status() -> None:
+    for status in (408, 504, 524):
+        error = refused(status, b"")
+        assert (error.status_code, error.response.status_code) == (status, status)
+    assert error_from_transport(httpx.ReadTimeout("x"), context()).status_code == 408  # type: ignore[attr-defined]  # LiteLLM's

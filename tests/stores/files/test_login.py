@@ -605,6 +605,19 @@ def test_a_lock_that_keeps_nobody_out_is_found_before_anything_is_sent(
             attempt()
 
 
+def test_a_lock_that_keeps_others_out_is_found_to_do_so_without_waiting(
+    store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sleep(_seconds: float) -> None:
+        pytest.fail("it waits for itself")
+
+    monkeypatch.setattr(locks, "_checked", set())
+    monkeypatch.setattr("time.sleep", sleep)
+    for _ in range(2):
+        store.ping()
+    assert len(locks._checked) == 1
+
+
 @posix_only
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOSYS])
 def test_a_place_without_locks_says_so(store: FileStore, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
