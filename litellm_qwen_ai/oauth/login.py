@@ -13,7 +13,7 @@ from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.door import StoredCredentials
 from litellm_qwen_ai.oauth.errors import LoginCancelledError, LoginNotStartedError, StoreError
 from litellm_qwen_ai.oauth.kernel import in_notebook
-from litellm_qwen_ai.oauth.pending import PendingLogin, cancel_login, pending_login, poll_login, start_login
+from litellm_qwen_ai.oauth.pending import PendingLogin, pending_login, poll_login, start_login, withdraw
 from litellm_qwen_ai.oauth.prompt import TerminalPrompt, is_terminal
 
 if TYPE_CHECKING:
@@ -82,27 +82,27 @@ def device_login(  # noqa: PLR0913  # the server is named by two, the rest are s
     with contextlib.suppress(StoreError):  # a new login replaces what cannot be read
         before = place.look()
     waited = pending_login(place, clocks=clocks)
+    approved = False
     pending = start_login(
         place, oauth_base_url=oauth_base_url, client_id=client_id, poster=poster, clocks=clocks
     )
-    approved = False
-    try:  # an interrupt may come while the code is shown, too
-        shown.show(pending.code(clocks.now(), waited))
-        if open_browser is not None:
-            open_browser(pending.link)
-        try:
-            credentials = _until_approved(place, pending, shown, cancelled, poster, clocks)
-        except LoginNotStartedError:
-            credentials = _finished_elsewhere(place, before)
-        approved = True
-    finally:
-        try:
-            shown.done(approved=approved)
+    try:
+        _check(cancelled)  # perhaps while the server was asked: then nobody is there to be shown a code
+        try:  # an interrupt may come while it is shown, too
+            shown.show(pending.code(clocks.now(), waited))
+            if open_browser is not None:
+                open_browser(pending.link)
+            try:
+                credentials = _until_approved(place, pending, shown, cancelled, poster, clocks)
+            except LoginNotStartedError:
+                credentials = _finished_elsewhere(place, before)
+            approved = True
         finally:
-            # A note of how it ended stays, for all who wait with us.
-            left = None if approved or pending.same_as(waited) else pending_login(place, clocks=clocks)
-            if pending.same_as(left):
-                cancel_login(place)
+            shown.done(approved=approved)
+    finally:
+        # A note of how it ended stays, for all who wait with us.
+        if not approved and not pending.same_as(waited):
+            withdraw(place, pending, clocks)
     return credentials
 
 
@@ -144,10 +144,14 @@ def _wait(pending: PendingLogin, prompt: LoginPrompt, cancelled: Callable[[], bo
     due = min(pending.next_poll_at, pending.expires_at, clocks.now() + pending.interval)
     until = clocks.monotonic() + max(_LEAST_WAIT, due - clocks.now())
     while (left := until - clocks.monotonic()) > 0:
-        if cancelled():
-            raise LoginCancelledError("The login was cancelled; nothing was changed.")
+        _check(cancelled)
         prompt.waiting(pending.expires_at - clocks.now())
         clocks.sleep(min(left, _TICK))
+
+
+def _check(cancelled: Callable[[], bool]) -> None:
+    if cancelled():
+        raise LoginCancelledError("The login was cancelled; nothing was changed.")
 
 
 def _finished_elsewhere(place: LoginStore, before: StoredCredentials | None) -> Credentials:

@@ -8,6 +8,7 @@ go; there is no other way to a login.
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -23,6 +24,7 @@ from litellm_qwen_ai.oauth.errors import (
     LoginNotStartedError,
     LoginRefusedError,
     LoginTimedOutError,
+    StoreError,
 )
 from litellm_qwen_ai.oauth.network import TransportError
 from litellm_qwen_ai.oauth.protocol import (
@@ -175,8 +177,12 @@ def start_login(  # noqa: PLR0913  # the server is named by two, the rest are se
                 return found
         if fresh is None:
             fresh = _asked_for(*server, poster or httpx_poster, clocks)
-        if store.swap_note(note, _written(fresh)):
-            return fresh
+        try:
+            if store.swap_note(note, _written(fresh)):
+                return fresh
+        except (KeyboardInterrupt, SystemExit):  # it may have been noted, and nobody will see the code
+            withdraw(store, fresh, clocks)
+            raise
 
 
 def poll_login(
@@ -254,6 +260,17 @@ def cancel_login(store: LoginStore) -> bool:
             return False
         if store.swap_note(note, None):
             return True
+
+
+def withdraw(store: LoginStore, login: PendingLogin, clocks: Clocks) -> None:
+    """Forget `login` if it still waits, on the way out of one that has failed or was interrupted.
+
+    Whatever the place says to that must not take the reason's place: a note that stays dies with its code.
+    """
+    with contextlib.suppress(StoreError):
+        while (found := _read(note := _note_in(store))) and login.same_as(_at(found, clocks.now())):
+            if store.swap_note(note, None):
+                return
 
 
 def forget_unreadable(store: LoginStore) -> None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from litellm_qwen_ai.oauth.credentials import Credentials
+from litellm_qwen_ai.stores.files import disk
+from litellm_qwen_ai.stores.files.login import NOTE_SUFFIX
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,6 +146,19 @@ def test_a_service_that_says_no_is_passed_on(run: Any, sandbox: Sandbox) -> None
     done = run("login")
     assert (done.code, done.out) == (1, "")
     assert "captcha" in done.err
+
+
+def test_ctrl_c_is_a_cancelled_command_though_what_waits_cannot_be_read_any_more(
+    run: Any, waiting: Any, store: FileStore
+) -> None:
+    def interrupt() -> None:
+        disk.beside(store.path, NOTE_SUFFIX).chmod(0o666)
+        raise KeyboardInterrupt
+
+    waiting.on_nap = interrupt
+    done = run("login")
+    assert done.code == 2
+    assert done.err.endswith("Cancelled; nothing was changed.\n")
 
 
 @pytest.mark.parametrize("flags", [[], ["--json"]])

@@ -25,7 +25,7 @@ from litellm_qwen_ai.oauth.protocol import DeviceCode, Pkce
 from litellm_qwen_ai.oauth.transport import httpx_poster
 from litellm_qwen_ai.stores.files import disk
 from litellm_qwen_ai.stores.files.locks import locked
-from litellm_qwen_ai.stores.files.login import FileStore
+from litellm_qwen_ai.stores.files.login import NOTE_SUFFIX, FileStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -311,6 +311,53 @@ def test_ctrl_c_passes_through_and_leaves_nothing_behind(
         log_in()
     assert prompt.ended == [False]
     assert {path.suffix for path in store.path.parent.iterdir()} == {".lock"}
+
+
+def test_ctrl_c_once_the_login_is_noted_leaves_nothing_behind(
+    log_in: Any, prompt: Prompt, store: FileStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted: list[bytes | None] = []
+
+    def swap_note(old: bytes | None, new: bytes | None) -> bool:
+        noted.append(new)
+        done = FileStore.swap_note(store, old, new)
+        if len(noted) == 1:
+            raise KeyboardInterrupt
+        return done
+
+    monkeypatch.setattr(store, "swap_note", swap_note)
+    with pytest.raises(KeyboardInterrupt):
+        log_in()
+    assert noted[0]
+    assert store.note() is None
+    assert prompt.shown == prompt.ended == []
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, LoginCancelledError])
+def test_a_note_that_cannot_be_read_any_more_hides_no_cancelling(
+    log_in: Any, prompt: Prompt, store: FileStore, end: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def give_up(_seconds_left: float) -> None:
+        disk.beside(store.path, NOTE_SUFFIX).chmod(0o666)
+        raise end
+
+    monkeypatch.setattr(prompt, "waiting", give_up)
+    with pytest.raises(end):
+        log_in()
+    with pytest.raises(StoreError):
+        pending_login(store)
+    assert prompt.ended == [False]
+
+
+def test_a_login_that_was_cancelled_while_the_server_was_asked_is_shown_to_nobody(
+    log_in: Any, prompt: Prompt, server: Any, store: FileStore
+) -> None:
+    opened: list[str] = []
+    with pytest.raises(LoginCancelledError):
+        log_in(cancelled=lambda: bool(server.requests), open_browser=opened.append)
+    assert len(server.requests) == 1
+    assert prompt.shown == prompt.ended == opened == []
+    assert store.note() is None
 
 
 def test_the_browser_opens_the_link_byte_for_byte(log_in: Any, server: Any, prompt: Prompt) -> None:
