@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
 import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 
+from litellm_qwen_ai import __version__
 from tests.proxy_needs import needs
 
-TEXT = (Path(__file__).parents[2] / "Makefile").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "Makefile").read_text(encoding="utf-8")
 RULES = re.findall(r"^(\S[^:=\n]*):(?!=)[^\n]*\n((?:\t[^\n]*\n)+)", TEXT, re.MULTILINE)
 
 
@@ -43,13 +53,38 @@ def test_what_the_newest_litellm_needs_for_its_proxy_is_installed_without_its_ow
     assert needs(listed)[0] == "click<9,>=8.0"
 
 
+def test_a_releases_list_is_of_the_wheels_environment_and_names_the_package_and_its_version(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("cyclonedx_py", reason="in the group dev alone")
+    for name in ("Makefile", "pyproject.toml", "litellm_qwen_ai/_version.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    # Of all that the wheel brings along only three: to list hundreds takes half a minute.
+    wheels = tmp_path / ".venv-wheel"
+    venv.create(wheels)
+    packages = Path(sysconfig.get_path("purelib", vars={"base": str(wheels)}))
+    for name in ("litellm-qwen-ai", "litellm", "httpx"):
+        found = importlib.metadata.distribution(name)
+        (packages / f"{name}.dist-info").mkdir()
+        (packages / f"{name}.dist-info" / "METADATA").write_text(str(found.read_text("METADATA")), "utf-8")
+    tools = f"BIN={Path(sys.executable).parent}"
+    subprocess.run(["make", "--silent", "-o", "wheel", "sbom", tools], cwd=tmp_path, check=True)
+    listed = json.loads((tmp_path / "build" / "sbom.cdx.json").read_text("utf-8"))
+    assert listed["bomFormat"] == "CycloneDX"
+    about = listed["metadata"]["component"]
+    assert (about["name"], about["version"], about["type"]) == ("litellm-qwen-ai", __version__, "library")
+    assert {(one["name"], one["version"]) for one in listed["components"]} == {
+        (name, importlib.metadata.version(name)) for name in ("litellm", "httpx")
+    }
+
+
 def test_the_fast_loop_and_what_contributing_says_of_tests_name_what_there_is() -> None:
-    root = Path(__file__).parents[2]
     quick = re.search(r"^QUICK := (.*)$", TEXT, re.MULTILINE)
     assert quick
-    guide = (root / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     named = {*quick[1].split(), *re.findall(r"tests/[\w/.]+", guide)}
-    assert not [path for path in named if not (root / path).exists()]
+    assert not [path for path in named if not (ROOT / path).exists()]
     for path, test in re.findall(r"(tests/[\w/.]+)::(\w+)", guide):
-        assert f"def {test}(" in (root / path).read_text(encoding="utf-8")
+        assert f"def {test}(" in (ROOT / path).read_text(encoding="utf-8")
     assert not set(re.findall(r"`make ([\w-]+)", guide)) - set(re.findall(r"^([\w-]+):", TEXT, re.MULTILINE))
