@@ -27,6 +27,7 @@ from litellm_qwen_ai.quota.tally import (
     QUOTA_SPENT,
     THROTTLED,
     Failure,
+    LaterCountsError,
     Refusal,
     Tally,
 )
@@ -44,7 +45,8 @@ _log = logging.getLogger(LOGGER)
 class Counters(Protocol):
     """The place in which the counts of all processes of one account add up.
 
-    A method that cannot work raises `StoreError`; the meter lives with that.
+    A method that cannot work raises `StoreError`, and `LaterCountsError` where a later version keeps counts,
+    which it does not touch; the meter lives with either.
     """
 
     def read(self) -> Tally:
@@ -75,6 +77,7 @@ class Meter:
         self._keeper = keeper
         self._clock = clock
         self._saved = Tally()
+        self._told = False
         self._after_fork()
         renew_in_child(self)
 
@@ -209,7 +212,7 @@ class Meter:
         try:
             self._saved = self._counters.read()
         except StoreError as error:
-            _log.debug("The quota meter cannot be read. %s", error)
+            self._tell("read", error)
         self._sum_up()
 
     def _write(self) -> None:
@@ -217,7 +220,13 @@ class Meter:
             if self._unsaved and self._counters.add(self._unsaved, self._clock()):
                 self._unsaved = Tally()
         except StoreError as error:
-            _log.debug("The quota meter cannot be written. %s", error)
+            self._tell("written", error)
+
+    def _tell(self, what: str, error: StoreError) -> None:
+        """Most of it passes; what only an update mends is said once."""
+        lasts = isinstance(error, LaterCountsError) and not self._told
+        self._told = self._told or lasts
+        _log.log(logging.WARNING if lasts else logging.DEBUG, "The quota meter cannot be %s. %s", what, error)
 
 
 class Keeper:

@@ -9,12 +9,15 @@ request #1676).
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, TypeAdapter
+
+from litellm_qwen_ai.oauth.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,6 +29,7 @@ LONGEST_TEXT = 600  # characters of a failure
 _MINUTE = 60
 _HOUR = 3600
 _KEPT_HOURS = 48
+FORMAT = 1
 LATEST = 253_000_000_000  # epoch seconds: shortly before the year 9999, the last that a date can show
 _MOST = 1 << 53  # the largest whole number that every JSON reader keeps
 Moment: TypeAlias = Annotated[float, Field(ge=0, lt=LATEST, strict=True)]
@@ -201,9 +205,32 @@ class Tally:
         return _FORM.dump_json(self)
 
     @classmethod
-    def from_json(cls, data: bytes) -> Tally:
-        """Read the form on disk; raises `ValueError` if it is something else."""
-        return _FORM.validate_json(data)
+    def from_json(cls, data: bytes, where: str) -> Tally:
+        """Read the form on disk.
+
+        Raises:
+            LaterCountsError: A later version has written it to `where`.
+            ValueError: It is something else.
+        """
+        try:
+            return _FORM.validate_json(data)
+        except ValueError:
+            if isinstance(found := json.loads(data), dict):
+                check_format(found.get("format"), where)
+            raise
+
+
+class LaterCountsError(StoreError):
+    """A later version of the package keeps the counts, in a form that this one does not know."""
+
+
+def check_format(number: object, where: str) -> None:
+    """Raise `LaterCountsError` if the format of what is kept at `where` is a later version's."""
+    if isinstance(number, int) and number > FORMAT:
+        raise LaterCountsError(
+            f"A later version of litellm-qwen-ai keeps the counts in {where} (format {number}). They are "
+            "left alone: until it is updated too, this process counts for itself."
+        )
 
 
 def _sum(mine: dict[int, int], theirs: Mapping[int, int]) -> dict[int, int]:

@@ -183,6 +183,22 @@ def test_a_damaged_file_costs_its_counts_and_nothing_else(meter: Meter, path: Pa
     assert FileCounters(path).read().today(NOW) == 1
 
 
+def test_counts_of_a_later_version_are_left_alone_and_told_of_once(
+    meter: Meter, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    meter.sent()
+    meter.turn()
+    later = b'{"format":2,"days":{"20000":7}}'
+    path.write_bytes(later)
+    for _ in range(2):
+        meter.sent()
+        meter.turn()
+    assert used(meter).requests_today == 3
+    assert path.read_bytes() == later
+    [told] = [one.getMessage() for one in caplog.records]
+    assert f"A later version of litellm-qwen-ai keeps the counts in {path} (format 2)" in told
+
+
 def test_without_a_place_to_write_the_process_counts_for_itself(tmp_path: Path, clock: Clock) -> None:
     gone = Meter(FileCounters(tmp_path / "no-such-folder" / "meter" / "alice.json"), clock=clock)
     (tmp_path / "meter").write_text("a file is in the way")

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from litellm_qwen_ai.quota.tally import QUOTA_SPENT, THROTTLED, Failure, Refusal, Tally
+from litellm_qwen_ai.quota.tally import QUOTA_SPENT, THROTTLED, Failure, LaterCountsError, Refusal, Tally
 
 #: Thursday, 23:59:30 in UTC; in Beijing it is Friday already, 07:59:30.
 NOW = datetime(2026, 1, 1, 23, 59, 30, tzinfo=timezone.utc).timestamp()
@@ -95,8 +95,8 @@ def test_the_form_on_disk_is_read_back() -> None:
     tally = _tally(NOW, NOW)
     tally.refuse(Refusal(NOW, NOW + 1.5, THROTTLED))
     tally.failure = Failure(NOW, "It broke.", login_ended=True)
-    assert Tally.from_json(tally.to_json()) == tally
-    assert Tally.from_json(Tally().to_json()) == Tally()
+    assert Tally.from_json(tally.to_json(), "file") == tally
+    assert Tally.from_json(Tally().to_json(), "file") == Tally()
 
 
 BASE = '{"format": 1, "seconds": {}, "hours": {}, "refused": {}, "refusal": '
@@ -107,7 +107,8 @@ BASE = '{"format": 1, "seconds": {}, "hours": {}, "refused": {}, "refusal": '
     [
         "",
         "[]",
-        '{"format": 2, "seconds": {}, "hours": {}, "refused": {}}',
+        '{"format": 0, "seconds": {}, "hours": {}, "refused": {}}',
+        '{"format": "2", "seconds": {}, "hours": {}, "refused": {}}',
         '{"format": 1, "seconds": [], "hours": {}, "refused": {}}',
         '{"format": 1, "seconds": {"x": 1}, "hours": {}, "refused": {}}',
         '{"format": 1, "seconds": {}, "hours": {"1": -1}, "refused": {}}',
@@ -122,4 +123,9 @@ BASE = '{"format": 1, "seconds": {}, "hours": {}, "refused": {}, "refusal": '
 )
 def test_anything_else_on_disk_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        Tally.from_json(text.encode())
+        Tally.from_json(text.encode(), "file")
+
+
+def test_what_a_later_version_keeps_is_told_from_that() -> None:
+    with pytest.raises(LaterCountsError, match=r"keeps the counts in file \(format 2\)"):
+        Tally.from_json(b'{"format": 2}', "file")

@@ -6,7 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.oauth.errors import LockTimeoutError, StoreError
-from litellm_qwen_ai.quota.tally import Tally
+from litellm_qwen_ai.quota.tally import LaterCountsError, Tally
 from litellm_qwen_ai.stores.files import disk
 from litellm_qwen_ai.stores.files.locks import locked
 
@@ -57,6 +57,8 @@ class FileCounters:
         """What the file holds; a file that cannot be read is as good as none: the next write replaces it."""
         try:
             found = disk.read(self._path)
-            return Tally.from_json(found[0]) if found else Tally()
+            return Tally.from_json(found[0], str(self._path)) if found else Tally()
+        except LaterCountsError:
+            raise
         except (StoreError, ValueError, RecursionError):
             return Tally()

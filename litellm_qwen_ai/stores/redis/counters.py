@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from litellm_qwen_ai.oauth.errors import CorruptCredentialsError
-from litellm_qwen_ai.quota.tally import Tally
+from litellm_qwen_ai.quota.tally import FORMAT, Tally, check_format
 from litellm_qwen_ai.stores.redis import scripts
 
 if TYPE_CHECKING:
@@ -38,13 +38,14 @@ class RedisCounters:
         shape: dict[str, Any] = {name: {} for name in _KINDS.values()}
         try:
             found = self._link.send("HGETALL", self._key)
+            check_format(int(found.get(b"format", FORMAT)), self._key)  # a later version would name its own
             for field, value in found.items():
                 name = field.decode()
                 if name in _TEXTS:
                     shape[name] = json.loads(value)
                 else:
                     shape[_KINDS[name[0]]][name[1:]] = int(value)
-            return Tally.from_json(json.dumps(shape).encode())
+            return Tally.from_json(json.dumps(shape).encode(), self._key)
         except (CorruptCredentialsError, ValueError, KeyError, RecursionError):
             return None
 

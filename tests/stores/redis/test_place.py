@@ -20,7 +20,7 @@ from litellm_qwen_ai.oauth.clocks import CLOCKS
 from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.errors import ConfigurationError, CorruptCredentialsError, StoreError
 from litellm_qwen_ai.proxy.accounts import view
-from litellm_qwen_ai.quota.tally import QUOTA_SPENT, THROTTLED, Failure, Refusal, Tally
+from litellm_qwen_ai.quota.tally import QUOTA_SPENT, THROTTLED, Failure, LaterCountsError, Refusal, Tally
 from litellm_qwen_ai.settings import Settings
 from litellm_qwen_ai.stores.place import place_of
 from litellm_qwen_ai.stores.redis.limits import Limits
@@ -502,7 +502,9 @@ def test_what_is_no_count_counts_as_none(
     assert not counters.read()
 
 
-@pytest.mark.parametrize("junk", [("hset", "refusal", "{"), ("hset", "h1", "x"), ("rpush", "x")])
+@pytest.mark.parametrize(
+    "junk", [("hset", "refusal", "{"), ("hset", "h1", "x"), ("hset", "format", "x"), ("rpush", "x")]
+)
 def test_what_is_no_count_is_replaced_by_the_next_ones(
     machine: Machine, common: Valkey, prefix: str, junk: tuple[str, ...]
 ) -> None:
@@ -510,3 +512,14 @@ def test_what_is_no_count_is_replaced_by_the_next_ones(
     common.client.execute_command(junk[0], key, *junk[1:])
     counters.add(_counted(2), NOW)
     assert counters.read().seconds == {int(NOW): 2}
+
+
+def test_counts_of_a_later_version_are_left_alone(machine: Machine, common: Valkey, prefix: str) -> None:
+    counters, key = machine.place().counters(None), f"{{{prefix}:_default}}:use"
+    counters.add(_counted(2), NOW)
+    common.client.hset(key, mapping={"format": 2, "days:20000": 7})
+    later = common.client.hgetall(key)
+    for work in (counters.read, lambda: counters.add(_counted(1), NOW)):
+        with pytest.raises(LaterCountsError, match=rf"counts in {re.escape(key)} \(format 2\)"):
+            work()
+    assert common.client.hgetall(key) == later
