@@ -4,8 +4,6 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-BENCH_READY := .venv-bench/.ready
-SITE_READY := .venv-site/.ready
 OTHER_PYTHONS := 3.10 3.12 3.13
 TESTS ?= tests
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' litellm_qwen_ai/_version.py)
@@ -18,6 +16,14 @@ EAGER := --upgrade --upgrade-strategy eager
 # LiteLLM 1.91 leaves sockets of its async client open: what the collector says of them is not ours.
 OPEN_SOCKETS := -W ignore::pytest.PytestUnraisableExceptionWarning
 
+# $(call venv,FOLDER[,PYTHON]): a virtual environment, if it is not there yet, with a pip that knows groups.
+define venv
+test -x $(1)/bin/python || $(or $(2),$(PYTHON)) -m venv $(1)
+$(1)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+endef
+# $(call python,3.12): pyenv's interpreters first, as its shims answer for versions that are not switched on.
+python = $(or $(lastword $(sort $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions/$(1).*/bin/python))),python$(1))
+
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 
 .PHONY: help bench bench-quick bench-why demo test quick lint types unit wheel wheel-proxy sbom check-release docs site pictures test-all test-oldest test-oldest-proxy test-newest test-clients conformance drills fuzz soak mutants format clean
@@ -28,11 +34,17 @@ help: ## what each target does
 # pip --quiet says nothing for minutes: each install says first what it brings, and how long that takes.
 $(READY): pyproject.toml
 	@echo "Setting up $(VENV), this once: LiteLLM with its proxy, and what the tests need. One to three minutes, on a busy machine up to ten."
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(call venv,$(VENV))
 	$(BIN)/python -m pip install --quiet $(EAGER) --editable . --group dev
 	@touch $@
 	@echo "$(VENV) is ready."
+
+# The group of the same name, for what needs an environment of its own.
+.venv-%/.ready: pyproject.toml
+	@echo "Setting up $(@D), this once: LiteLLM, and the group $* of pyproject.toml. One to three minutes, on a busy machine up to ten."
+	$(call venv,$(@D))
+	$(@D)/bin/python -m pip install --quiet --editable . --group $*
+	@touch $@
 
 demo: $(READY) ## log in to the sandbox and run the main job through LiteLLM
 	@echo "The demo takes half a minute, most of it the start of LiteLLM's proxy; on a busy machine two."
@@ -70,7 +82,7 @@ wheel: $(READY)
 # Outside the checkout, so that nothing but the installed wheel can answer.
 wheel-proxy: wheel ## the demo, with its proxy, from the built wheel
 	@echo "Installing the wheel with LiteLLM's proxy in .venv-wheel-proxy. One to three minutes, on a busy machine up to ten."
-	test -x .venv-wheel-proxy/bin/python || $(PYTHON) -m venv .venv-wheel-proxy
+	$(call venv,.venv-wheel-proxy)
 	.venv-wheel-proxy/bin/python -m pip install --quiet $(EAGER) "$$(ls dist/*.whl)[proxy]"
 	.venv-wheel-proxy/bin/python -m pip install --quiet --force-reinstall --no-deps dist/*.whl
 	cd dist && ../.venv-wheel-proxy/bin/litellm-qwen-ai demo
@@ -92,14 +104,7 @@ check-release: ## whether TAG=v1.2.3 is the version, dated in the changelog, and
 docs: $(READY) ## make the generated parts of README.md anew
 	$(BIN)/python docs/generate.py
 
-$(SITE_READY): pyproject.toml
-	@echo "Setting up .venv-site, this once: Sphinx, and LiteLLM, as it reads docstrings. One to two minutes."
-	$(PYTHON) -m venv .venv-site
-	.venv-site/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	.venv-site/bin/python -m pip install --quiet --editable . --group site
-	touch $@
-
-site: $(SITE_READY) ## README.md, docs/ and the API as a site: site/index.html; a dead link or any other warning is an error
+site: .venv-site/.ready ## README.md, docs/ and the API as a site: site/index.html; a dead link or any other warning is an error
 	rm -rf site
 	.venv-site/bin/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env --conf-dir docs --doctree-dir build/site . site
 	@echo "The site is built: open site/index.html"
@@ -122,28 +127,22 @@ test-all: ## `make test`, then the tests on every supported Python, the oldest a
 	$(BIN)/python docs/ran_on.py .venv $(OTHER_PYTHONS:%=.venv-%) .venv-oldest .venv-oldest-proxy .venv-newest
 	$(BIN)/python docs/generate.py
 
-# pyenv's interpreters first: its shims answer for versions that are not switched on.
 test-python-%:
 	@echo "The tests on Python $*. Up to three minutes more, to bring .venv-$* up to what pip resolves today."
-	python=$$(ls $${PYENV_ROOT:-$$HOME/.pyenv}/versions/$*.*/bin/python 2>/dev/null | tail -n 1); \
-	python=$${python:-$$(command -v python$*)}; \
-	test -x .venv-$*/bin/python || $$python -m venv .venv-$*
-	.venv-$*/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(call venv,.venv-$*,$(call python,$*))
 	.venv-$*/bin/python -m pip install --quiet $(EAGER) --editable . --group test
 	.venv-$*/bin/pytest -n auto $(TESTS)
 
 test-oldest: ## the tests (or TESTS=...) on the oldest supported release of each dependency
 	@echo "The tests on tests/oldest.txt. Up to three minutes more, to install it in .venv-oldest."
-	test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
-	.venv-oldest/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(call venv,.venv-oldest)
 	.venv-oldest/bin/python -m pip install --quiet $(EAGER) --editable . --group test-core --constraint tests/oldest.txt
 	.venv-oldest/bin/pytest -n auto -m 'not proxy' $(OPEN_SOCKETS) $(TESTS)
 
 # A proxy asks for a later LiteLLM (pyproject.toml), and that for later releases of other dependencies than the oldest.
 test-oldest-proxy: ## the tests of the proxy's page and of real proxies on the oldest LiteLLM that the extra `proxy` takes
 	@echo "The tests of a proxy on the oldest LiteLLM for it. Up to three minutes more, to install it in .venv-oldest-proxy."
-	test -x .venv-oldest-proxy/bin/python || $(PYTHON) -m venv .venv-oldest-proxy
-	.venv-oldest-proxy/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(call venv,.venv-oldest-proxy)
 	.venv-oldest-proxy/bin/python -m pip install --quiet $(EAGER) --editable . --group test \
 	  "$$(sed -n 's/^proxy = ."litellm.proxy.>=\([0-9.]*\)".*/litellm==\1/p' pyproject.toml)"
 	.venv-oldest-proxy/bin/pytest -n auto $(OPEN_SOCKETS) tests/proxy tests/demo tests/litellm/test_store.py
@@ -152,8 +151,7 @@ test-oldest-proxy: ## the tests of the proxy's page and of real proxies on the o
 # resolves, with all else that its proxy needs.
 test-newest: ## the tests (or TESTS=...) on the newest LiteLLM
 	@echo "The tests on the newest LiteLLM. Up to three minutes more, to install it in .venv-newest."
-	test -x .venv-newest/bin/python || $(PYTHON) -m venv .venv-newest
-	.venv-newest/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(call venv,.venv-newest)
 	.venv-newest/bin/python -m pip install --quiet $(EAGER) --editable . --group test
 	.venv-newest/bin/python -m pip install --quiet --upgrade --no-deps litellm
 	.venv-newest/bin/python tests/proxy_needs.py > .venv-newest/needs.txt
@@ -180,28 +178,18 @@ soak: $(READY) ## ten minutes (SOAK_SECONDS=600) of mixed traffic, then 1,000 st
 	PYTHONPATH=tests $(BIN)/python -W ignore -m drills.soak --write
 
 # A sample that anyone can draw again: N=45 of each of FOLDERS, or N=ALL (a day); another SEED adds others to what was tried.
-mutants: ## change the code, and see whether a test notices (an hour; Python 3.11 or newer); makes docs/mutants.md, but not of some FOLDERS
-	@echo "The first time some minutes more, to install it in .venv-mutants. Then some seconds for each mutant."
-	test -x .venv-mutants/bin/mutmut || { $(PYTHON) -m venv .venv-mutants && \
-	  .venv-mutants/bin/python -m pip install --quiet --upgrade 'pip>=25.1' && \
-	  .venv-mutants/bin/python -m pip install --quiet --editable . --group mutants; }
+mutants: .venv-mutants/.ready ## change the code, and see whether a test notices (an hour; Python 3.11 or newer); makes docs/mutants.md, but not of some FOLDERS
+	@echo "Some seconds for each mutant."
 	nice .venv-mutants/bin/python tests/mutants/run.py $(if $(FOLDERS),,--write) $(if $(N),-n $(N)) $(if $(SEED),--seed $(SEED)) $(FOLDERS)
 
-$(BENCH_READY): pyproject.toml
-	@echo "Setting up .venv-bench, this once: LiteLLM with its proxy. One to three minutes, on a busy machine up to ten."
-	$(PYTHON) -m venv .venv-bench
-	.venv-bench/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	.venv-bench/bin/python -m pip install --quiet --editable . --group bench
-	touch $@
-
-bench: $(BENCH_READY) ## measure qwen_ai/ beside LiteLLM's own routes, in under ten minutes
+bench: .venv-bench/.ready ## measure qwen_ai/ beside LiteLLM's own routes, in under ten minutes
 	.venv-bench/bin/python -m bench
 
-bench-quick: $(BENCH_READY) ## the same in under a minute: fewer lanes, rounds and rows
+bench-quick: .venv-bench/.ready ## the same in under a minute: fewer lanes, rounds and rows
 	.venv-bench/bin/python -m bench --quick
 
 # Both belong to docs/performance.md, and are measured when something in them may have changed.
-bench-why: $(BENCH_READY) ## where the time goes, and what a user can still switch (two minutes)
+bench-why: .venv-bench/.ready ## where the time goes, and what a user can still switch (two minutes)
 	.venv-bench/bin/python -m bench --where
 	.venv-bench/bin/python -m bench --options
 

@@ -29,6 +29,13 @@ def test_what_installs_in_silence_says_first_what_it_does() -> None:
     assert not [name for name, recipe in silent.items() if not recipe.startswith("\t@echo ")]
 
 
+def test_how_an_environment_is_made_stands_once_but_for_the_one_without_pip() -> None:
+    made = [line for line in TEXT.splitlines() if "-m venv" in line]
+    assert len(made) == 2
+    assert sum("--without-pip .venv-wheel" in line for line in made) == 1
+    assert TEXT.count("--upgrade 'pip") == 1
+
+
 def test_no_environment_of_the_tests_keeps_what_it_had_while_pip_resolves_newer_releases() -> None:
     tested = {name: recipe for name, recipe in RULES if "--group" in recipe and "bin/pytest" in recipe}
     assert set(tested) == {"test-python-%", "test-oldest", "test-oldest-proxy", "test-newest"}
