@@ -283,8 +283,7 @@ class StreamDecoder:
         if self._context.think_tags and (content or reasoning):
             before = choice.tagged("reasoning_content", reasoning) if reasoning else ""
             content = before + (choice.tagged("content", content) if content else "")
-            reasoning = None
-        if reasoning:
+        elif reasoning:
             fields["reasoning_content"] = reasoning
         if content:
             fields["content"] = content

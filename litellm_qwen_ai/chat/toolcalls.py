@@ -115,7 +115,7 @@ def _unseen(call: _Call, arguments: str, *, replayable: bool) -> str:
     """The part of `arguments` that was not sent yet."""
     if call.complete:
         return ""  # the object is closed: whatever follows is a replay
-    if not replayable or len(arguments) <= call.size or not call.size or arguments[:1] != "{":
+    if not replayable or len(arguments) <= call.size or arguments[:1] != "{":
         return arguments
     before = "".join(call.arguments)
     # `{"a":` + `{"a":1}` could also be a nested object, so where a value may follow it is taken as one.

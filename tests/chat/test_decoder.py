@@ -61,6 +61,66 @@ def test_a_plain_stream(wire: Any) -> None:
     assert {chunk["model"] for chunk in chunks} == {"qwen_ai/coder-model"}
 
 
+_FIRST = {"role": "assistant"}
+
+
+@pytest.mark.parametrize(
+    ("delta", "first", "later"),
+    [
+        ({}, None, None),
+        ({"content": None, "tool_calls": [], "x": ""}, None, None),
+        ({"role": None}, _FIRST, None),
+        ({"role": "tool"}, _FIRST, None),
+        ({"content": ""}, {**_FIRST, "content": ""}, None),
+        ({"content": "a"}, {**_FIRST, "content": "a"}, {"content": "a"}),
+        ({"reasoning": "r"}, {**_FIRST, "reasoning_content": "r"}, {"reasoning_content": "r"}),
+        (
+            {"reasoning": "r", "reasoning_content": "s", "content": ""},
+            {**_FIRST, "reasoning_content": "s", "reasoning": "r", "content": ""},
+            {"reasoning_content": "s", "reasoning": "r"},
+        ),
+        ({"x": 1, "role": "assistant"}, {**_FIRST, "x": 1}, {"x": 1}),
+        (
+            {"function_call": {"name": "f"}},
+            {**_FIRST, "function_call": {"name": "f", "arguments": ""}},
+            {"function_call": {"name": "f", "arguments": ""}},
+        ),
+        (
+            {"function_call": {"arguments": "{"}, "content": "a"},
+            {**_FIRST, "function_call": {"arguments": "{"}, "content": "a"},
+            {"function_call": {"arguments": "{"}, "content": "a"},
+        ),
+    ],
+)
+@pytest.mark.parametrize("think_tags", [False, True])
+def test_a_delta_says_what_the_server_said_and_the_first_its_role(
+    wire: Any,
+    delta: dict[str, Any],
+    first: dict[str, Any] | None,
+    later: dict[str, Any] | None,
+    think_tags: bool,
+) -> None:
+    def said(*deltas: dict[str, Any]) -> list[dict[str, Any]]:
+        pieces = [wire.delta(one) for one in deltas]
+        chunks, failure = decode(*pieces, wire.delta({}, "stop"), wire.done, think_tags=think_tags)
+        assert failure is None
+        return [without_none(chunk["choices"][0]["delta"]) for chunk in chunks[:-1]]
+
+    if think_tags and {"reasoning", "reasoning_content"} & delta.keys():
+        assert said({}, delta)[0]["content"].startswith("<think>")
+        return
+    assert said(delta) == ([first] if first is not None else [])
+    assert said({"content": "a"}, delta)[1:] == ([later] if later is not None else [])
+
+
+def without_none(value: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: without_none(one) if isinstance(one, dict) else one
+        for name, one in value.items()
+        if one is not None
+    }
+
+
 def test_reasoning_alone_in_a_chunk_is_passed_on(wire: Any) -> None:
     chunks, _ = decode(
         wire.delta({"role": "assistant", "content": None, "reasoning_content": "hm"}),

@@ -23,6 +23,7 @@ from litellm_qwen_ai.chat.errors import (
     error_from_transport,
     is_token_rejection,
 )
+from litellm_qwen_ai.chat.hints import hint_for
 from litellm_qwen_ai.chat.refusal import (
     Reason,
     Refusal,
@@ -559,6 +560,73 @@ _JSON = st.recursive(
 def test_any_json_body_becomes_a_litellm_exception(status: int, value: Any) -> None:
     error = refused(status, json.dumps(value).encode())
     assert any(isinstance(error, known) for known in exceptions.LITELLM_EXCEPTION_TYPES)
+
+
+def hint(reason: Reason, words: str = "", **more: Any) -> str:
+    return hint_for(reason, Refusal(400, "", raw=words), context(**more))
+
+
+def test_each_reason_has_its_hint_for_a_login_and_for_a_key() -> None:
+    hints = {
+        (reason, with_login): hint(reason, with_login=with_login)
+        for reason in Reason
+        for with_login in (True, False)
+    }
+    told = {
+        Reason.THROTTLED: "wait as long as Retry-After says",
+        Reason.PAYMENT_REQUIRED: "no credit left",
+        Reason.CODING_AGENTS_ONLY: "interactive coding agents",
+        Reason.CONTEXT_WINDOW: "Shorten the conversation",
+        Reason.CONTENT_POLICY: "will be refused again",
+        Reason.NOT_FOUND: "Check the model's name",
+        Reason.WRONG_METHOD: "OpenAI-compatible endpoint",
+        Reason.REDIRECTED: "Redirects are not followed",
+    }
+    by_bearer = {
+        (Reason.TOKEN_REJECTED, True): "The stored login is not accepted. Run `litellm-qwen-ai login`",
+        (Reason.TOKEN_REJECTED, False): "Check the API key",
+        (Reason.QUOTA_SPENT, True): "The quota of this login is spent",
+        (Reason.QUOTA_SPENT, False): "The quota of this API key is spent",
+        (Reason.NOT_PERMITTED, True): "This login may not use the model",
+        (Reason.NOT_PERMITTED, False): "Check that the plan of this API key includes the model",
+    }
+    for (reason, with_login), said in hints.items():
+        wanted = by_bearer.get((reason, with_login), told.get(reason, ""))
+        assert wanted in said
+        assert bool(said) is bool(wanted)
+
+
+@pytest.mark.parametrize(
+    ("words", "closed"),
+    [
+        ("the oauth service has been closed", True),
+        ("the free tier was shut down", True),
+        ("oauth is discontinued", True),
+        ("oauth is no longer available", True),
+        ("the free tier has ended", True),
+        ("the model has ended", False),
+        ("oauth and the free tier", False),
+    ],
+)
+def test_the_end_of_the_free_tier_is_told_by_words_and_to_logins_alone(words: str, closed: bool) -> None:
+    assert ("2026-04-15" in hint(Reason.BAD_REQUEST, words)) is closed
+    assert hint(Reason.BAD_REQUEST, words, with_login=False) == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("parameter enable_thinking must be false", "Stream the call, or pass enable_thinking=False."),
+        ("tool_choice with thinking mode", "pass enable_thinking=False."),
+        ("tool_choice is odd", ""),
+        ("thinking is odd", ""),
+    ],
+)
+def test_a_refusal_of_thinking_says_what_to_pass(words: str, said: str) -> None:
+    for with_login in (True, False):
+        found = hint(Reason.BAD_REQUEST, words, with_login=with_login)
+        assert found.endswith(said)
+        assert bool(found) is bool(said)
 
 
 _NOT_REACHED = "Check that the address is right and that this machine, or the proxy it uses, reaches it."

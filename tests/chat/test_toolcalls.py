@@ -116,6 +116,39 @@ def test_a_missing_index_means_the_latest_call() -> None:
     ]
 
 
+def test_an_id_under_another_index_takes_the_index_along() -> None:
+    assert assemble(
+        shard(0, "a", "f", "{"),
+        shard(1, "b", "g", "{"),
+        shard(1, "a", "", '"x"'),
+        shard(1, None, None, ":1}"),
+    ) == [(0, "a", "f", '{"x":1}'), (1, "b", "g", "{")]
+    assert assemble(
+        shard(0, "a", "f", "{"),
+        shard(1, "b", "g", "{"),
+        shard(None, "a", "", '"x"'),
+        shard(1, None, None, "}"),
+    ) == [(0, "a", "f", '{"x"'), (1, "b", "g", "{}")]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "whole"),
+    [
+        (["", '{"x"', '{"x":1}'], '{"x":1}'),
+        (['{"x', '{"x'], '{"x{"x'),  # no longer than before: a piece of its own
+        (['{"x', '{"y"}'], '{"x{"y"}'),
+        (['{"x": ', '{"x": 1}'], '{"x": {"x": 1}'),
+        (['{"x":[1, ', '{"x":[1, 2]}'], '{"x":[1, {"x":[1, 2]}'),
+        (['"x', '"xy"'], '"x"xy"'),
+    ],
+)
+def test_a_replay_of_arguments_is_told_from_their_next_piece(pieces: list[str], whole: str) -> None:
+    assert assemble(*(shard(0, "a", "f", piece) for piece in pieces)) == [(0, "a", "f", whole)]
+    assert assemble(
+        *(shard(0, "a" if first else "", "f", piece) for first, piece in zip([1, 0, 0], pieces, strict=False))
+    ) == [(0, "a", "f", "".join(pieces))]
+
+
 def test_indices_are_counted_anew_whatever_the_server_counts() -> None:
     assert assemble(shard(5, "a", "f", "{}"), shard(-3, "b", "g", "{}")) == [
         (0, "a", "f", "{}"),
