@@ -32,6 +32,7 @@ from litellm_qwen_ai.chat.refusal import (
     reason_of,
     refusal_from_text,
 )
+from litellm_qwen_ai.chat.text import looks_like_html, one_line, presentable
 
 
 def body(message: str, code: str = "", request_id: str = "req-1") -> bytes:
@@ -394,6 +395,59 @@ def test_no_secret_survives_in_message_response_or_repr(leak: str) -> None:
     error = refused(401, body(leak), secrets=("SECRET-1",))
     assert "SECRET" not in str(error) + repr(error) + error.response.text
     assert "***" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Authorization: BEARER  abc, x", "Authorization: BEARER ***, x"),
+        ("bearer", "bearer"),
+        *(
+            (f'"{name}" : "abcd-x", ok', f'"{name}" : "***", ok')
+            for name in ("access_token", "refresh_token", "id_token", "device_code", "code_verifier")
+        ),
+        *(
+            (f"{name}=abcd;x", f"{name}=***;x")
+            for name in ("api_key", "api-key", "APIKEY", "password", "secret")
+        ),
+        ("password=abc x", "password=abc x"),  # a word of three letters is none
+        ("mysecret=abcdef", "mysecret=abcdef"),
+        ("sk-12345678 sk-1234567", "*** sk-1234567"),
+        ("risk-assessment", "risk-assessment"),
+        ("https://me:pw@h/a@b", "https://***@h/a@b"),
+        ("x eyJhbGciOiJI.eyJz.abc y", "x *** y"),
+        ("eyJhbG.c", "eyJhbG.c"),
+        ("a \t\r\n b\u200bc\x1b", "a b c"),
+    ],
+)
+def test_of_a_servers_text_no_secret_and_one_line_is_shown(text: str, shown: str) -> None:
+    assert presentable(text) == shown
+
+
+def test_a_text_is_cut_where_it_is_too_long_and_not_before() -> None:
+    assert one_line("a" * 10, 10) == "a" * 10
+    assert one_line("a" * 11, 10) == "a" * 9 + "…"
+    assert one_line("a" * 8 + " b c", 10) == "a" * 8 + "…"
+    assert one_line(" " * 19 + "a", 10) == "a"
+    assert one_line(" " * 20 + "a", 10) == ""
+    assert len(one_line("a" * 900)) == 800
+
+
+@pytest.mark.parametrize(
+    ("content", "page"),
+    [
+        *(
+            (start + b" x>", True)
+            for start in (b"<!DOCTYPE", b"\n<head", b"\xef\xbb\xbf <BODY", b"<h1", b"<title")
+        ),
+        (b"x " * 300 + b"<HTML>", True),
+        (b"x " * 600 + b"<html>", False),
+        (b'{"a": "<h1>"}', False),
+        (b"", False),
+    ],
+)
+def test_a_page_is_known_by_how_it_begins(content: bytes, page: bool) -> None:
+    assert looks_like_html(content) is page
 
 
 def test_cookies_and_encodings_of_the_server_do_not_travel_with_the_exception() -> None:

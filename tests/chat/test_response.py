@@ -14,6 +14,7 @@ from litellm import exceptions
 
 from litellm_qwen_ai.chat.context import AnswerContext
 from litellm_qwen_ai.chat.response import parse_response
+from litellm_qwen_ai.chat.usage import usage_fields
 
 
 def answer(message: dict[str, Any], finish: str | None = "stop", **more: Any) -> dict[str, Any]:
@@ -61,6 +62,18 @@ def test_tool_calls_turn_a_stop_into_tool_calls() -> None:
     assert (first.id, first.function.name, first.function.arguments) == ("a", "f", '{"x": 1}')
     assert second.id.startswith("call_")
     assert (second.function.arguments, third.function.arguments) == ('{"y": 2}', "{}")
+    assert [call.function.name for call in (second, third)] == ["g", "h"]
+    assert [call.type for call in (first, second, third)] == ["function"] * 3
+    assert len(second.id) == len("call_") + 32
+    assert third.id == "c"
+
+
+def test_arguments_that_are_no_text_keep_their_characters() -> None:
+    call = {"id": "a", "function": {"name": "f", "arguments": {"城市": ["北京"]}}}
+    (choice,) = parse(answer({"tool_calls": [call, {"id": "b"}]})).choices
+    first, second = choice.message.tool_calls
+    assert first.function.arguments == '{"城市": ["北京"]}'
+    assert (second.function.name, second.function.arguments) == (None, "{}")
 
 
 def test_an_empty_list_of_tool_calls_is_none() -> None:
@@ -96,6 +109,55 @@ def test_usage_of_wrong_types_costs_nothing_but_itself(usage: Any) -> None:
     assert (made.choices[0].message.content, made.usage.total_tokens) == ("a", 0)
 
 
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ({}, {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}),
+        (
+            {"prompt_tokens": 1, "completion_tokens": 0, "total_tokens": 3},
+            {"prompt_tokens": 1, "completion_tokens": 0, "total_tokens": 3},
+        ),
+        (
+            {"prompt_tokens": 2**53, "completion_tokens": -1, "total_tokens": 2**53 - 1},
+            {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 2**53 - 1},
+        ),
+        (
+            {"prompt_tokens": 1, "completion_tokens": True, "total_tokens": 1.0, "cost": 0.5, "x": None},
+            {"prompt_tokens": 1, "completion_tokens": 0, "total_tokens": 1, "cost": 0.5},
+        ),
+        (
+            {
+                "prompt_tokens": 1,
+                "prompt_tokens_details": {"cached_tokens": 0, "audio_tokens": -1, "x": "y", "z": None},
+                "completion_tokens_details": "many",
+            },
+            {
+                "prompt_tokens": 1,
+                "completion_tokens": 0,
+                "total_tokens": 1,
+                "prompt_tokens_details": {"cached_tokens": 0, "x": "y"},
+                "completion_tokens_details": "many",
+            },
+        ),
+        (
+            {"prompt_tokens_details": {"cached_tokens": 2, "image_tokens": "x"}},
+            {
+                "prompt_tokens": 0,
+                "completion_tokens": 0,
+                "total_tokens": 0,
+                "prompt_tokens_details": {"cached_tokens": 2},
+            },
+        ),
+        (
+            {"model_dump": 1, "prompt_tokens": 1},
+            {"prompt_tokens": 1, "completion_tokens": 0, "total_tokens": 1},
+        ),
+    ],
+)
+def test_of_the_counts_is_kept_what_litellm_can_hold(sent: dict[str, Any], kept: dict[str, Any]) -> None:
+    assert usage_fields(sent) == kept
+
+
 def test_a_missing_total_is_the_sum() -> None:
     made = parse(answer({"content": "a"}, usage={"prompt_tokens": 2, "completion_tokens": 3}))
     assert made.usage.total_tokens == 5
@@ -112,7 +174,25 @@ def test_a_lone_surrogate_does_not_break_what_comes_after() -> None:
     [
         (b"", exceptions.InternalServerError, "empty body"),
         (b"<html><head><title>Captcha</title></head></html>", exceptions.InternalServerError, "Captcha"),
-        (b"hello", exceptions.InternalServerError, "not JSON"),
+        (b" \n", exceptions.InternalServerError, "used: an empty body$"),
+        (
+            b"<h1>Stop</h1>",
+            exceptions.InternalServerError,
+            'used: an HTML page titled "Stop" instead of JSON$',
+        ),
+        (b"hello", exceptions.InternalServerError, "used: a body that is not JSON$"),
+        (b'"text"', exceptions.InternalServerError, "used: JSON that is no object$"),
+        (
+            b'{"choices": {}}',
+            exceptions.InternalServerError,
+            "used: a JSON object without a list of choices$",
+        ),
+        (b'{"choices": [{"message": {}}, 5]}', exceptions.InternalServerError, "without a list of choices$"),
+        (
+            b'{"choices":[{"finish_reason":"error_finish","message":{"content":null}}]}',
+            exceptions.InternalServerError,
+            "no message was given",
+        ),
         (b"[1]", exceptions.InternalServerError, "no object"),
         (b"[" * 100_000, exceptions.InternalServerError, "not JSON"),
         (b"{}", exceptions.InternalServerError, "list of choices"),

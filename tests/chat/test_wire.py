@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from litellm_qwen_ai import __version__
 from litellm_qwen_ai.chat.errors import UnsendableError
-from litellm_qwen_ai.chat.wire import chat_headers, chat_url, masked
+from litellm_qwen_ai.chat.wire import chat_headers, chat_url, host_of, is_alibabas, masked
 from litellm_qwen_ai.names import DEFAULT_API_BASE
 
 
@@ -51,6 +51,46 @@ def test_an_unusable_base_url_is_refused_without_showing_it(base: str) -> None:
     with pytest.raises(UnsendableError, match="api_base") as caught:
         chat_url(base)
     assert "pass-w0rd" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("base", "why"),
+    [
+        ("https://[::1", "Invalid IPv6 URL"),
+        ("https://h:99999/v1", "Port out of range 0-65535"),
+        ("https://h/a b", "it contains a space or a control character"),
+        ("https://h/a\x7f", "it contains a space or a control character"),
+        ("ftp://h/v1", "its scheme is neither https nor http"),
+        ("https://", "it names no host"),
+        ("https://u:pass-w0rd@h/v1", "it contains a user name or password; use `api_key=` instead"),
+    ],
+)
+def test_what_is_wrong_with_a_base_url_and_where_it_comes_from_is_said(base: str, why: str) -> None:
+    for known, origin in (
+        ("", "api_base, QWEN_API_BASE or the login's resource_url"),
+        ("the argument", "the argument"),
+    ):
+        with pytest.raises(UnsendableError) as caught:
+            chat_url(base, known)
+        assert str(caught.value) == (
+            f"The base URL (from {origin}) is unusable: {why}. A good one looks like {DEFAULT_API_BASE}"
+        )
+
+
+@pytest.mark.parametrize(
+    ("base", "host", "alibabas"),
+    [
+        ("https://dashscope.aliyuncs.com/v1", "dashscope.aliyuncs.com", True),
+        ("portal.qwen.ai", "portal.qwen.ai", True),
+        ("https://qwen.ai:8443/", "qwen.ai:8443", True),
+        ("https://a.qwenapi.io", "a.qwenapi.io", True),
+        ("https://notqwen.ai", "notqwen.ai", False),
+        ("https://aliyuncs.com.example:1/aliyuncs.com", "aliyuncs.com.example:1", False),
+    ],
+)
+def test_a_server_is_known_by_its_host(base: str, host: str, alibabas: bool) -> None:
+    assert host_of(base) == host
+    assert is_alibabas(chat_url(base)) is alibabas
 
 
 @given(base=st.text(max_size=60))
@@ -127,6 +167,43 @@ def test_a_header_that_would_break_the_request_is_refused(extra: dict[Any, str])
         headers(extra_headers=extra)
 
 
+_BROKEN = (
+    "the value of X-A contains a line break, a control character or a non-ASCII character, which no HTTP "
+    "header may hold."
+)
+_OURS = "cannot be given together with a login. Pass `api_key=` to use a key instead of the login."
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ({"X A": "1"}, "'X A' is no valid header name."),
+        ({"é" * 99: "1"}, f"'{'é' * 59} is no valid header name."),
+        ({"X-A": "1\n"}, _BROKEN),
+        ({"X-A": b"na\xefve"}, _BROKEN),
+        ({"Content-Length": "3"}, "Content-Length is set by the HTTP client and cannot be given."),
+        ({"Transfer-encoding": "x"}, "Transfer-encoding is set by the HTTP client and cannot be given."),
+        ({"AUTHORIZATION": "Basic x"}, f"AUTHORIZATION {_OURS}"),
+        ({"Host": "evil.example"}, f"Host {_OURS}"),
+    ],
+)
+def test_what_is_wrong_with_a_header_is_said(extra: dict[Any, Any], said: str) -> None:
+    with pytest.raises(UnsendableError) as caught:
+        headers(extra_headers={"X-Good": "1", **extra})
+    assert str(caught.value) == f"extra_headers: {said}"
+
+
+def test_a_header_given_twice_counts_once_and_with_a_key_the_host_is_the_callers() -> None:
+    sent = headers(with_login=False, extra_headers={"X-a": "1", "x-A": "2", "Host": "h", "X-T": "a\tb ~"})
+    assert "X-a" not in sent
+    assert (sent["x-A"], sent["Host"], sent["X-T"]) == ("2", "h", "a\tb ~")
+
+
+def test_headers_are_masked_where_a_traceback_shows_them() -> None:
+    assert "t0ken" not in repr(headers())
+    assert "'Authorization': '***'" in repr(headers())
+
+
 @pytest.mark.parametrize("token", ["", "a\r\nX-Evil: 1", "key\n", " key", "ключ"])
 def test_a_bearer_no_header_may_hold_is_refused_and_not_shown(token: str) -> None:
     with pytest.raises(UnsendableError, match="API key is empty or contains") as caught:
@@ -168,5 +245,6 @@ def test_a_login_whose_token_no_header_may_hold_is_named_as_one() -> None:
 
 
 def test_masked_headers_hide_every_secret_and_nothing_else() -> None:
-    shown = masked({"authorization": "Bearer s", "X-Api-Key": "s", "Cookie": "s", "X-Trace": "kept"})
-    assert shown == {"authorization": "***", "X-Api-Key": "***", "Cookie": "***", "X-Trace": "kept"}
+    secret = ("authorization", "Proxy-Authorization", "X-Api-Key", "api-key", "Cookie")
+    shown = masked({**dict.fromkeys(secret, "Bearer s"), "X-Trace": "kept"})
+    assert shown == {**dict.fromkeys(secret, "***"), "X-Trace": "kept"}
