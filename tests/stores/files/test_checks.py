@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -97,3 +98,38 @@ def test_what_an_interrupted_renewal_left_is_told(saved: FileStore) -> None:
     found = findings(saved)["Renewal"]
     assert (found.state, found.of_renewal) == ("warn", True)
     assert "interrupted" in found.text
+
+
+def test_a_folder_that_cannot_be_entered_is_told_with_the_systems_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "tokens"
+    store, look = FileStore(folder, "login.json"), Path.stat
+
+    def stat(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path == folder:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return look(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert findings(store)["Folder"] == Finding(
+        "Folder", "fail", f"{folder}: Permission denied", "Give this user the right to enter it"
+    )
+
+
+def test_a_finding_names_the_home_by_a_tilde(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Finding("File", "warn", "/home/ann/x and /home/ann", "chmod 600 '/home/ann/x'", of_renewal=True)
+    plain = Finding("File", "ok", "/home/ann/x")
+    monkeypatch.setenv("HOME", "/home/ann")
+    assert found.without_home() == Finding("File", "warn", "~/x and ~", "chmod 600 '~/x'", of_renewal=True)
+    assert plain.without_home() == Finding("File", "ok", "~/x")
+    monkeypatch.setenv("HOME", "/")
+    assert found.without_home() == found
+
+
+def test_without_a_home_a_finding_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", home)
+    assert Finding("File", "ok", "/x").without_home() == Finding("File", "ok", "/x")

@@ -12,6 +12,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -349,6 +350,149 @@ def test_doctor_finds_a_good_store_good(new_machine: Callable[..., Machine], own
     assert {name: state for name, (state, _) in found.items()} == {
         "Store": "ok", "Rights": "ok", "Server": "ok", "Key": "ok"
     }  # fmt: skip
+    assert re.fullmatch(rf"{re.escape(own.url)} answers in \d+\.\d ms None", found["Store"][1])
+    assert found["Rights"][1] == "all that is needed None"
+    assert found["Key"][1] == "all logins are sealed with the first key: 1 None"
+
+
+def test_doctor_names_a_slow_store_two_clocks_and_an_open_way(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("litellm_qwen_ai.stores.redis.checks._SLOW", 0.0)
+    monkeypatch.setattr("litellm_qwen_ai.stores.redis.address.is_loopback", lambda _host: False)
+    found = findings(machine)
+    assert found["Store"][0] == "warn"
+    assert found["Store"][1].endswith(" ms Keep it near the proxies")
+    assert found["TLS"] == (
+        "warn",
+        (
+            "the way to the store is not encrypted; logins are sealed, the password is not "
+            "Use rediss:// where others can listen"
+        ),
+    )
+    assert re.fullmatch(
+        r"this machine and the store are \d{8,} s apart; logins do not mind Let NTP set both clocks",
+        found["Clock"][1],
+    )
+
+
+@pytest.mark.parametrize(("apart", "told"), [(-90, True), (0, False), (90, True)])
+def test_doctor_tells_of_a_clock_that_is_wrong_by_more_than_a_minute(
+    new_machine: Callable[..., Machine], apart: int, told: bool
+) -> None:
+    clocks = replace(CLOCKS, now=lambda: time.time() + apart)
+    assert ("Clock" in findings(new_machine(clocks=clocks))) is told
+
+
+@pytest.mark.parametrize(
+    ("info", "said"),
+    [
+        ({}, [("Server", "fail", "Redis 0", "Use Redis 6.2, Valkey, or later")]),
+        ({"redis_version": "6.2.0"}, [("Server", "ok", "Redis 6.2.0", None)]),
+        ({"redis_version": "7.2.4", "valkey_version": "9.0.1"}, [("Server", "ok", "Valkey 9.0.1", None)]),
+        (
+            {"redis_version": "6.1.9", "connected_slaves": "0", "aof_enabled": "1"},
+            [("Server", "fail", "Redis 6.1.9", "Use Redis 6.2, Valkey, or later")],
+        ),
+        (
+            {"redis_version": "7", "role": "slave", "connected_slaves": "1"},
+            [
+                ("Server", "ok", "Redis 7", None),
+                (
+                    "Replicas",
+                    "fail",
+                    "this is a replica",
+                    "Name the primary in QWEN_STORE, or its sentinels",
+                ),
+            ],
+        ),
+        (
+            {"redis_version": "7", "role": "master", "connected_slaves": "1"},
+            [
+                ("Server", "ok", "Redis 7", None),
+                (
+                    "Replicas",
+                    "ok",
+                    "1 connected; a failover may lose the last writes unless min-replicas-to-write is 1",
+                    None,
+                ),
+            ],
+        ),
+        (
+            {"redis_version": "7", "maxmemory_policy": "allkeys-lfu", "maxmemory": "9", "aof_enabled": "0"},
+            [
+                ("Server", "ok", "Redis 7", None),
+                (
+                    "Eviction",
+                    "warn",
+                    "the policy allkeys-lfu may evict a login; whoever knows it puts it back",
+                    "CONFIG SET maxmemory-policy volatile-lru",
+                ),
+                (
+                    "Persistence",
+                    "warn",
+                    "no append-only file: a restart loses writes, until whoever knows the login puts it back",
+                    "CONFIG SET appendonly yes",
+                ),
+            ],
+        ),
+        (
+            {"redis_version": "7", "maxmemory_policy": "allkeys-lru", "maxmemory": "0"},
+            [("Server", "ok", "Redis 7", None)],
+        ),
+        (
+            {"redis_version": "7", "maxmemory_policy": "volatile-lru", "maxmemory": "9"},
+            [("Server", "ok", "Redis 7", None)],
+        ),
+    ],
+)
+def test_doctor_says_what_the_servers_own_words_mean(
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
+    info: dict[str, str],
+    said: list[tuple[str, str, str, str | None]],
+) -> None:
+    monkeypatch.setattr("litellm_qwen_ai.stores.redis.checks._info", lambda _: info)
+    found = [(one.name, one.state, one.text, one.fix) for one in machine.place().check(None)]
+    assert [one for one in found if one[0] not in {"Store", "Clock", "Rights", "Key"}] == said
+
+
+def test_doctor_says_which_key_opens_what(new_machine: Callable[..., Machine], common: Valkey) -> None:
+    machine, other = new_machine(), "A" * 43 + "="
+
+    def key(**more: str) -> tuple[str, str, str | None]:
+        (found,) = [one for one in machine.place(**more).check(None) if one.name == "Key"]
+        return found.state, found.text, found.fix
+
+    assert key() == ("ok", "nothing is sealed yet", None)
+    machine.place().login(None).save(LOGIN)
+    machine.place().login("alice").save(LOGIN)
+    machine.place().login("alice").swap_note(None, b"waits")
+    assert key() == ("ok", "all logins are sealed with the first key: 3", None)
+    names = "the default account, alice, alice (one that waits for approval)"
+    assert key(store_key=f"{other},{KEY}") == (
+        "warn",
+        f"still sealed with an older key: the logins of {names}",
+        "Run litellm-qwen-ai accounts, which seals them anew; keep the older key till then",
+    )
+    assert key(store_key=other) == (
+        "fail",
+        f"QWEN_STORE_KEY does not fit the logins of {names}: sealed with another key",
+        "Give every machine the same QWEN_STORE_KEY, or log in to them anew",
+    )
+    login, turn = machine.store("alice").keys[:2]
+    note = machine.store("alice")._note_key
+    common.client.set(turn, "junk")
+    common.client.delete(note)
+    common.client.hset(note, "not", "ours")
+    (damage,) = [one for one in machine.place().check(None) if one.name == "Damage"]
+    assert (damage.state, damage.text, damage.fix) == (
+        "fail",
+        f"what is stored is none of ours, or was damaged: alice ({turn}), alice ({note})",
+        "Log in to them anew with login --force, or log out of them",
+    )
+    assert login != turn
+    assert key() == ("ok", "all logins are sealed with the first key: 1", None)
 
 
 def test_doctor_names_what_is_wrong_with_a_store(new_machine: Callable[..., Machine], own: Valkey) -> None:
@@ -410,6 +554,13 @@ def test_the_rights_that_doctor_names_are_enough(new_machine: Callable[..., Mach
     own.client.execute_command("ACL", "SETUSER", "few", "~*", "&*", "+evalsha", "+eval", "+time", "+hmget")
     state, text = findings(machine)["Rights"]
     assert state == "fail"
+    assert re.match(
+        r"The store redis://\S+ refuses us: .*; `litellm-qwen-ai doctor` says which ones are ", text
+    )
+    assert (
+        f"At the store: ACL SETUSER <user> on ><password> ~{{{machine.prefix}:* ~{machine.prefix}:accounts "
+        f"resetchannels &{machine.prefix}:changes +eval +"
+    ) in text
     _, _, line = text.partition("ACL SETUSER <user> on ><password> ")
     assert "cluster" not in line
     own.client.execute_command("ACL", "SETUSER", "few", "reset", "on", ">secret-pass", *line.split())
