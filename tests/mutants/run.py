@@ -46,8 +46,8 @@ rule:
 - annotations, docstrings, and the type in a `cast()`: they do nothing when the code runs;
 - a bound of a thousand or more, moved by one; a codec's name in capitals.
 
-A change with which the tests take five times as long as without, twice over, is counted apart: they may never
-end, or only take long.
+A change with which the tests take far longer than without (five times, and 25 seconds) is counted apart: they
+may never end, or only take long.
 
 """
 
@@ -284,24 +284,17 @@ def face_types(folder: str) -> None:
 
 
 def face_wider_tests(folder: str) -> None:
-    """Run each survivor against what else may call it, and note who falls.
-
-    One that ran out of time faces its folder's tests again too, in a process of its own.
-    """
-    own, wider = TESTS[folder]
-    faced = {
-        name: [*own, *wider] if STATUS[code] == "timeout" else wider
-        for name, code in left_over(folder).items()
-    }
-    if not faced:
+    """Run each survivor against what else may call it, and note who falls."""
+    names = [name for name, code in left_over(folder).items() if STATUS[code] != "timeout"]
+    if not names:
         return
-    print(f"{folder}: runs tests of other folders with each of {len(faced)} that are left", flush=True)
+    print(f"{folder}: runs tests of other folders with each of {len(names)} that are left", flush=True)
     began = time.monotonic()
-    if run_tests(folder, "", max(faced.values(), key=len), WIDER_SECONDS) != 0:
+    if run_tests(folder, "", WIDER_SECONDS) != 0:
         sys.exit(f"Tests fail without any mutant of {folder}: see {WORK / folder / 'wider.log'}")
     limit = 60 + 3 * (time.monotonic() - began)
-    for name, tests in faced.items():
-        note(folder, {name: run_tests(folder, name, tests, limit)})
+    for name in names:
+        note(folder, {name: run_tests(folder, name, limit)})
 
 
 def note(folder: str, ended: dict[str, int]) -> None:
@@ -333,11 +326,11 @@ def refused_by_types(folder: str, name: str) -> bool:
     return run(command, place, {**os.environ}, WORK / "types.log") != 0
 
 
-def run_tests(folder: str, mutant: str, tests: Iterable[str], limit: float) -> int:
-    """Run tests with a mutant, or with none, for so many seconds; returns how they ended: see `STATUS`."""
+def run_tests(folder: str, mutant: str, limit: float) -> int:
+    """Run other folders' tests with a mutant, or with none; returns how they ended: see `STATUS`."""
     place = WORK / folder
-    options = ["-x", "-q", "-n", str(os.cpu_count()), *PYTEST, *LEFT_OUT.get(folder, [])]
-    command = [sys.executable, "-m", "pytest", *options, *tests]
+    options = ["-x", "-q", "-n", str(os.cpu_count()), *PYTEST]
+    command = [sys.executable, "-m", "pytest", *options, *TESTS[folder][1]]
     env = environment(place) | {"MUTANT_UNDER_TEST": mutant}
     return run(command, place / "mutants", env, place / "wider.log", limit)
 
