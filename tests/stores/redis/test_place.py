@@ -307,7 +307,7 @@ def test_a_store_that_is_too_old_is_told_with_the_version_that_is_needed(
         assert f"The store {old} does not know a command that is needed (" in text
         assert "It has to be Redis 6.2, Valkey, or later" in text
     (found,) = new_machine(url=old).place().check(None)
-    assert (found.name, found.state) == ("Store", "fail")
+    assert (found.name, found.state, found.fix) == ("Store", "fail", "Make it reachable, or mend QWEN_STORE")
     assert "Redis 6.2" in found.text
 
 
@@ -572,6 +572,22 @@ def test_the_rights_that_doctor_names_are_enough(new_machine: Callable[..., Mach
     machine.place().counters("alice").add(_counted(1), NOW)
     assert machine.place().accounts() == ["alice"]
     assert store.delete()
+
+
+def test_doctor_finds_each_right_that_is_missing(new_machine: Callable[..., Machine], own: Valkey) -> None:
+    machine = new_machine(url=f"redis://few:secret-pass@127.0.0.1:{own.port}/0")
+    (rights,) = (one for one in new_machine(own).place().check(None) if one.name == "Rights")
+    assert rights.state == "ok"
+    keys = [f"~{{{machine.prefix}:*", f"~{machine.prefix}:accounts", f"&{machine.prefix}:changes"]
+    needed = "eval evalsha time get set del expire hget hset hdel hmget hgetall hincrby subscribe smembers"
+    for missing in needed.split():
+        given = [f"+{command}" for command in f"{needed} info ping publish".split() if command != missing]
+        own.client.execute_command(
+            "ACL", "SETUSER", "few", "reset", "on", ">secret-pass", "resetchannels", *keys, *given
+        )
+        own.client.script_flush()
+        assert findings(machine)["Rights"][0] == "fail", missing
+    assert not own.client.keys("*_doctor*")
 
 
 def test_a_full_store_is_no_lack_of_rights(new_machine: Callable[..., Machine], own: Valkey) -> None:
