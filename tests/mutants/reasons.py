@@ -19,6 +19,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "elif time.time() - path.stat().st_mtime >= _KEPT:",
     ): "A day, to the nanosecond: no clock hits it.",
     (
+        "stores",
+        "if asked > heard and now - asked > limits.answer:",
+        "if asked > heard and now - asked >= limits.answer:",
+    ): "Seconds on a clock, to the nanosecond: no clock hits it.",
+    (
         "route",
         'member = getattr(LlmProviders, "_member_map_", {}).get(_MEMBER)',
         'member = getattr(LlmProviders, "_member_map_", None).get(_MEMBER)',

@@ -69,15 +69,13 @@ def check(shared: Shared, keys: list[str], accounts: Callable[[], list[str]]) ->
 
 
 def _rights(shared: Shared) -> Finding:
-    """Do what a login's life takes, with an account that is nobody's."""
+    """Send each command that a login's life takes, about an account that is nobody's."""
     link, keys = shared.link, [shared.key(_NOBODY, what) for what in ("login", "turn", "use", "note")]
     try:
         for key in keys[:3]:  # first of all they get an end, in case that a right is missing later
             link.run(scripts.COUNT, [key], _KEPT, 1, "x", 1, 0, 0)
         link.run(scripts.COUNT, keys[2:], _KEPT, 1, "x", 1, 1, "y", 1, 1, "y")
         link.run(scripts.PUT, keys[:2], 1, 0, "x", "x", 0, 1000, 0, shared.channel, f"{_NOBODY} 1 0")
-        link.run(scripts.TAKE, keys[:2], "x", "x", 1, 0, 1, 0, 0)
-        link.run(scripts.REFUSED, keys[:2], "x", "x", "", shared.channel, _NOBODY)
         link.run(scripts.SWAP, keys[3:], "", "x", _KEPT)
         link.send("HGETALL", keys[2])
         with contextlib.suppress(CorruptCredentialsError):  # told when they are listed

@@ -51,8 +51,10 @@ def test_an_empty_store_holds_no_login(store: RedisStore) -> None:
 
 
 def test_what_is_saved_on_one_machine_is_seen_on_another(new_machine: Callable[..., Machine]) -> None:
-    new_machine().store().save(LOGIN)
+    saved = new_machine().store().save(LOGIN)
+    assert (saved.credentials, saved.saved_at) == (LOGIN, pytest.approx(NOW, abs=2))
     found = known(new_machine().store())
+    assert found.version == saved.version
     assert found.credentials.access_token == "access-0"
     assert found.credentials.expiry_date == pytest.approx(LOGIN.expiry_date, abs=2000)
     assert found.saved_at == pytest.approx(NOW, abs=2)
