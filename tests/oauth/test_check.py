@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from litellm_qwen_ai.oauth.check import check_token
+from litellm_qwen_ai.names import SERVICE_NOTICE
+from litellm_qwen_ai.oauth.check import check_key, check_token
 from litellm_qwen_ai.sandbox import Answer, Sandbox
 
 
@@ -46,6 +47,60 @@ def test_what_an_answer_says_about_the_token(sandbox: Sandbox, answer: str, resu
     assert told in verdict.message
     for part in ("2026-04-15", "dashscope/", "qwencloud/", "QWEN_API_KEY", "The login is kept"):
         assert (part in verdict.message) is (result == "refused")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "of_token", "of_key"),
+    [
+        (200, {"data": []}, "accepted", "accepted"),
+        (200, {"error": {"code": "c"}}, "unknown", "unknown"),
+        (200, {"error": {"message": "m"}}, "unknown", "unknown"),
+        (200, b"[]", "unknown", "unknown"),
+        (201, {"data": []}, "unknown", "unknown"),
+        (401, b"", "refused", "refused"),
+        (403, {"error": {"code": "invalid_api_key"}}, "refused", "refused"),
+        (403, {"error": {"code": "other"}}, "unknown", "refused"),
+        (403, {"error": {"code": "insufficient_quota"}}, "refused", "refused"),
+        (429, {"error": {"code": "insufficient_quota"}}, "refused", "unknown"),
+        (429, {"error": {"code": "invalid_api_key"}}, "unknown", "unknown"),
+        (500, {"error": {"code": "insufficient_quota"}}, "unknown", "unknown"),
+    ],
+)
+def test_a_status_and_a_code_decide(
+    sandbox: Sandbox, status: int, body: Any, of_token: str, of_key: str
+) -> None:
+    for check, result in ((check_token, of_token), (check_key, of_key)):
+        sandbox.answer_next("models", Answer("an answer", status, body))
+        assert check(sandbox.api_base, "any").result == result
+
+
+def test_a_verdict_is_told_in_full(sandbox: Sandbox) -> None:
+    host, words = sandbox.url[7:], "w" * 199 + "..xx"
+    refused = {"error": {"message": words, "code": "c"}}
+
+    def told(check: Any, status: int, body: Any) -> str:
+        sandbox.answer_next("models", Answer("an answer", status, body))
+        message: str = check(sandbox.api_base, "any").message
+        return message
+
+    shown = f"HTTP 401, {'w' * 199}"
+    assert told(check_key, 401, refused) == f"{host} refuses the key ({shown})."
+    assert told(check_token, 401, refused) == (
+        f"{host} refuses the token ({shown}). The login is kept. {SERVICE_NOTICE}"
+    )
+    assert told(check_token, 403, {"error": {"code": "x_quota"}}) == (
+        f"The quota of this login is spent (HTTP 403). The login is kept. {SERVICE_NOTICE}"
+    )
+    assert told(check_key, 200, {"data": []}) == f"{host} takes the key."
+    assert told(check_key, 404, {"error": "no"}) == (
+        f"Whether {host} takes the key is not known: it answered the list of models with HTTP 404."
+    )
+    asked = sandbox.requests_to("models")[-1].headers
+    assert (asked["authorization"], asked["accept"]) == ("Bearer any", "application/json")
+    assert check_token("http://gateway.example/v1", "any").message == (
+        "The token was not tried: The base URL cannot be used: 'http://gateway.example/v1' is plain http to "
+        "another machine; only https is allowed there."
+    )
 
 
 def test_an_error_that_repeats_the_token_is_not_shown(sandbox: Sandbox) -> None:

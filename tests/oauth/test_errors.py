@@ -71,6 +71,31 @@ def test_in_a_notebook_the_cell_that_logs_in_is_named(
     assert f"Run {told}, or `{command}` in a terminal" in str(errors.not_logged_in("a file", command))
 
 
+def test_each_error_says_where_why_and_which_command_mends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in (None, "", " "):
+        if key is not None:
+            monkeypatch.setenv("DASHSCOPE_API_KEY", key)
+        assert str(errors.not_logged_in("a file", "log-in")) == (
+            "Not logged in to Qwen: there is no login in a file. Run `log-in`."
+        )
+    monkeypatch.setenv("DASHSCOPE_API_KEY", "sk-x")
+    assert str(errors.not_logged_in("a file", "log-in")) == (
+        "Not logged in to Qwen: there is no login in a file. Run `log-in`. DASHSCOPE_API_KEY is set, which "
+        "qwen_ai/ does not read: to use that key, give it to `log-in --key --plan NAME`, or to QWEN_API_KEY "
+        "with its address in QWEN_API_BASE."
+    )
+    assert str(errors.ended("a file", "log-in", "It is old.")) == (
+        "The login in a file has ended: It is old. Run `log-in` to log in again; the old one is kept."
+    )
+    renewed = errors.not_renewed("No network.", 3.0)
+    assert str(renewed) == "The Qwen access token could not be renewed: No network. The login is kept."
+    assert (renewed.retry_after, errors.not_renewed("x").retry_after) == (3.0, None)
+    assert str(errors.still_rejected("log-in")) == (
+        "The chat server refuses the access token, and a refresh brought the same one. Try again later, or "
+        "run `log-in --force`."
+    )
+
+
 def test_the_paths_that_programs_import_from_stay() -> None:
     for path, names in {
         "litellm_qwen_ai": ("handler", "register", "FileStore", "Session", "device_login", "QwenAI"),

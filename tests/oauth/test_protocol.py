@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import re
+import zlib
 from typing import Any
 
 import pytest
@@ -354,6 +356,113 @@ def test_retry_after_is_read_within_an_hour(headers: dict[str, str], seconds: fl
     outcome = protocol.read_refresh_answer(answer(429, **headers), "old")
     assert isinstance(outcome, Inconclusive)
     assert outcome.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (answer(400, {"error": "e", "error_description": "Words. ", "x": "y"}), "HTTP 400, e: Words."),
+        (answer(400, {"error": "e"}), "HTTP 400, e."),
+        (answer(400, {"error": "", "error_description": "words"}), "HTTP 400, words."),
+        (answer(400, {"error": "", "error_description": 5}), "HTTP 400."),
+        (answer(500, {"error": "old-refresh", "error_description": "w" * 201}), f"HTTP 500, {'w' * 200}."),
+        (
+            answer(500, {"error": "e", "error_description": "w" * 4096 + "old-refresh"}),
+            f"HTTP 500, e: {'w' * 200}.",
+        ),
+        (answer(300), "HTTP 300, a redirect, which is not followed."),
+        (answer(399, b"<a>"), "HTTP 399, a redirect, which is not followed."),
+        (answer(429, b"<a>"), "HTTP 429, too many requests. Wait a little and try again."),
+        (
+            answer(200, b" <a>"),
+            "HTTP 200 with a web page instead of JSON (perhaps a firewall's captcha). Try again later.",
+        ),
+        (
+            answer(400, b"<a>"),
+            "HTTP 400 with a web page instead of JSON (the service is out of order). Try again later.",
+        ),
+        (answer(299, b" \n"), "HTTP 299 with an empty body. Try again later."),
+        (answer(400, {"error": {"message": "no"}}), "HTTP 400 without a usable answer. Try again later."),
+        (answer(400, b"no"), "HTTP 400 without a usable answer. Try again later."),
+    ],
+)
+def test_what_an_answer_says_is_told_in_one_sentence(reply: HttpAnswer, reason: str) -> None:
+    outcome = protocol.read_refresh_answer(reply, "old-refresh")
+    assert isinstance(outcome, (Refused, Inconclusive))
+    assert outcome.reason == reason
+
+
+def test_each_end_of_a_login_is_told_in_full() -> None:
+    notice = protocol.SERVICE_NOTICE
+    for body, said in (
+        ("access_denied", "The login was refused on the approval page. Start again if that was a mistake."),
+        ("expired_token", "The code expired before it was approved. Start again for a new one."),
+        ("invalid_grant", f"The server ended the login: HTTP 400, invalid_grant. {notice}"),
+    ):
+        with pytest.raises(LoginError) as caught:
+            protocol.read_poll_answer(answer(400, {"error": body}), CODE)
+        assert str(caught.value) == said
+    with pytest.raises(LoginRefusedError) as caught:
+        protocol.read_poll_answer(answer(200, {"access_token": "a b"}), CODE)
+    assert (
+        str(caught.value) == "The server approved the login but sent a token that cannot be used. Try again."
+    )
+    for echo in ("device-secret", "verifier-secret"):
+        with pytest.raises(LoginRefusedError) as caught:
+            protocol.read_poll_answer(answer(400, {"error": "e", "error_description": echo}), CODE)
+        assert str(caught.value) == f"The server ended the login: HTTP 400, e. {notice}"
+    with pytest.raises(LoginRefusedError) as caught:
+        protocol.read_device_answer(answer(400, {"error": "e", "error_description": "verifier-secret"}), PKCE)
+    assert str(caught.value) == f"The server did not start a login: HTTP 400, e. {notice}"
+    with pytest.raises(LoginRefusedError) as caught:
+        protocol.read_device_answer(answer(200, {**DEVICE, "verification_uri": "ftp://h/?q"}), PKCE)
+    assert str(caught.value) == (
+        "The server did not start a login: the approval page's address cannot be used: 'ftp://h/' is not of "
+        f"the form https://host. {notice}"
+    )
+
+
+def test_all_that_an_answer_says_of_a_code_and_of_tokens_is_kept() -> None:
+    code = protocol.read_device_answer(answer(200, {**DEVICE, "interval": 3}), PKCE)
+    assert code == DeviceCode(
+        user_code="AB-CD_12",
+        verification_uri="https://chat.qwen.ai/authorize",
+        verification_uri_complete="https://chat.qwen.ai/authorize?user_code=AB-CD_12&client=qwen-code",
+        expires_in=1800,
+        interval=3,
+        device_code="device-secret",
+        code_verifier="verifier-secret",
+    )
+    reply = answer(200, {**TOKENS, "id_token": "identity"})
+    wanted = TokenAnswer("new-access", "new-refresh", 21600, "Bearer", "portal.qwen.ai", "openid", "identity")
+    assert protocol.read_refresh_answer(reply, "old") == wanted
+    assert protocol.read_poll_answer(reply, CODE) == wanted
+    odd = {"scope": "s" * 2049, "token_type": "", "resource_url": "a\nb", "id_token": "a b"}
+    assert protocol.read_refresh_answer(answer(200, {**TOKENS, **odd}), "old") == TokenAnswer(
+        "new-access", "new-refresh", 21600
+    )
+    most = protocol.read_refresh_answer(answer(200, {**TOKENS, "scope": "s" * 2048}), "old")
+    assert isinstance(most, TokenAnswer)
+    assert most.scope == "s" * 2048
+
+
+@pytest.mark.parametrize("odd", [None, "", "a b", 5])
+def test_a_spent_token_whose_successor_came_alone_is_replaced(odd: Any) -> None:
+    body = {"access_token": odd, "refresh_token": "next"}
+    assert protocol.read_refresh_answer(answer(200, body), "old") == protocol.Rotated("next")
+    for status, more, spent in ((500, {}, "old"), (200, {"error": "e"}, "old"), (200, {}, "next")):
+        outcome = protocol.read_refresh_answer(answer(status, {**body, **more}), spent)
+        assert isinstance(outcome, Inconclusive)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress])
+def test_an_answer_that_was_packed_unasked_is_read(pack: Any) -> None:
+    assert protocol.json_object(pack(b'{"a": 1}')) == {"a": 1}
+    assert protocol.json_object(pack(b'{"a": 1}')[:8]) is None
+    fits = b'{"a": "' + b"x" * (protocol.MAX_BODY - 9) + b'"}'
+    assert protocol.json_object(pack(fits)) is not None
+    assert protocol.json_object(pack(fits + b" ")) is not None  # what is beyond is left
+    assert protocol.json_object(pack(fits.replace(b"x", b"xx", 1))) is None
 
 
 def test_only_the_oauth_error_fields_are_shown_and_capped() -> None:
