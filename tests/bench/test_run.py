@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from bench import probes, upstream
-from bench.lanes import environment, write_logins
+from bench import probes, store, upstream
+from bench.lanes import OURS, environment, write_logins
 from bench.run import rotated
 from bench.upstream import Upstream
 from litellm_qwen_ai import FileStore
+from tests.valkey import Valkey
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,6 +53,22 @@ def test_the_look_up_of_a_token_is_the_routes_own(tmp_path: Path, monkeypatch: p
     write_logins(tmp_path, "http://127.0.0.1:1/v1")
     monkeypatch.setenv("QWEN_TOKEN_DIR", str(tmp_path / "qwen"))
     assert probes._look_up()().api_base == "http://127.0.0.1:1/v1"
+
+
+def test_the_store_is_measured_from_two_processes_beside_a_server_that_ends_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    servers: list[Valkey] = []
+
+    def started(folder: Path) -> Valkey:
+        servers.append(Valkey(folder))
+        return servers[-1]
+
+    monkeypatch.setattr(store, "Valkey", started)
+    figures = store.run(tmp_path, 1)
+    assert all(figures[name][0][OURS] > 0 for name in ("store-look", "store-seen"))
+    [server] = servers
+    assert server._process.poll() is not None
 
 
 @pytest.mark.parametrize("kind", ["C", "asyncio"])
