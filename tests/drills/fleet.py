@@ -90,7 +90,7 @@ class Process:
             os.kill(self.pid, number)
 
     def state(self) -> str:
-        """What the system says: `T` for stopped, nothing when it is gone."""
+        """What the system says: `T` for stopped."""
         said = subprocess.run(
             ["ps", "-o", "state=", "-p", str(self.pid)], capture_output=True, text=True, check=False
         )
@@ -359,8 +359,10 @@ def holder_at(made: Fleet, point: str, number: int) -> Process:
         made.sandbox.wait_for_held("refresh", at=moment)
         holder.signal(number)
         made.sandbox.release("refresh", at=moment)
-    gone = "T" if number == signal.SIGSTOP else ""
-    wait_until(lambda: holder.state() in (gone, gone or "Z"), f"the holder is stopped or gone {point}")
+    if number == signal.SIGKILL:
+        assert holder.hear() is None, f"the holder went on {point}"
+    else:  # who is stopped tells nobody but its parent
+        wait_until(lambda: holder.state() == "T", f"the holder is stopped {point}")
     return holder
 
 
