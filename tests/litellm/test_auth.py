@@ -11,6 +11,7 @@ import litellm
 import pytest
 
 import litellm_qwen_ai
+from litellm_qwen_ai.oauth import errors
 from litellm_qwen_ai.route import bearer as auth
 from litellm_qwen_ai.sandbox import Sandbox
 
@@ -81,6 +82,18 @@ def test_its_cause_is_the_error_of_the_login_without_the_way_there(  # noqa: PLR
     assert type(cause) is ours
     assert str(cause) in str(failure.value)
     assert (cause.__traceback__, cause.__context__) == (None, None)
+
+
+@pytest.mark.parametrize("kind", [one for one in vars(errors).values() if isinstance(one, type)])
+def test_every_error_of_the_login_is_the_cause_of_litellms(kind: type[errors.QwenAuthError]) -> None:
+    ours = kind("what happened")
+    ours.__cause__ = OSError("behind it, with frames of ours")
+    made = auth.as_litellm_error(ours, "coder-model")
+    assert isinstance(made, litellm.exceptions.openai.APIError)
+    cause = made.__cause__
+    assert (type(cause), str(cause), vars(cause)) == (kind, "what happened", vars(ours))
+    assert cause is not None
+    assert (cause.__traceback__, cause.__cause__, cause.__context__) == (None, None, None)
 
 
 def test_a_setting_that_cannot_be_used_is_the_cause_too(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
