@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from litellm_qwen_ai.chat.wire import chat_url
 from litellm_qwen_ai.oauth.credentials import Credentials
+from litellm_qwen_ai.oauth.door import StoredCredentials
 from litellm_qwen_ai.oauth.errors import ConfigurationError, CorruptCredentialsError
-from litellm_qwen_ai.oauth.urls import own_base
+from litellm_qwen_ai.oauth.memory import Held
+from litellm_qwen_ai.oauth.urls import checked_url, is_loopback, leads_here, own_base, own_url
 from litellm_qwen_ai.plans import PLANS
 
 SECRET = "s3cret-" + "x" * 20
@@ -344,3 +346,134 @@ def test_a_login_pickled_before_there_were_plans_is_read() -> None:
     assert "access_token" in repr(old)
     assert old.is_key is False
     assert old == pickle.loads(pickle.dumps(credentials))  # noqa: S301  # our own
+
+
+# --- which addresses a token may travel to ---
+
+_FORM = "is not of the form https://host"
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("ftp://h/x", f"'ftp://h/x' {_FORM}"),
+        ("https:///x", f"'https:///x' {_FORM}"),
+        ("h", f"'h' {_FORM}"),
+        ("http://h/x", "'http://h/x' is plain http to another machine; only https is allowed there"),
+        ("https://h/?key=hidden", "what follows https://h has a query or a fragment"),
+        ("http://127.0.0.1/#hidden", "what follows http://127.0.0.1 has a query or a fragment"),
+        ("https://hidden@h", "it holds a user name or password"),
+        ("https://h:99999", "it is no URL"),
+        ("https://h\\x", "it holds characters that no URL has"),
+        ("https://h/é", "it holds characters that no URL has"),
+        ("https://h/\t", "it holds characters that no URL has"),
+        ("https://h /", "it holds characters that no URL has"),
+        ('"https://h"', "it stands in quotes"),
+    ],
+)
+def test_an_address_that_no_token_may_go_to_says_why(url: str, fault: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        checked_url(url, "The address")
+    assert str(caught.value) == f"The address cannot be used: {fault}."
+    if "plain http" not in fault:
+        with pytest.raises(ConfigurationError) as caught:
+            own_url(url)
+        assert str(caught.value) == f"The key's base URL cannot be used: {fault}."
+        with pytest.raises(ConfigurationError) as caught:
+            own_url(url, "The address")
+        assert str(caught.value) == f"The address cannot be used: {fault}."
+
+
+def test_a_login_that_leads_into_ones_own_network_names_the_way_around() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        _ = Credentials(**a_login(resource_url="10.0.0.7:8000")).api_base
+    assert str(caught.value) == (
+        "the login's resource_url cannot be used: '10.0.0.7' is no public address. If it "
+        "is right all the same, "
+        "set QWEN_API_BASE to it."
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback", "here"),
+    [
+        ("localhost", True, True),
+        ("LOCALHOST", True, True),
+        ("localhost.", False, True),
+        ("a.localhost", False, True),
+        ("127.0.0.1", True, True),
+        ("127.255.0.9", True, True),
+        ("126.0.0.1", False, False),
+        ("::1", True, True),
+        ("::ffff:127.0.0.1", True, True),
+        ("::2", False, False),
+        ("localhost.example", False, False),
+        ("", False, False),
+    ],
+)
+def test_this_machine_is_known_by_its_names_and_addresses(host: str, loopback: bool, here: bool) -> None:
+    assert is_loopback(host) is loopback
+    shown = f"[{host}]" if ":" in host else host
+    assert leads_here(f"{shown}:80") is leads_here(f"http://{shown}/v1") is here
+    assert not leads_here("http://[::1")
+
+
+@pytest.mark.parametrize(
+    ("host", "public"),
+    [
+        ("10.example", True),
+        ("1.2.3.4.", False),
+        ("8.8.8.8", True),
+        ("[2001:4860:4860::8888]", True),
+        ("[2002:808:808::1]", False),
+        ("192.0.1.1", True),
+        ("192.0.0.255", False),
+        ("192.88.98.1", True),
+        ("192.88.99.255", False),
+        ("[::ffff:8.8.8.8]", True),
+        ("[ff0e::1]", False),
+        ("224.0.1.1", False),
+    ],
+)
+def test_a_public_address_is_told_from_one_of_a_network_of_ones_own(host: str, public: bool) -> None:
+    login = Credentials(**a_login(resource_url=host))
+    if public:
+        assert login.api_base == f"https://{host}/v1"
+    else:
+        with pytest.raises(ConfigurationError, match="no public address"):
+            _ = login.api_base
+
+
+# --- when a token is due ---
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "renew", "wait"),
+    [
+        (None, 900, 30),
+        (21_600.0, 900, 30),
+        (4_500.0, 900, 30),
+        (1_000.0, 200, 20),
+        (60.0, 12, 1.2),
+        (0.0, 0, 0),
+        (-5.0, 0, 0),
+    ],
+)
+def test_a_token_is_due_before_its_end_and_sooner_if_it_lives_long(
+    lifetime: float | None, renew: float, wait: float
+) -> None:
+    end = 1_800_000_000.0
+    login = Credentials(**a_login(expiry_date=int(end * 1000)))
+    stored = StoredCredentials(login, 1, None if lifetime is None else end - lifetime)
+    held = Held.of(stored, "another")
+    assert (held.stored, held.credentials) == (stored, login)
+    assert (held.renew_at, held.wait_at, held.dies_at) == pytest.approx((end - renew, end - wait, end))
+    refused = Held.of(stored, login.access_token)
+    assert (refused.renew_at, refused.wait_at, refused.dies_at) == (-math.inf,) * 3
+    assert refused.stored is stored
+
+
+def test_a_key_is_never_due_whatever_a_server_said_of_it() -> None:
+    key = Credentials(access_token="k", plan="custom", resource_url="https://h/v1")
+    held = Held.of(StoredCredentials(key, 1, 0.0), "k")
+    assert (held.credentials, held.renew_at, held.wait_at, held.dies_at) == (key, *(math.inf,) * 3)

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import importlib
 import pickle
+import sys
+from types import SimpleNamespace
 
 import pytest
 
 from litellm_qwen_ai.oauth import errors
+from litellm_qwen_ai.oauth.kernel import in_notebook
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
@@ -69,6 +72,24 @@ def test_in_a_notebook_the_cell_that_logs_in_is_named(
 ) -> None:
     monkeypatch.setattr(errors, "in_notebook", lambda: True)
     assert f"Run {told}, or `{command}` in a terminal" in str(errors.not_logged_in("a file", command))
+
+
+@pytest.mark.parametrize(
+    ("shell", "notebook"),
+    [
+        (None, False),
+        (SimpleNamespace(), False),
+        (SimpleNamespace(kernel=None), False),
+        (SimpleNamespace(kernel=1), True),
+    ],
+)
+def test_a_notebook_is_a_shell_with_a_kernel(
+    monkeypatch: pytest.MonkeyPatch, shell: object, notebook: bool
+) -> None:
+    monkeypatch.delitem(sys.modules, "IPython", raising=False)
+    assert not in_notebook()
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    assert in_notebook() is notebook
 
 
 def test_each_error_says_where_why_and_which_command_mends_it(monkeypatch: pytest.MonkeyPatch) -> None:

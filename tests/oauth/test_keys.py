@@ -12,13 +12,14 @@ import pytest
 
 from litellm_qwen_ai.oauth import FileStore, keep_key
 from litellm_qwen_ai.oauth.check import check_key
+from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.errors import (
     ConfigurationError,
     CorruptCredentialsError,
     KeyRefusedError,
     KeyUncheckedError,
 )
-from litellm_qwen_ai.plans import PLANS
+from litellm_qwen_ai.plans import MEND, PLANS
 from litellm_qwen_ai.sandbox import Answer, Sandbox
 
 KEY = "sk-sp-5f0e8d7c6b5a49382716"
@@ -120,6 +121,51 @@ def test_what_a_key_is_for_has_to_be_known(store: FileStore, given: dict[str, An
     with pytest.raises(ConfigurationError, match=told):
         keep_key(store, KEY, check=False, **given)
     assert store.look() is None
+
+
+def test_each_reason_not_to_keep_a_key_is_told_in_full(store: FileStore, sandbox: Sandbox) -> None:
+    names = ", ".join(plan.name for plan in PLANS)
+
+    def told(key: str = KEY, **given: Any) -> str:
+        with pytest.raises((ConfigurationError, KeyRefusedError, KeyUncheckedError)) as failure:
+            keep_key(store, key, **given)
+        return str(failure.value)
+
+    no_key = (
+        "What was given is no key: it is too long, or holds a space or another character "
+        "that no key has. Copy it "
+        "anew."
+    )
+    assert told("") == "No key was given: it is empty."
+    assert told("x" * 4097) == told("two words") == no_key
+    assert keep_key(store, "x" * 4096, plan="beijing", check=False, force=True).access_token == "x" * 4096
+    store.delete()
+    assert told() == (
+        f"What is the key for? Name its plan, `{store.login_command} --key --plan NAME` "
+        f"({names}), or the address "
+        "of another server with --api-base (api_base=)."
+    )
+    assert told(plan="nonsense") == f"There is no such plan; it is one of {names}. {MEND}"
+    assert told(plan="custom") == "'custom' has no address of its own: add --api-base (api_base=)."
+    host, base = sandbox.url[7:], sandbox.api_base
+    sandbox.answer_next("models", Answer("refused", 401, b""))
+    assert told(api_base=base) == (
+        f"{host} refuses the key (HTTP 401). The key was not kept. A key works at its own "
+        f"plan's address only. "
+        f"{MEND}"
+    )
+    sandbox.answer_next("models", Answer("no list", 404, b""))
+    assert told(api_base=base, plan="custom") == (
+        f"Whether {host} takes the key is not known: it answered the list of models with "
+        f"HTTP 404. The key was "
+        "not kept. To keep it unchecked, add --no-check (check=False)."
+    )
+    assert store.look() is None
+    store.save(Credentials(access_token="a", expiry_date=253_402_300_799_000))
+    assert told(api_base=base) == (
+        f"There is a login in {store.describe()}. To replace it by a key, add --force (force=True); to keep "
+        "both, keep the key in an account of another name."
+    )
 
 
 def test_an_address_of_a_plan_is_that_plan(store: FileStore) -> None:
