@@ -299,6 +299,17 @@ def test_the_caller_can_cancel(log_in: Any, prompt: Prompt, server: Any) -> None
     assert prompt.ended == [False]
 
 
+def test_a_login_that_joined_one_that_waits_leaves_it_when_it_is_cancelled(
+    log_in: Any, server: Any, store: FileStore, clock: Any
+) -> None:
+    waiting = start_login(store, oauth_base_url=server.url, clocks=clock.clocks)
+    with pytest.raises(LoginCancelledError):
+        log_in(cancelled=lambda: True)
+    left = pending_login(store, clocks=clock.clocks)
+    assert left is not None
+    assert left.same_as(waiting)
+
+
 @pytest.mark.parametrize("moment", ["the code is shown", "it waits"])
 def test_ctrl_c_passes_through_and_leaves_nothing_behind(
     log_in: Any, prompt: Prompt, store: FileStore, moment: str, monkeypatch: pytest.MonkeyPatch

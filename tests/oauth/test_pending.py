@@ -200,6 +200,9 @@ def test_a_code_that_nobody_approves_ends_without_asking_again(
     with pytest.raises(LoginTimedOutError, match=r"Nobody approved.*HTTP 504 with a web page.*2026-04-15"):
         poll()
     assert sandbox.counts.polls == 1
+    clock.now -= 900  # noted: it does not live again when a clock is set back
+    assert pending_login(store, clocks=clock.clocks) == seen
+    assert b'"device_code":""' in (store.note() or b"")
 
 
 def test_a_started_login_is_shown_again_instead_of_a_new_one(

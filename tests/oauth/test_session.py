@@ -92,6 +92,26 @@ def test_a_login_by_another_process_is_picked_up_within_a_second(
     assert session.get() == other
 
 
+def test_what_was_read_before_a_write_of_ours_does_not_undo_it(
+    new_session: Any, logins: Any, clock: Any, store: FileStore
+) -> None:
+    ours = Credentials(access_token="ours", refresh_token="r", expiry_date=int((clock.now + 9000) * 1000))
+
+    class Slow(FileStore):
+        def look(self, known: StoredCredentials | None = None) -> StoredCredentials | None:
+            read = super().look(known)
+            if known is not None:  # between the reading and what follows from it
+                session._publish(StoredCredentials(ours, object(), clock.now))
+            return read
+
+    session = new_session(store=Slow(store.path.parent))
+    logins.write()
+    session.get()
+    logins.write()
+    clock.pass_time(1)
+    assert session.get() == ours
+
+
 def test_a_logout_by_another_process_is_noticed(
     session: Session, logins: Any, clock: Any, store: FileStore
 ) -> None:
