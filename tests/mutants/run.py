@@ -76,7 +76,10 @@ TESTS = {
             *("tests/test_verbs.py", "tests/test_access.py", "tests/test_notebook.py"),
         ],
     ),
-    "route": (["tests/route", *THROUGH_LITELLM], ["tests/litellm", "tests/oauth", "tests/test_accounts.py"]),
+    "route": (
+        ["tests/route", *THROUGH_LITELLM],
+        ["tests/litellm", "tests/cli/test_doctor.py", "tests/test_accounts.py"],
+    ),
     "stores": (
         ["tests/stores"],
         ["tests/oauth", "tests/cli", "tests/test_accounts.py", "tests/test_secrets.py"],
