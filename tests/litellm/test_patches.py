@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from types import SimpleNamespace
 from typing import Any
 
 import litellm
@@ -237,3 +238,104 @@ def test_a_built_in_provider_of_our_name_would_win_and_be_noticed(
     finally:
         monkeypatch.undo()
         patches.apply_adaptations()
+
+
+@pytest.mark.parametrize(
+    ("info", "model", "account"),
+    [
+        ({"qwen_account": "alice"}, "qwen_ai/coder-model", "alice"),
+        ({"qwen_account": "alice"}, "openai/qwen_ai/x", None),
+        ({"qwen_account": "alice"}, None, None),
+        ({"qwen_account": None}, "qwen_ai/coder-model", None),
+        ({}, "qwen_ai/coder-model", None),
+        (None, "qwen_ai/coder-model", None),
+    ],
+)
+def test_a_health_check_is_made_with_the_account_of_its_deployment(
+    info: Any, model: str | None, account: str | None
+) -> None:
+    given: list[tuple[Any, Any]] = []
+
+    def original(model_info: Any, litellm_params: Any) -> dict[str, Any]:
+        given.append((model_info, litellm_params))
+        return {"model": model, "messages": 1}
+
+    params = {"model": model}
+    made = patches._with_account(original)(info, params)
+    assert made == {"model": model, "messages": 1, **({} if account is None else {"qwen_account": account})}
+    assert given == [(info, params)]
+
+
+@pytest.mark.parametrize(
+    ("args", "more", "refused"),
+    [
+        ((), {"model": "qwen_ai/m", "extra_headers": ["a"]}, "extra_headers must be an object, not a list."),
+        ((), {"model": "qwen_ai/m", "headers": "a: b"}, "headers must be an object, not a str."),
+        (("completion", "mock", 0, "qwen_ai/m"), {"headers": 5}, "headers must be an object, not a int."),
+        (({"model": "qwen_ai/m", "headers": {"a"}}, None), {}, "headers must be an object, not a set."),
+        (
+            (),
+            {"model": "m", "custom_llm_provider": "qwen_ai", "headers": [1]},
+            "headers must be an object, not",
+        ),
+        ((), {"model": "qwen_ai/m", "headers": {"a": "b"}, "extra_headers": None}, ""),
+        ((), {"model": "qwen_ai/m", "headers": []}, ""),
+        ((), {"model": "openai/qwen_ai/m", "headers": ["a"]}, ""),
+        (("completion", "mock", 0, "m", "qwen_ai/m"), {"headers": 5}, ""),
+        ((), {"headers": 5}, ""),
+    ],
+)
+def test_headers_of_a_call_of_ours_have_to_be_an_object(
+    args: tuple[Any, ...], more: dict[str, Any], refused: str
+) -> None:
+    step = patches._after_headers(lambda *given, **named: (given, named))
+    if not refused:
+        assert step(*args, **more) == (args, more)
+        return
+    with pytest.raises(litellm.BadRequestError) as caught:
+        step(*args, **more)
+    assert refused in str(caught.value)
+    assert caught.value.model == more.get("model", "qwen_ai/m")
+
+
+@pytest.mark.parametrize(
+    ("listener", "heard"),
+    [
+        (lambda patch: None, False),
+        (lambda patch: patch.setattr(litellm, "success_callback", ["x"]), True),
+        (lambda patch: patch.setattr(litellm, "_async_success_callback", ["x"]), True),
+        (lambda patch: patch.setattr(litellm, "max_budget", 1.0), True),
+        (lambda patch: patch.setenv("LITELLM_PRINT_STANDARD_LOGGING_PAYLOAD", "1"), True),
+        (lambda patch: patch.setattr(logging.getLogger("LiteLLM"), "level", logging.DEBUG), True),
+        (lambda patch: patch.setattr(patches, "_spares_logs", False), True),
+    ],
+)
+async def test_a_record_is_spared_only_where_nobody_listens(
+    monkeypatch: pytest.MonkeyPatch, listener: Any, heard: bool
+) -> None:
+    for name in ("success_callback", "_async_success_callback"):
+        monkeypatch.setattr(litellm, name, [])
+    logging.getLogger("LiteLLM").manager._clear_cache()  # type: ignore[attr-defined]  # no public way
+    listener(monkeypatch)
+    logging.getLogger("LiteLLM").manager._clear_cache()  # type: ignore[attr-defined]  # as above
+    call = {"custom_llm_provider": "qwen_ai"}
+    ours = SimpleNamespace(
+        model_call_details=call, dynamic_success_callbacks=None, dynamic_async_success_callbacks=[]
+    )
+    others = SimpleNamespace(**{**vars(ours), "model_call_details": {"custom_llm_provider": "openai"}})
+    own = [
+        SimpleNamespace(**{**vars(ours), name: ["x"]})
+        for name in ("dynamic_success_callbacks", "dynamic_async_success_callbacks")
+    ]
+
+    async def awaited(logging_obj: Any, result: str, *, more: int) -> tuple[Any, str, int]:
+        return logging_obj, result, more
+
+    def plain(logging_obj: Any, result: str, *, more: int) -> tuple[Any, str, int]:
+        return logging_obj, result, more
+
+    for one in (ours, others, *own, SimpleNamespace(), None):
+        told = (one, "r", 1) if one is not ours or heard else None
+        assert patches._at_need(plain)(one, "r", more=1) == told
+        assert await patches._at_need(awaited)(one, "r", more=1) == told
+    logging.getLogger("LiteLLM").manager._clear_cache()  # type: ignore[attr-defined]  # as above

@@ -16,13 +16,23 @@ import litellm
 import pytest
 
 from litellm_qwen_ai.chat import body
-from litellm_qwen_ai.route.call import DEFAULT_MAX_RETRIES, Call, asks_for_one
+from litellm_qwen_ai.route.call import DEFAULT_MAX_RETRIES, Call, _raise_for_fallback, asks_for_one
 
 CALL: dict[str, Any] = {"model": "coder-model", "messages": [], "api_key": "sk-key"}
 
 
 def _call(**more: Any) -> Call:
     return Call({**CALL, **more}, stream=True, sleep=time.sleep, asleep=asyncio.sleep)
+
+
+def test_a_router_is_told_what_a_stream_failed_with_before_its_first_chunk() -> None:
+    error = ValueError("refused")
+    with pytest.raises(litellm.exceptions.MidStreamFallbackError) as caught:
+        _raise_for_fallback(error, "coder-model")
+    told = caught.value
+    assert (told.model, told.llm_provider, told.is_pre_first_chunk) == ("coder-model", "qwen_ai", True)
+    assert told.original_exception is told.__cause__ is error
+    assert told.message.endswith("refused")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import errno
 import logging
 import multiprocessing
 import os
+import re
 import socket
 import tempfile
 import threading
@@ -46,6 +47,9 @@ def test_the_second_process_of_the_same_proxy_is_silent(caplog: pytest.LogCaptur
     say()
     say()  # the same key, as a worker has it
     assert len(caplog.records) == 1
+    (mark,) = Path(tempfile.gettempdir()).glob("litellm-qwen-ai-*")
+    assert re.fullmatch(r"litellm-qwen-ai-[0-9a-f]{32}", mark.name)
+    assert (mark.stat().st_mode & 0o777, mark.stat().st_size) == (0o600, 0)
 
 
 def test_another_proxy_says_it_again(

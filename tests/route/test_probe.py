@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+import litellm
 import pytest
 
-from litellm_qwen_ai.route import probe
+from litellm_qwen_ai.names import PROVIDER
+from litellm_qwen_ai.route import patches, probe
 from litellm_qwen_ai.sandbox import Sandbox
 
 
@@ -17,6 +22,56 @@ def test_a_litellm_that_cannot_be_imported_is_told_with_the_reason(monkeypatch: 
     assert seen.keys() == {"litellm", "fault"}
     assert seen["litellm"] is None
     assert seen["fault"].startswith("ModuleNotFoundError: ")
+
+
+def test_what_is_registered_is_told() -> None:
+    seen = probe.look()
+    assert seen == {
+        "litellm": version("litellm"),
+        "registered": True,
+        "adaptations": patches.active_adaptations(),
+        "past_python": None,
+        "switched_off": False,
+    }
+    assert all(seen["adaptations"].values())
+
+
+def test_a_route_that_another_program_took_and_a_switch_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = litellm.custom_provider_map
+    others = [{"provider": "other", "custom_handler": entry["custom_handler"]} for entry in entries]
+    monkeypatch.setattr(
+        litellm, "custom_provider_map", [*others, {"provider": PROVIDER, "custom_handler": 1}]
+    )
+    monkeypatch.setenv("QWEN_HOST_ADAPTATIONS", "0")
+    seen = probe.look()
+    assert (seen["registered"], seen["switched_off"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "called"), [(["call"], [None]), (["call", "alice", "x"], ["alice"]), ([], []), (["other"], [])]
+)
+def test_the_process_prints_one_object_and_calls_if_it_is_told_to(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    given: list[str],
+    called: list[str | None],
+) -> None:
+    made: list[str | None] = []
+
+    def call(account: str | None = None) -> dict[str, Any]:
+        made.append(account)
+        return {"seconds": 1.0, "error": None}
+
+    monkeypatch.setattr(probe, "call", call)
+    probe.main(given)
+    printed = json.loads(capsys.readouterr().out)
+    assert made == called
+    assert printed == {**probe.look(), **({"seconds": 1.0, "error": None} if called else {})}
+
+
+def test_a_long_error_is_told_in_one_line_and_cut() -> None:
+    assert probe._told(ValueError("a \n  b")) == "ValueError: a b"
+    assert probe._told(ValueError("x" * 700)) == "ValueError: " + "x" * 588
 
 
 def test_the_call_asks_for_next_to_nothing(sandbox: Sandbox, token_dir: Path) -> None:
