@@ -193,6 +193,7 @@ def test_a_copied_chunk_is_what_the_constructors_make(kind: chunks.Kind) -> None
         return chunk
 
     assert chunks.copies_are_whole()
+    assert chunks._copy_is_whole(kind)  # not only remembered
     maker = chunks.TextChunks(plain)
     first, second, third = (maker.make((kind, 2), text) for text in ("a", "b", "c"))
     assert len(made) == 1

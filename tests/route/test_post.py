@@ -187,6 +187,7 @@ def test_mounted_transports_are_used() -> None:
 def test_without_the_name_that_is_not_public_httpx_sends_by_itself(
     sends: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    post.transport_is_found.cache_clear()
     assert post.transport_is_found()
     monkeypatch.setattr(post, "_transport", lambda client, url: client.no_such_name)
     post.transport_is_found.cache_clear()

@@ -103,6 +103,7 @@ def test_a_login_is_free_until_somebody_sets_a_price(
 def test_litellm_is_told_how_a_cost_of_nothing_came_about() -> None:
     told: dict[str, Any] = {}
     logging_obj = SimpleNamespace(litellm_call_id="1", cost_breakdown=None)
+    assert telemetry._can_tell.__wrapped__()  # not only remembered
     assert telemetry.free_cost(MODEL, made(), {}, logging_obj) == 0
     told.update(logging_obj.cost_breakdown)
     assert {name: value for name, value in told.items() if value} == {}
