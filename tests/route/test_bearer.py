@@ -100,8 +100,8 @@ def test_plain_http_to_another_machine_is_warned_of_once(
         if host is None
         else [
             (
-                f"The base URL of qwen_ai/ is plain http to {host}: whoever is on the way can read the bearer. "
-                "Use https if the server has it."
+                f"The base URL of qwen_ai/ is plain http to {host}: whoever is on the way can read the "
+                "bearer. Use https if the server has it."
             )
         ]
     )
