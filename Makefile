@@ -101,7 +101,7 @@ check-release: ## whether TAG=v1.2.3 is the version, dated in the changelog, and
 	! sed -n '/^## \[Unreleased\]/,/^## \[[0-9]/p' CHANGELOG.md | grep -q '^- ' || \
 	  { echo "CHANGELOG.md still has lines under Unreleased: move them to $(VERSION)." >&2; exit 1; }
 
-docs: $(READY) ## make the generated parts of README.md anew
+docs: $(READY) ## make the generated parts of README.md and docs/ anew, and the pictures of terminals
 	$(BIN)/python docs/generate.py
 
 site: .venv-site/.ready ## README.md, docs/ and the API as a site: site/index.html; a dead link or any other warning is an error

@@ -27,6 +27,7 @@ _PROFILES = {
     "p99-32": _CALL,
     "calls-128": _CALL,
     "p99-128": _CALL,
+    "first-content-sync": "call, sync",
     "first-content": _CALL,
     "first-content-32": _CALL,
     "async-stream": _STREAM,

@@ -149,7 +149,7 @@ def as_text(results: Mapping[str, Any]) -> str:
 
 
 def as_markdown(results: Mapping[str, Any]) -> str:
-    """The lanes side by side, for README.md; our lane in bold."""
+    """The lanes side by side, for docs/performance.md; our lane in bold."""
     lanes = [BASE, OURS, *(name for name in _NAMES if name not in {BASE, OURS})]
     cells = [["Measure", *(f"**{name}**" if name == OURS else name for name in lanes)]]
     for row in ROWS:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import platform
 from typing import Any
 
 import pytest
 
+from bench import measure
 from bench.lanes import BASE, FLOOR, LANES, OURS
 from bench.report import as_markdown, as_text, growth, last, machine, summary, table, targets, verdict
-from bench.scenarios import FULL, QUICK_LANES, ROWS, quick
+from bench.scenarios import FULL, QUICK_LANES, ROWS, Job, quick
 
 BY_KEY = {row.key: row for row in ROWS}
 #: Since the last full run, which is the committed one.
 ADDED_SINCE = {
     "calls-32-heard",
     "async-stream-heard",
+    "first-content-sync",
     "first-call",
     "first-renewal",
     "store-look",
@@ -82,6 +85,26 @@ def test_every_row_is_measured_by_something() -> None:
     probes |= {"first-call", "first-renewal", "store-look", "store-seen"}
     proxies = {"proxy-cpu", "proxy-rate", "proxy-first-byte", "proxy-call"}
     assert jobs | probes | proxies == set(BY_KEY)
+
+
+@pytest.mark.parametrize("job", FULL, ids=lambda job: next(iter(job.rows.values())))
+def test_every_job_can_be_asked_of_a_lanes_process(job: Job) -> None:
+    inspect.signature(getattr(measure, job.what)).bind("client", **job.for_lane())
+
+
+@pytest.mark.parametrize(
+    ("row", "aim"),
+    [
+        ("sync-call-heard", 0.45),
+        ("async-call-heard", 0.50),
+        ("first-content-sync", 0.60),
+        ("first-content", 0.50),
+    ],
+)
+def test_a_row_is_held_to_what_is_hoped_of_it(row: str, aim: float) -> None:
+    assert verdict(BY_KEY[row], _results(**{row: [{BASE: 1.0, OURS: aim}]})["rows"][row]) == "aim"
+    assert verdict(BY_KEY[row], _results(**{row: [{BASE: 1.0, OURS: aim + 0.01}]})["rows"][row]) == "must"
+    assert verdict(BY_KEY[row], _results(**{row: [{BASE: 1.0, OURS: 1.01}]})["rows"][row]) == "missed"
 
 
 def test_quick_measures_the_same_rows_in_fewer_lanes() -> None:
