@@ -16,6 +16,7 @@ this package, whether a project tests with it or not.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,20 +27,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_OTHERS = ("QWEN_API_KEY", "QWEN_API_BASE", "QWEN_AUTH_FILE", "QWEN_OAUTH_CLIENT_ID")
-
 
 @pytest.fixture
 def qwen_sandbox_logged_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """A running sandbox that the environment points at, with an empty `QWEN_TOKEN_DIR` of its own.
 
-    Child processes inherit the environment. Device codes are approved at once, and a login takes a moment.
+    No other variable `QWEN_*` is set: a test reaches neither its user's key nor a fleet's logins. Child
+    processes inherit the environment. Device codes are approved at once, and a login takes a moment.
     """
     with Sandbox(auto_approve=True, interval=0.1) as sandbox:  # no test should wait for Qwen's five seconds
-        for name in _OTHERS:
-            monkeypatch.delenv(name, raising=False)
+        for name in [one for one in os.environ if one.startswith("QWEN_")]:
+            monkeypatch.delenv(name)  # a user's store holds real logins, which a test would change
         for name, value in sandbox.environment(tmp_path / "qwen_tokens").items():
-            monkeypatch.setenv(name, value)
+            if value:
+                monkeypatch.setenv(name, value)
         # LiteLLM would fetch its price list from the internet, in child processes too.
         monkeypatch.setenv("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         yield sandbox

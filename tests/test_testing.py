@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
+
+from litellm_qwen_ai.oauth.credentials import Credentials
+from litellm_qwen_ai.settings import Settings
+from litellm_qwen_ai.stores.redis.place import RedisPlace
+from tests.valkey import KEY, shared_valkey
 
 CONFTEST = 'pytest_plugins = ["litellm_qwen_ai.testing"]\n'
 PASSING = textwrap.dedent(
@@ -46,7 +52,18 @@ PASSING = textwrap.dedent(
 )
 
 
-def _pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+OF_A_FLEET = textwrap.dedent(
+    """
+    import litellm_qwen_ai
+
+    def test_a_logout(qwen_sandbox):
+        assert litellm_qwen_ai.status().logged_in
+        assert "oauth_creds.json" in litellm_qwen_ai.logout()
+    """
+)
+
+
+def _pytest(folder: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("QWEN_", "PYTEST_"))}
     return subprocess.run(
         [
@@ -60,7 +77,7 @@ def _pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
             *arguments,
         ],
         cwd=folder,
-        env={**kept, "QWEN_API_KEY": "the user's own"},
+        env={**kept, "QWEN_API_KEY": "the user's own", **variables},
         capture_output=True,
         text=True,
         timeout=120,
@@ -74,6 +91,23 @@ def test_users_get_a_sandbox_with_a_login(tmp_path: Path) -> None:
     done = _pytest(tmp_path)
     assert done.returncode == 0, done.stdout
     assert "4 passed" in done.stdout
+
+
+def test_a_logout_in_a_user_s_test_leaves_the_fleet_s_logins_alone(tmp_path: Path) -> None:
+    store = {
+        "QWEN_STORE": shared_valkey().url,
+        "QWEN_STORE_KEY": KEY,
+        "QWEN_STORE_PREFIX": f"users-{secrets.token_hex(4)}",
+        "QWEN_TOKEN_DIR": str(tmp_path),
+    }
+    real = RedisPlace(Settings.from_environment(store)).login(None)
+    real.save(Credentials(access_token="of-the-fleet", refresh_token="of-the-fleet"))
+    (tmp_path / "conftest.py").write_text(CONFTEST)
+    (tmp_path / "test_mine.py").write_text(OF_A_FLEET)
+    done = _pytest(tmp_path, **store)
+    assert done.returncode == 0, done.stdout
+    real.refresh()
+    assert real.look(), "the login of the fleet is gone"
 
 
 def test_without_the_plugin_nothing_of_ours_is_loaded(tmp_path: Path) -> None:

@@ -74,9 +74,10 @@ def _introduce(sandbox: Sandbox, directory: Path, *, auto_approve: bool) -> None
         f"{approving} Ctrl-C stops it. In another terminal:\n",
         err=True,
     )
-    command = "set" if sys.platform == "win32" else "export"
+    windows = sys.platform == "win32"
     for name, value in sandbox.environment(directory).items():
-        click.echo(f"{command} {name}={value}")
+        command = "set" if windows else "export" if value else "unset"
+        click.echo(f"{command} {name}={value}" if windows or value else f"{command} {name}")
     click.echo("", err=True)
 
 

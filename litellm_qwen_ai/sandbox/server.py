@@ -29,6 +29,13 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.sandbox.wire import RecordedRequest
 
 
+#: What would lead a program elsewhere: another account, server or store. Empty counts as not set.
+_LEADS_AWAY = (
+    *("QWEN_API_KEY", "QWEN_API_BASE", "QWEN_AUTH_FILE", "QWEN_OAUTH_CLIENT_ID"),
+    *("QWEN_STORE", "QWEN_STORE_KEY", "QWEN_STORE_PREFIX"),
+)
+
+
 class Sandbox:
     """A Qwen on the loopback interface: OAuth endpoints, an approval page and chat.
 
@@ -151,12 +158,14 @@ class Sandbox:
     def environment(self, token_dir: str | os.PathLike[str] | None = None) -> dict[str, str]:
         """Return the environment variables that lead a program here.
 
-        `QWEN_API_BASE` is not among them: the tokens' own `resource_url` leads chat back here.
+        Those that would lead it elsewhere are empty, which counts as not set: a user's key, or a store, whose
+        real logins a test would change. So is `QWEN_API_BASE`: the `resource_url` of tokens leads chat here.
 
         Args:
-            token_dir: A directory for `QWEN_TOKEN_DIR`; None leaves that variable out.
+            token_dir: A directory for `QWEN_TOKEN_DIR`; None leaves that variable out, and with it the user's
+                own directory in place.
         """
-        found = {"QWEN_OAUTH_BASE_URL": self.oauth_base_url}
+        found = {**dict.fromkeys(_LEADS_AWAY, ""), "QWEN_OAUTH_BASE_URL": self.oauth_base_url}
         if self._client_id != CLIENT_ID:
             found["QWEN_OAUTH_CLIENT_ID"] = self._client_id
         if token_dir is not None:

@@ -317,7 +317,7 @@ def test_a_changed_key_is_used_by_another_process_without_a_restart(
 ) -> None:
     store = account_of(Settings.from_environment(fleet)).store
     keep_key(store, FIRST, api_base=sandbox.api_base)
-    other = Other({**fleet, "QWEN_TOKEN_DIR": str(tmp_path / ("b" if "QWEN_STORE" in fleet else "shared"))})
+    other = Other({**fleet, "QWEN_TOKEN_DIR": str(tmp_path / ("b" if fleet["QWEN_STORE"] else "shared"))})
     try:
         assert other.told() == "ready"
         assert other.call() == "done"

@@ -34,7 +34,11 @@ class _Served:
         )
         assert self.process.stdout is not None
         self.environment: dict[str, str] = {}
+        self.lines: list[str] = []
         for line in self.process.stdout:
+            self.lines.append(line)
+            if line.startswith("unset "):
+                continue
             name, _, value = line.strip().removeprefix("export ").removeprefix("set ").partition("=")
             self.environment[name] = value
             if name == "QWEN_TOKEN_DIR":
@@ -62,6 +66,17 @@ def test_it_prints_the_environment_a_token_directory_of_its_own_and_how_to_appro
     assert Path(served.environment["QWEN_TOKEN_DIR"]).is_dir()
     _, error = served.end(signal.SIGTERM)
     assert "press Approve" in error
+
+
+@pytest.mark.skipif(os.name != "posix", reason="these lines are for a POSIX shell")
+def test_its_lines_leave_no_variable_of_the_user_s_that_leads_elsewhere(served: _Served) -> None:
+    users = {"QWEN_STORE": "redis://real", "QWEN_API_KEY": "sk-real", "QWEN_AUTH_FILE": "team.json"}
+    program = f"set -eu\n{''.join(served.lines)}env"
+    shell = subprocess.run(
+        ["sh", "-c", program], env={**os.environ, **users}, capture_output=True, text=True, check=True
+    )
+    left = dict(line.split("=", 1) for line in shell.stdout.splitlines() if line.startswith("QWEN_"))
+    assert left == served.environment
 
 
 @pytest.mark.skipif(os.name != "posix", reason="these signals are POSIX")

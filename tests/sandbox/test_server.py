@@ -6,6 +6,7 @@ import concurrent.futures
 import contextlib
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -20,8 +21,10 @@ import aiohttp.web
 import httpx
 import pytest
 
+from litellm_qwen_ai import settings
 from litellm_qwen_ai.names import DEFAULT_CLIENT_ID
 from litellm_qwen_ai.sandbox import Sandbox
+from litellm_qwen_ai.settings import Settings
 
 
 def test_it_starts_and_stops_in_well_under_half_a_second() -> None:
@@ -113,13 +116,25 @@ def test_all_addresses_are_reached_through_loopback() -> None:
 def test_the_environment_leads_a_program_here_and_not_by_the_api_base(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    assert sandbox.environment() == {"QWEN_OAUTH_BASE_URL": sandbox.url}
+    assert _set(sandbox.environment()) == {"QWEN_OAUTH_BASE_URL": sandbox.url}
     with Sandbox(client_id="mine") as other:
-        assert other.environment(tmp_path) == {
+        assert _set(other.environment(tmp_path)) == {
             "QWEN_OAUTH_BASE_URL": other.url,
             "QWEN_OAUTH_CLIENT_ID": "mine",
             "QWEN_TOKEN_DIR": str(tmp_path),
         }
+
+
+def _set(variables: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in variables.items() if value}
+
+
+def test_no_variable_of_the_user_s_leads_a_program_away(sandbox: Sandbox, tmp_path: Path) -> None:
+    users = dict.fromkeys(re.findall(r"^\| `(QWEN_\w+)`", settings.__doc__ or "", re.MULTILINE), "a-user-s")
+    here = sandbox.environment(tmp_path)
+    of_user = Settings.from_environment({**users, **here})
+    assert Settings.from_environment(users).store == "a-user-s"
+    assert of_user == Settings.from_environment(here)
 
 
 def test_written_credentials_are_a_private_file_whose_tokens_work(sandbox: Sandbox, tmp_path: Path) -> None:
