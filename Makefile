@@ -4,7 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-OTHER_PYTHONS := 3.10 3.12 3.13
+# 3.14 where there is one.
+OTHER_PYTHONS = 3.10 3.12 3.13 $(if $(shell command -v $(call python,3.14)),3.14)
 TESTS ?= tests
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' litellm_qwen_ai/_version.py)
 INTO_WHEEL := $(BIN)/python -m pip --python .venv-wheel/bin/python

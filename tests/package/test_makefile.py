@@ -47,6 +47,25 @@ def test_no_environment_of_the_tests_keeps_what_it_had_while_pip_resolves_newer_
         assert "$(EAGER)" in dict(RULES)[other]
 
 
+@pytest.mark.parametrize("there", [True, False], ids=["had", "not had"])
+def test_a_python_that_is_not_to_be_had_everywhere_is_tested_where_it_is(tmp_path: Path, there: bool) -> None:
+    for name in ["sh", *(["python3.14"] if there else [])]:
+        (tmp_path / name).symlink_to("/bin/sh")
+    rules = tmp_path / "rules"
+    rules.write_text("pythons:\n\t@: $(info $(OTHER_PYTHONS))\n")
+    make = shutil.which("make")
+    assert make is not None
+    done = subprocess.run(
+        [make, "--silent", "-f", str(ROOT / "Makefile"), "-f", str(rules), "pythons"],
+        cwd=tmp_path,
+        env={"PATH": str(tmp_path), "PYENV_ROOT": str(tmp_path), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["3.10", "3.12", "3.13", *(["3.14"] if there else [])]
+
+
 def test_what_the_newest_litellm_needs_for_its_proxy_is_installed_without_its_own_packages() -> None:
     listed = [
         "click>=8.0,<9",

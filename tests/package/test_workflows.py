@@ -66,6 +66,15 @@ def test_the_matrix_has_the_pythons_of_the_classifiers_and_three_litellms() -> N
     matrix = _jobs(HOST / "workflows" / "ci.yml")["test"]["strategy"]["matrix"]
     assert matrix["python"] == classifiers
     assert matrix["target"] == ["test", "test-oldest", "test-oldest-proxy", "test-newest"]
+    [next_python] = matrix["include"]  # no classifier before the tests have passed on it
+    assert next_python["python"] not in classifiers
+    assert next_python["target"] in matrix["target"]
+
+
+def test_a_newer_push_ends_a_run_of_its_pull_request_and_none_of_main() -> None:
+    together = yaml.safe_load((HOST / "workflows" / "ci.yml").read_text("utf-8"))["concurrency"]
+    assert together["cancel-in-progress"] is True
+    assert "github.event.pull_request.number || github.run_id" in together["group"]
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda path: path.stem)
