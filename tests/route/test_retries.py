@@ -11,9 +11,20 @@ import litellm
 import pytest
 
 from litellm_qwen_ai.chat.context import AnswerContext
+from litellm_qwen_ai.chat.errors import error_from_response
 from litellm_qwen_ai.route.bearer import Bearer
 from litellm_qwen_ai.route.observer import Nobody, Observer
-from litellm_qwen_ai.route.retries import LONGEST_WAIT, Attempt, Outcome, arun, call_flow, run
+from litellm_qwen_ai.route.retries import (
+    LONGEST_WAIT,
+    Attempt,
+    Outcome,
+    _backoff,
+    _wait_before_retry,
+    arun,
+    call_flow,
+    count_late,
+    run,
+)
 
 NOW = 1_800_000_000.0
 TOKEN_REFUSED = {"error": {"code": "invalid_api_key", "message": "invalid access token or token expired"}}
@@ -267,3 +278,69 @@ def test_the_observer_is_told_how_each_request_was_answered(
         with pytest.raises(litellm.exceptions.openai.APIError):
             wire.call(observer=notes)
     assert notes.told == told
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "named", "waits"),
+    [
+        (408, "", None, True),
+        (409, "", None, True),
+        (429, "", None, True),
+        (500, "", None, True),
+        (599, "", None, True),
+        (407, "", None, False),
+        (410, "", None, False),
+        (428, "", None, False),
+        (430, "", None, False),
+        (499, "", None, False),
+        (429, "insufficient_quota", None, False),
+        (429, "", 60.0, 60.0),
+        (429, "", 60.5, False),
+        (500, "", 0.0, 0.0),
+        (400, "", 1.0, False),
+    ],
+)
+def test_what_is_worth_another_try_and_when(
+    status: int, code: str, named: float | None, waits: float | bool
+) -> None:
+    error = error_from_response(status, json.dumps({"error": {"code": code}}).encode(), AnswerContext("m"))
+    found = _wait_before_retry(status, error, named, 0)
+    if waits is True:
+        assert found is not None
+        assert 0.25 <= found <= 0.5
+    else:
+        assert found == (None if waits is False else waits)
+
+
+@pytest.mark.parametrize(
+    ("retries", "most"), [(0, 0.5), (1, 1.0), (2, 2.0), (3, 4.0), (4, 8.0), (5, 8.0), (60, 8.0)]
+)
+def test_each_try_waits_twice_as_long_as_the_one_before_up_to_eight_seconds(
+    monkeypatch: pytest.MonkeyPatch, retries: int, most: float
+) -> None:
+    asked: list[tuple[float, float]] = []
+
+    def uniform(least: float, top: float) -> float:
+        asked.append((least, top))
+        return top
+
+    monkeypatch.setattr("random.uniform", uniform)
+    assert _backoff(retries) == most
+    assert asked == [(0.5, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("throttling", [("refused", "throttled", None), ("failed", "RateLimitError")]),
+        ("data_inspection_failed", [("refused", "content_policy", None)]),
+    ],
+)
+def test_an_error_inside_an_answer_is_counted_without_a_wait(code: str, told: list[tuple[Any, ...]]) -> None:
+    notes = Notes()
+    count_late(
+        notes, error_from_response(400, json.dumps({"error": {"code": code}}).encode(), AnswerContext("m"))
+    )
+    assert notes.told == told
+    count_late(notes, ValueError("of nobody"))
+    assert notes.told[len(told) :] == [("refused", None, None), ("failed", "ValueError")]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import litellm
 import pytest
 from litellm.types.utils import CredentialItem
 
-from litellm_qwen_ai.route.trust import account_of, in_router, is_clients_address
+from litellm_qwen_ai.route.trust import _warn_of_ignored_account, account_of, in_router, is_clients_address
 
 ROUTED = {"metadata": {"model_group": "qwen"}}
 EVIL = "https://evil.example/v1"
@@ -138,3 +139,44 @@ def test_a_router_is_known_by_what_it_notes() -> None:
     assert in_router(ROUTED)
     assert in_router({"litellm_metadata": {"model_group": "qwen"}})
     assert not in_router({"metadata": "model_group"})
+
+
+def test_an_account_in_the_wrong_place_is_ignored_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    named = {"qwen_account": "bob"}
+    calls: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        (named, ROUTED),
+        (named, _sent(qwen_account="bob")),
+        ({}, _sent(model_info=named)),
+    ]
+    for params, litellm_params in calls:
+        caplog.clear()
+        _warn_of_ignored_account.cache_clear()
+        with caplog.at_level(logging.WARNING, "litellm_qwen_ai"):
+            assert account_of(params, litellm_params) is None
+            assert account_of(params, litellm_params) is None
+        (record,) = caplog.records
+        assert record.getMessage() == (
+            "A qwen_account that a Router passes on or a proxy's client sends is ignored, since any "
+            "client could send one. Set it in the deployment: model_info: {qwen_account: <name>}."
+        )
+    caplog.clear()
+    _warn_of_ignored_account.cache_clear()
+    own = {"model_info": {"qwen_account": 7}}
+    quiet: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({}, {**ROUTED, **own}),
+        ({}, {**_sent(model_info={"id": 1}), **own}),
+        ({}, {**_sent(model_info=None), **own}),
+    ]
+    assert [account_of(*call) for call in quiet] == ["7", "7", "7"]
+    assert account_of({}, {**ROUTED, **_sent(model="m")}) is None
+    assert account_of({}, {"proxy_server_request": {"body": "x"}}) is None
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    "params", [{"metadata": {"model_group": None}}, {"litellm_metadata": {"model_group": 1}}]
+)
+def test_a_routers_note_counts_whatever_it_says(params: dict[str, Any]) -> None:
+    assert in_router(params)
+    assert not in_router({})
+    assert not in_router({"metadata": {"group": "model_group"}, "litellm_metadata": None})
