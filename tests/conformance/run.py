@@ -17,6 +17,7 @@ import tempfile
 import venv
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from suites import HERE, SUITES, Suite
@@ -42,6 +43,7 @@ FOREIGN = (
     "HTTPS_PROXY",
 )
 
+_ITS_LITELLM = "import importlib.metadata as m; print(m.version('litellm'))"
 # Written here, not taken from a suite: an ini of the suite's own would bring its xdist and its warnings.
 PYTEST = (
     *("-o", "addopts=", "-o", "filterwarnings=default", "-o", "asyncio_mode=auto"),
@@ -101,6 +103,7 @@ def run(suites: list[Suite], *, verbose: bool) -> list[Row]:
             rows.append(row)
             try:
                 source = prepare(suite, folder)
+                row.litellm = litellm_of(suite)
                 for route in routes:
                     row.results[route.name] = ask(suite, source, route, sandbox, folder, verbose=verbose)
             except SuiteError as error:
@@ -157,6 +160,14 @@ def prepare(suite: Suite, folder: Path) -> Path:
         with tarfile.open(folder / f"{unpacked.name}.tar.gz") as archive:
             archive.extractall(sources, filter="data")
     return unpacked
+
+
+def litellm_of(suite: Suite) -> str:
+    """Return the version of the LiteLLM that answers a suite: its own, or that of the proxies."""
+    if suite.way == "proxy":  # they run on what runs this
+        return version("litellm")
+    asked = [str(ROOT / suite.environment / "bin" / "python"), "-c", _ITS_LITELLM]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def _pip(python: Path, *words: str) -> None:

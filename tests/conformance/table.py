@@ -16,7 +16,8 @@ HEAD = """# Conformance
 Suites that others wrote, at a pinned version from PyPI, run against an obedient sandbox
 ([testing.md](testing.md)): once at `qwen_ai/` with a login, once at LiteLLM's `dashscope/` with a key.
 What fails at both is not ours; the rest must pass here. **In process**: the suite calls LiteLLM.
-**Proxy**: it talks HTTP to a `litellm` proxy, and knows nothing of Qwen.
+**Proxy**: it talks HTTP to a `litellm` proxy, and knows nothing of Qwen. **LiteLLM**: the one that
+answered, in process that of the suite's own environment.
 
 """
 TAIL = """
@@ -26,11 +27,12 @@ TAIL = """
 
 @dataclass
 class Row:
-    """A suite, and for each route the outcome and the reason of each test."""
+    """A suite, the LiteLLM that it ran on, and for each route the outcome and the reason of each test."""
 
     suite: Suite
     results: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
     trouble: str = ""
+    litellm: str = ""
 
     def counts(self, route: str) -> str:
         """Return `passed / failed / skipped`."""
@@ -70,19 +72,16 @@ def short(name: str) -> str:
 
 def page(rows: list[Row]) -> str:
     """Return docs/conformance.md."""
-    lines = [
-        f"| Suite | Way | `{OURS}/` passed / failed / skipped | `{OTHER}/` the same | Fails only here |",
-        "|---|---|---|---|---|",
-    ]
+    results = f"`{OURS}/` passed / failed / skipped | `{OTHER}/` the same"
+    lines = [f"| Suite | Way | LiteLLM | {results} | Fails only here |", "|---|---|---|---|---|---|"]
     for row in rows:
         suite = row.suite
         name = f"{suite.package} {suite.version}, {suite.title}"
         ours, other = (row.counts(OURS), row.counts(OTHER)) if not row.trouble else ("-", "-")
-        lines.append(f"| {name} | {suite.way} | {ours} | {other} | {len(row.only_here) or '-'} |")
-    lines += [f"| {name} | - | - | - | cannot be had: see below |" for name in ABSENT]
-    with_ = (
-        f"\nThe proxies ran on LiteLLM {version('litellm')}, the plugin was {version('litellm-qwen-ai')}.\n"
-    )
+        cells = [name, suite.way, row.litellm or "-", ours, other, str(len(row.only_here) or "-")]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += [f"| {name} | - | - | - | - | cannot be had: see below |" for name in ABSENT]
+    with_ = f"\nThe plugin was {version('litellm-qwen-ai')}.\n"
     return HEAD + "\n".join(lines) + "\n" + with_ + TAIL + _remarks(rows) + _differences(rows)
 
 
@@ -91,7 +90,8 @@ def plain(rows: list[Row]) -> str:
     lines = []
     for row in rows:
         lines.append(
-            f"{row.suite.package} {row.suite.version}, {row.suite.title} (passed / failed / skipped)"
+            f"{row.suite.package} {row.suite.version}, {row.suite.title}, on LiteLLM {row.litellm} "
+            "(passed / failed / skipped)"
         )
         lines += [f"    {row.trouble}"] if row.trouble else []
         lines += [f"    {route}/: {row.counts(route)}" for route in (OURS, OTHER) if not row.trouble]

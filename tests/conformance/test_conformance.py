@@ -73,14 +73,14 @@ def _row(table: ModuleType, ours: dict[str, str], other: dict[str, str], **more:
         route: {f"test_a.py::{name}": (outcome, "why") for name, outcome in found.items()}
         for route, found in ((table.OURS, ours), (table.OTHER, other))
     }
-    return table.Row(suite, results)
+    return table.Row(suite, results, litellm="1.2.3")
 
 
 def test_what_fails_at_both_routes_is_not_ours(table: ModuleType) -> None:
     row = _row(table, {"one": "failed", "two": "passed"}, {"one": "failed", "two": "failed"})
     assert (row.only_here, row.only_there) == ({}, ["two"])  # type: ignore[attr-defined]  # of another module
     page = table.page([row])
-    assert "| shoes 1.0, laces | proxy | 1 / 1 / 0 | 0 / 2 / 0 | - |" in page
+    assert "| shoes 1.0, laces | proxy | 1.2.3 | 1 / 1 / 0 | 0 / 2 / 0 | - |" in page
     assert "fails only at `dashscope/`: `two`." in page
 
 
