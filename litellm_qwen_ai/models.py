@@ -81,6 +81,11 @@ def thinks_by_default(model: str) -> Family | None:
     return next((family for family in THINK_BY_DEFAULT if family.names.fullmatch(name)), None)
 
 
+def is_ours(model: object, provider: object) -> bool:
+    """Whether LiteLLM brings here what names this `model` and, if it does, this `custom_llm_provider`."""
+    return provider == PROVIDER if provider else str(model).startswith(f"{PROVIDER}/")
+
+
 CATALOGUE: tuple[Model, ...] = (
     Model(
         "coder-model",

@@ -10,8 +10,27 @@ import litellm
 import pytest
 
 import litellm_qwen_ai
-from litellm_qwen_ai.models import CATALOGUE, Model
+from litellm_qwen_ai.models import CATALOGUE, Model, is_ours
 from litellm_qwen_ai.route.host import register_catalogue
+
+
+@pytest.mark.parametrize(
+    ("model", "provider", "ours"),
+    [
+        ("qwen_ai/coder-model", None, True),
+        ("qwen_ai/coder-model", "", True),
+        ("coder-model", "qwen_ai", True),
+        ("qwen_ai/coder-model", "openai", False),
+        ("openai/qwen_ai/coder-model", None, False),
+    ],
+)
+def test_what_is_ours_is_what_litellm_brings_here(model: str, provider: str | None, ours: bool) -> None:
+    assert is_ours(model, provider) is ours
+    assert (litellm.get_llm_provider(model, provider)[1] == "qwen_ai") is ours
+
+
+def test_what_names_no_model_is_not_ours() -> None:
+    assert not is_ours(None, None)
 
 
 @pytest.mark.parametrize("model", CATALOGUE, ids=lambda model: model.name)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from litellm_qwen_ai.accounts import LoginState, resolved_name
-from litellm_qwen_ai.names import PROVIDER
+from litellm_qwen_ai.models import is_ours
 from litellm_qwen_ai.oauth.check import Verdict, check_credentials
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.errors import ConfigurationError, LoginExpiredError, QwenAuthError
@@ -49,7 +49,8 @@ def deployed_accounts(server: Any) -> list[str | None]:
     named = [
         (one.get("model_info") or {}).get("qwen_account")
         for one in (deployments_of(router) if router is not None else ())
-        if str((one.get("litellm_params") or {}).get("model")).startswith(f"{PROVIDER}/")
+        if (params := one.get("litellm_params") or {})
+        and is_ours(params.get("model"), params.get("custom_llm_provider"))
     ]
     return [None if name is None else str(name) for name in named]
 

@@ -34,6 +34,7 @@ import litellm
 import litellm.main
 import litellm.utils
 
+from litellm_qwen_ai.models import is_ours
 from litellm_qwen_ai.names import LOGGER, PROVIDER
 from litellm_qwen_ai.route.private_names import (
     HEALTH_FUNCTIONS,
@@ -337,7 +338,7 @@ def _after_headers(original: Callable[..., Any]) -> Callable[..., Any]:
         call: Any = args[0] if args and isinstance(args[0], dict) else more  # the hook's, or the setup's
         wrong = [name for name in _HEADERS if call.get(name) and not isinstance(call[name], Mapping)]
         model = str(call.get("model") or "".join(map(str, args[_MODEL : _MODEL + 1])))
-        if wrong and (model.startswith(f"{PROVIDER}/") or call.get("custom_llm_provider") == PROVIDER):
+        if wrong and is_ours(model, call.get("custom_llm_provider")):
             from litellm_qwen_ai.chat.errors import bad_request  # noqa: PLC0415  # as late as all of chat/
 
             kind = type(call[wrong[0]]).__name__
@@ -365,7 +366,7 @@ def _with_account(original: Callable[..., dict[str, Any]]) -> Callable[..., dict
     def ready(model_info: dict[str, Any], litellm_params: dict[str, Any]) -> dict[str, Any]:
         made = original(model_info, litellm_params)
         account = (model_info or {}).get("qwen_account")
-        if account is None or not str(made.get("model")).startswith(f"{PROVIDER}/"):
+        if account is None or not is_ours(made.get("model"), made.get("custom_llm_provider")):
             return made
         return {**made, "qwen_account": account}
 

@@ -75,10 +75,13 @@ def test_without_a_name_that_the_route_needs_it_is_said_what_is_gone_and_what_to
             private_names.need(next(name for name in ROUTE_NEEDS if name.endswith("_get_httpx_client")))
 
 
+@pytest.mark.parametrize(
+    "ours", [{"model": "qwen_ai/coder-model"}, {"model": "coder-model", "custom_llm_provider": "qwen_ai"}]
+)
 def test_an_account_that_only_a_deployment_names_is_found_without_a_warning(
-    make_router: Callable[..., litellm.Router],
+    make_router: Callable[..., litellm.Router], ours: dict[str, str]
 ) -> None:
-    bobs = {"model": "qwen_ai/coder-model", "api_base": "http://127.0.0.1:9/v1"}
+    bobs = {**ours, "api_base": "http://127.0.0.1:9/v1"}
     router = make_router(
         {"model_name": "qwen", "litellm_params": bobs, "model_info": {"qwen_account": "bob"}}
     )

@@ -240,6 +240,12 @@ def test_a_built_in_provider_of_our_name_would_win_and_be_noticed(
         patches.apply_adaptations()
 
 
+def test_a_health_check_of_a_deployment_that_names_its_provider_has_its_account() -> None:
+    params = {"model": "coder-model", "custom_llm_provider": "qwen_ai"}
+    made = patches._with_account(lambda _, given: given)({"qwen_account": "alice"}, params)
+    assert made == {**params, "qwen_account": "alice"}
+
+
 @pytest.mark.parametrize(
     ("info", "model", "account"),
     [

@@ -30,6 +30,9 @@ model_list:
       api_base: "%(api_base)s"
       configurable_clientside_auth_params: [api_base, base_url]
     model_info: { id: keyed, qwen_account: keyed }
+  - model_name: named
+    litellm_params: { model: coder-model, custom_llm_provider: qwen_ai }
+    model_info: { id: named, qwen_account: alice }
 general_settings:
   allow_client_side_credentials: true
   dangerously_allow_mock_testing_request_params: true
@@ -126,4 +129,4 @@ def test_headers_that_are_no_object_are_the_clients_fault(open_proxy: Proxy, wro
 
 def test_a_health_check_uses_the_deployments_account(open_proxy: Proxy) -> None:
     healthy = open_proxy.ask("/health").json()  # the default account is not logged in
-    assert (healthy["healthy_count"], healthy["unhealthy_count"]) == (3, 0)
+    assert (healthy["healthy_count"], healthy["unhealthy_count"]) == (4, 0)
