@@ -20,7 +20,7 @@ from litellm_qwen_ai.oauth.errors import (
     StoreError,
 )
 from litellm_qwen_ai.oauth.login import device_login, may_prompt
-from litellm_qwen_ai.oauth.pending import pending_login, start_login
+from litellm_qwen_ai.oauth.pending import cancel_login, pending_login, start_login
 from litellm_qwen_ai.oauth.protocol import DeviceCode, Pkce
 from litellm_qwen_ai.oauth.transport import httpx_poster
 from litellm_qwen_ai.stores.files import disk
@@ -297,6 +297,29 @@ def test_the_caller_can_cancel(log_in: Any, prompt: Prompt, server: Any) -> None
         log_in(cancelled=lambda: len(prompt.left) == 2)
     assert polls(server) == []
     assert prompt.ended == [False]
+
+
+@pytest.mark.parametrize("ends", ["cancelled", "finished"])
+def test_a_login_that_ends_elsewhere_is_not_taken_for_the_one_before(
+    log_in: Any, prompt: Prompt, store: FileStore, monkeypatch: pytest.MonkeyPatch, ends: str
+) -> None:
+    old = Credentials(access_token="old", refresh_token="r", expiry_date=1)
+    new = Credentials(access_token="new", refresh_token="s", expiry_date=2)
+    store.save(old)
+
+    def elsewhere(_seconds_left: float) -> None:
+        if ends == "finished":
+            store.save(new)
+        cancel_login(store)
+
+    monkeypatch.setattr(prompt, "waiting", elsewhere)
+    if ends == "finished":
+        assert log_in().access_token == "new"
+        return
+    with pytest.raises(
+        LoginCancelledError, match=r"^The login was cancelled elsewhere; nothing was changed\.$"
+    ):
+        log_in()
 
 
 def test_a_login_that_joined_one_that_waits_leaves_it_when_it_is_cancelled(

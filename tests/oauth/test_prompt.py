@@ -4,12 +4,13 @@ import io
 import sys
 import threading
 import webbrowser
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from litellm_qwen_ai.oauth import prompt as prompt_module
-from litellm_qwen_ai.oauth.prompt import TerminalPrompt, countdown, may_open_browser, open_browser
+from litellm_qwen_ai.oauth.prompt import TerminalPrompt, countdown, joining, may_open_browser, open_browser
 from litellm_qwen_ai.oauth.protocol import DeviceCode
 
 CODE = DeviceCode(
@@ -88,6 +89,64 @@ def test_without_a_terminal_there_is_no_countdown() -> None:
     shown.waiting(10)
     shown.done(approved=False)
     assert stream.getvalue() == ""
+
+
+def test_a_terminal_that_can_redraw_nothing_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind, live in (("dumb", False), ("xterm", True)):
+        monkeypatch.setenv("TERM", kind)
+        stream = Terminal()
+        shown = TerminalPrompt(stream)
+        shown.show(CODE)
+        assert ("Waiting for your approval ... (Ctrl-C cancels)\n\n" in stream.getvalue()) is not live
+        shown.waiting(10)
+        assert ("\r" in stream.getvalue()) is live
+
+
+@pytest.mark.parametrize(
+    ("waited", "said"),
+    [
+        (None, ""),
+        (0.0, "started 0 s"),
+        (59.4, "started 59 s"),
+        (60.0, "started 1 min"),
+        (149.0, "started 2 min"),
+    ],
+)
+def test_a_login_that_joins_another_says_since_when_that_waits(waited: float | None, said: str) -> None:
+    joined = replace(CODE, waited=waited)
+    whole = f"A login of this account waits already, {said} ago: this is its code."
+    assert joining(joined) == (whole if said else "")
+    stream = io.StringIO()
+    TerminalPrompt(stream, hint="A hint.").show(joined)
+    assert stream.getvalue().startswith(f"{whole}\n\n" if said else "\n")
+    assert "A hint.\n\n" in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("picture", "begins"),
+    [
+        ("", f"\n{prompt_module.INVITATION}"),
+        ("no picture here", f"no picture here\n\n{prompt_module.INVITATION}"),
+        ("a\nb\n", f"a\nb\n\n\n{prompt_module.INVITATION}"),
+        (
+            "a\nb\nc\n",
+            f"a\nb\nc\n{CODE.link}\nCheck that the page shows this code: AB-CD_12 . The code is valid for",
+        ),
+    ],
+)
+def test_a_tall_picture_leaves_few_rows_to_the_words(picture: str, begins: str) -> None:
+    asked: list[str] = []
+    stream = io.StringIO()
+    TerminalPrompt(stream, picture=lambda link: asked.append(link) or picture).show(CODE)
+    assert asked == [CODE.link]
+    assert stream.getvalue().startswith(begins)
+
+
+@pytest.mark.parametrize(("lives", "minutes"), [(1, 1), (89, 1), (91, 2), (900, 15)])
+def test_the_code_is_valid_for_whole_minutes(lives: float, minutes: int) -> None:
+    assert prompt_module.warning(replace(CODE, expires_in=lives)) == (
+        f"The code is valid for {minutes} min. {prompt_module.PHISHING}"
+    )
 
 
 @pytest.mark.parametrize(
