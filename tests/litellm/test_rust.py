@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -19,16 +18,9 @@ from litellm_qwen_ai.route import private_names, probe
 from litellm_qwen_ai.sandbox import Sandbox
 from tests.docs.pages import BLOCKS
 from tests.litellm.conftest import Ask
+from tests.rust_rules import has_rules, rules
 
 MESSAGES = [{"role": "user", "content": "ping"}]
-has_rules = pytest.mark.skipif(
-    importlib.util.find_spec("litellm.rust_bridge.dispatch") is None,  # 1.91: its Rust is asked for OCR alone
-    reason="this LiteLLM hands no chat to its Rust",
-)
-
-
-def _rules() -> Any:
-    return importlib.import_module(private_names.RUST_RULES)
 
 
 @pytest.fixture
@@ -36,7 +28,7 @@ def tomorrow(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Changes LiteLLM's rule for chat by hand, to a rollout of a name."""
 
     def change(rollout: str) -> None:
-        catalog = _rules()
+        catalog = rules()
         last = [rule for rule in catalog.RULES if rule.route is catalog.Route.CHAT_COMPLETIONS][-1]
         new = dataclasses.replace(last, rollout=catalog.Rollout[rollout])
         monkeypatch.setattr(catalog, "RULES", tuple(new if rule == last else rule for rule in catalog.RULES))
@@ -46,9 +38,9 @@ def tomorrow(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 @has_rules
 def test_chat_is_python_for_every_provider_by_each_rule_of_litellms() -> None:
-    catalog = _rules()
-    rules = {rule.rollout.name for rule in catalog.RULES if rule.route is catalog.Route.CHAT_COMPLETIONS}
-    assert rules == {"PYTHON_ONLY"}, (
+    catalog = rules()
+    told = {rule.rollout.name for rule in catalog.RULES if rule.route is catalog.Route.CHAT_COMPLETIONS}
+    assert told == {"PYTHON_ONLY"}, (
         f"LiteLLM {private_names.installed_version()} has a new rule for chat: try qwen_ai/ with it, and "
         "bring docs/litellm.md (Chat in Rust) and docs/upstream.md, 7, up to date"
     )

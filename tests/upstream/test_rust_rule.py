@@ -8,15 +8,14 @@ from typing import Any
 import litellm
 import pytest
 
+from tests.rust_rules import has_rules, rules
 from tests.upstream.conftest import MESSAGES, Plain
 
-catalog: Any = pytest.importorskip(
-    "litellm.rust_bridge.catalog", reason="this LiteLLM has no Rust to move to", exc_type=ImportError
-)
 
-
+@has_rules
 @pytest.mark.xfail(raises=litellm.APIConnectionError, reason="docs/upstream.md, 7")
 def test_a_custom_provider_is_answered_by_its_handler(custom: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = rules()
     chat = catalog.Route.CHAT_COMPLETIONS
     today = catalog.RouteRule(chat, catalog.Rollout.PYTHON_ONLY)
     tomorrow = dataclasses.replace(today, rollout=catalog.Rollout.RUST_OPT_IN)
