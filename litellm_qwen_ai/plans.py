@@ -157,12 +157,12 @@ def mismatch(key: str, base_url: str, kept_for: str | None = None) -> str:
     if meant is not None and meant is not there:
         return f"The key was kept for {meant.title}, but goes to {there.host} ({there.title})."
     prepaid = key.startswith(PREPAID)
-    if prepaid and there.keys is STANDARD:
+    if prepaid and there.keys == STANDARD:
         return (
             "The key begins with sk-sp-, as those of Coding Plan and Token Plan do, but goes to "
             f"{there.host} ({there.title}), where it is refused or billed as pay as you go."
         )
-    if not prepaid and key.startswith(STANDARD) and there.keys is PREPAID:
+    if not prepaid and key.startswith(STANDARD) and there.keys == PREPAID:
         return (
             f"The key looks like a standard one of Model Studio, but goes to {there.host} ({there.title}), "
             "whose keys as a rule begin with sk-sp-."

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import pytest
 
+from litellm_qwen_ai import plans
 from litellm_qwen_ai.plans import PLANS, Plan, completed, mismatch, plan_at, plan_named
 from litellm_qwen_ai.settings import Settings
 
@@ -27,6 +29,18 @@ def test_the_plans_are_these() -> None:
     assert len({plan.host for plan in PLANS}) == len(PLANS)
     assert all(plan_named(plan.name) is plan is plan_at(plan.base_url) for plan in PLANS)
     assert all(plan.source.startswith("https://") for plan in PLANS)
+
+
+@pytest.mark.parametrize(("like", "wrong"), [("singapore", PREPAID), ("coding-intl", STANDARD)])
+def test_a_plan_that_is_added_with_its_keys_written_out_is_told_from_the_others(
+    like: str, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (known,) = [plan for plan in PLANS if plan.name == like]
+    host = f"{like}-new.aliyuncs.com"
+    new = dataclasses.replace(known, name="new", base_url=f"https://{host}/v1", keys=(*known.keys,))
+    assert new.keys is not known.keys
+    monkeypatch.setitem(plans._BY_HOST, host, new)
+    assert host in mismatch(wrong, new.base_url)
 
 
 @pytest.mark.parametrize("host", ["dashscope", "dashscope-intl", "dashscope-us"])
