@@ -69,13 +69,16 @@ def apply_adaptations() -> None:
 
 
 def remove_adaptations() -> None:
-    """Put LiteLLM back as it was before `apply_adaptations`; idempotent."""
+    """Put LiteLLM back as it was before `apply_adaptations`; idempotent.
+
+    A function that another library has wrapped since stays as it is: that library's wrapper would go too.
+    """
     global _spares_logs  # noqa: PLW0603  # on or off in the whole process
     _spares_logs = False
-    while _wrapped:
-        place, name = _wrapped.pop()
-        if _is_wrapped(place, name):
-            setattr(place, name, getattr(getattr(place, name), _ORIGINAL))
+    for place, name in _places:
+        outermost = getattr(place, name, None)
+        if _is_wrapped(place, name) and getattr(outermost, _WRAPPER) is outermost:
+            setattr(place, name, outermost.__wrapped__)
     if _our_member() is not None:
         LlmProviders._member_map_.pop(_MEMBER)
         LlmProviders._member_names_.remove(_MEMBER)
@@ -86,13 +89,17 @@ def remove_adaptations() -> None:
 
 
 def active_adaptations() -> dict[str, bool]:
-    """Which adaptations are in force now, by name."""
-    return {
+    """Which adaptations are in force now, by name; of health checks only in a proxy."""
+    active = {
         "eager async streams": streams_are_eager(),
         "parameters": _our_member() is not None,
         "logs for nobody": _spares_logs,
         "headers": all(_is_wrapped(litellm.utils, name) for name in _FIRST_STEPS),
     }
+    if PROXY_SERVER in sys.modules:
+        found = _health_functions()
+        active["health checks"] = bool(found) and all(_is_wrapped(*one) for one in found)
+    return active
 
 
 def streams_are_eager() -> bool:
@@ -100,8 +107,9 @@ def streams_are_eager() -> bool:
     return _is_wrapped(litellm.main, _DISPATCH)
 
 
-_ORIGINAL = "_qwen_ai_original"  # what a wrapper of ours is known by
-_wrapped: list[tuple[Any, str]] = []  # where they are
+#: What a wrapper of ours is known by: itself. One that another library puts around it has a copy, as a rule.
+_WRAPPER = "_qwen_ai_wrapper"
+_places: set[tuple[Any, str]] = set()  # where there are some
 
 
 def _wrap(place: Any, name: str, wrapper_of: Callable[[Any], Any]) -> None:
@@ -109,13 +117,13 @@ def _wrap(place: Any, name: str, wrapper_of: Callable[[Any], Any]) -> None:
     if not _is_wrapped(place, name):
         original = getattr(place, name)
         wrapper = functools.wraps(original)(wrapper_of(original))
-        setattr(wrapper, _ORIGINAL, original)
+        setattr(wrapper, _WRAPPER, wrapper)
         setattr(place, name, wrapper)
-        _wrapped.append((place, name))
+        _places.add((place, name))
 
 
 def _is_wrapped(place: Any, name: str) -> bool:
-    return hasattr(getattr(place, name, None), _ORIGINAL)
+    return hasattr(getattr(place, name, None), _WRAPPER)
 
 
 # Adaptation 1: eager async streams
@@ -355,11 +363,15 @@ def _adapt_health_checks() -> bool:
     """Wrap what makes a health check ready, wherever it is known and as far as it has been loaded."""
     if PROXY_SERVER not in sys.modules:
         return True
-    modules = [sys.modules.get(name) for name in HEALTH_MODULES]
-    found = [(module, name) for module in modules for name in HEALTH_FUNCTIONS if hasattr(module, name)]
+    found = _health_functions()
     for module, name in found:
         _wrap(module, name, _with_account)
     return bool(found)
+
+
+def _health_functions() -> list[tuple[Any, str]]:
+    modules = [sys.modules.get(name) for name in HEALTH_MODULES]
+    return [(module, name) for module in modules for name in HEALTH_FUNCTIONS if hasattr(module, name)]
 
 
 def _with_account(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:

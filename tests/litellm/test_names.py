@@ -32,6 +32,7 @@ def test_what_is_installed_has_the_module_that_betrays_a_proxy() -> None:
 
 
 def test_what_the_adaptations_hook_into_has_the_shape_they_look_for() -> None:
+    patches.apply_adaptations()  # what another test has loaded of a proxy is later than ours
     broken = [name for name, active in patches.active_adaptations().items() if not active]
     assert not broken, f"with LiteLLM {private_names.installed_version()} these no longer apply: {broken}"
 
@@ -59,8 +60,10 @@ def test_without_all_optional_names_the_route_answers_all_the_same(
     patches.remove_adaptations()
     try:
         host.install(litellm_qwen_ai.handler)
-        assert len(patches.active_adaptations()) == 4
-        assert not any(patches.active_adaptations().values())
+        active = patches.active_adaptations()
+        active.pop("health checks", None)  # a proxy's, which other tests may have loaded
+        assert len(active) == 4
+        assert not any(active.values())
         answer = litellm.completion("qwen_ai/coder-model", messages=[{"role": "user", "content": "ping"}])
         assert "ping" in answer.choices[0].message.content
     finally:

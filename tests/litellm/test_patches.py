@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import logging
-from types import SimpleNamespace
+import sys
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import litellm
@@ -14,7 +16,7 @@ from litellm.litellm_core_utils.litellm_logging import Logging
 from litellm.types.utils import LlmProviders, LlmProvidersSet
 
 import litellm_qwen_ai
-from litellm_qwen_ai.route import host, patches
+from litellm_qwen_ai.route import host, patches, private_names
 from litellm_qwen_ai.sandbox import Sandbox
 
 MESSAGES = [{"role": "user", "content": "ping"}]
@@ -147,6 +149,7 @@ def test_without_the_adaptation_thinking_is_refused_or_dropped_but_has_another_w
 
 def test_removing_leaves_litellm_as_it_was() -> None:
     adapted = litellm.main._complete_custom_providers
+    patches.apply_adaptations()  # what another test has loaded of a proxy is later than ours
     assert all(patches.active_adaptations().values())
     patches.remove_adaptations()
     patches.remove_adaptations()
@@ -159,6 +162,49 @@ def test_removing_leaves_litellm_as_it_was() -> None:
         patches.apply_adaptations()
         patches.apply_adaptations()
     assert [provider.value for provider in LlmProviders].count("qwen_ai") == 1
+
+
+def test_a_tracer_that_came_after_ours_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = litellm.utils.function_setup
+    traced: list[str] = []
+
+    @functools.wraps(ours)
+    def tracer(*args: Any, **more: Any) -> Any:
+        traced.append(args[0])
+        return ours(*args, **more)
+
+    monkeypatch.setattr(litellm.utils, "function_setup", tracer)
+    try:
+        patches.remove_adaptations()
+        assert litellm.utils.function_setup is tracer
+        patches.apply_adaptations()
+        assert litellm.utils.function_setup is tracer, "ours is in it already"
+        monkeypatch.undo()
+        patches.remove_adaptations()
+        assert litellm.utils.function_setup is ours.__wrapped__  # type: ignore[attr-defined]  # of a wrapper
+    finally:
+        monkeypatch.undo()
+        patches.apply_adaptations()
+    assert traced == []
+
+
+def test_in_a_proxy_it_is_told_whether_health_checks_are_adapted(monkeypatch: pytest.MonkeyPatch) -> None:
+    def update_litellm_params_for_health_check(model_info: Any, litellm_params: Any) -> Any:
+        raise NotImplementedError
+
+    monkeypatch.delitem(sys.modules, private_names.PROXY_SERVER, raising=False)
+    assert "health checks" not in patches.active_adaptations()
+    monkeypatch.setitem(sys.modules, private_names.PROXY_SERVER, ModuleType("proxy_server"))
+    for name in private_names.HEALTH_MODULES:
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    assert patches.active_adaptations()["health checks"] is False
+    health = sys.modules[private_names.HEALTH_MODULES[0]]
+    monkeypatch.setattr(
+        health, private_names.HEALTH_FUNCTIONS[0], update_litellm_params_for_health_check, raising=False
+    )
+    assert patches.active_adaptations()["health checks"] is False
+    patches.apply_adaptations()
+    assert patches.active_adaptations()["health checks"] is True
 
 
 class _Other(litellm.CustomLLM):
@@ -207,7 +253,9 @@ def test_an_adaptation_that_does_not_apply_says_so_at_debug_level(
         monkeypatch.delattr(litellm.utils, "async_pre_call_deployment_hook")
         with caplog.at_level(logging.DEBUG, "litellm_qwen_ai"):
             patches.apply_adaptations()
-        assert not any(patches.active_adaptations().values())
+        active = patches.active_adaptations()
+        active.pop("health checks", None)  # a proxy's, which other tests may have loaded
+        assert not any(active.values())
         assert [record.levelno for record in caplog.records] == [logging.DEBUG] * 4
     finally:
         monkeypatch.undo()
