@@ -213,7 +213,7 @@ class Sandbox:
 
     def write_credentials(
         self,
-        directory: Path,
+        directory: str | os.PathLike[str],
         file_name: str = "oauth_creds.json",
         *,
         lifetime: float | None = None,
@@ -230,12 +230,12 @@ class Sandbox:
         Returns:
             The file's path.
         """
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = Path(directory, file_name)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         text = json.dumps({**self.issue_tokens(lifetime=lifetime), **more}, indent=2)
-        handle, temporary = tempfile.mkstemp(dir=directory)  # mkstemp makes it 0600
+        handle, temporary = tempfile.mkstemp(dir=path.parent)  # mkstemp makes it 0600
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-        path = directory / file_name
         Path(temporary).replace(path)
         return path
 

@@ -138,7 +138,8 @@ def test_no_variable_of_the_user_s_leads_a_program_away(sandbox: Sandbox, tmp_pa
 
 
 def test_written_credentials_are_a_private_file_whose_tokens_work(sandbox: Sandbox, tmp_path: Path) -> None:
-    path = sandbox.write_credentials(tmp_path / "new" / "tokens", account="alice")
+    path = sandbox.write_credentials(str(tmp_path / "new" / "tokens"), account="alice")
+    assert path == tmp_path / "new" / "tokens" / "oauth_creds.json"
     said = json.loads(path.read_text())
     assert said["resource_url"] == sandbox.api_base
     assert said["expiry_date"] == int((sandbox.now() + 21_600) * 1000)
