@@ -60,6 +60,11 @@ CALLS: Final[tuple[tuple[str, str, str], ...]] = (
         "the same request will be refused again",
     ),
     (
+        "your account is in good standing",
+        "PaymentRequiredError",
+        "pay what the account owes; before LiteLLM 1.106 a `BadRequestError`, with status 402 too",
+    ),
+    (
         "only available for Coding Agents",
         "PermissionDeniedError",
         "the plan of this key is not for programs: use a standard key",

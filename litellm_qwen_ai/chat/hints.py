@@ -77,7 +77,9 @@ _WITH_KEY = {
 }
 _ALWAYS = {
     Reason.THROTTLED: "Too many requests for now: wait as long as Retry-After says, then try again.",
-    Reason.PAYMENT_REQUIRED: "The account behind this call has no credit left: top it up at the provider.",
+    Reason.PAYMENT_REQUIRED: (
+        "The account behind this call has no credit left or owes money: top it up, or pay, at the provider."
+    ),
     Reason.CODING_AGENTS_ONLY: (
         "This plan is meant for interactive coding agents. For programs, use a Model Studio standard key: "
         "`api_key=` with `api_base=https://dashscope-intl.aliyuncs.com/compatible-mode/v1`, or LiteLLM's "

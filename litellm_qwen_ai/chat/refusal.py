@@ -151,6 +151,7 @@ _SIGNS: tuple[tuple[Reason, set[int | None] | None, str, str], ...] = (
     (Reason.CONTEXT_WINDOW, None, "contextlengthexceeded", ""),
     (Reason.CONTEXT_WINDOW, {400, 413, None}, "", "range of input length should be|maximum context length"),
     (Reason.CONTEXT_WINDOW, {400, 413, None}, "", "context_length_exceeded|input length .{0,40}exceed"),
+    (Reason.PAYMENT_REQUIRED, None, "arrearage", ""),
     (Reason.CODING_AGENTS_ONLY, {403, 405, None}, "", "coding agents"),
     (Reason.TOKEN_REJECTED, {401}, ".*", ""),
     (

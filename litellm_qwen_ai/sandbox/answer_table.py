@@ -217,6 +217,11 @@ CHAT_ERRORS: Mapping[str, Answer] = {
         "bad request", 400, _chat("invalid_parameter_error", "model `coder-model` is not supported.")
     ),
     "no_credit": Answer("payment required", 402, _chat("insufficient_credits", "Insufficient credits.")),
+    "overdue": Answer(
+        "payment required, as Model Studio says it",
+        400,
+        _chat("Arrearage", "Access denied, please make sure your account is in good standing.", "Arrearage"),
+    ),
     "model_not_in_plan": Answer(
         "permission denied",
         403,

@@ -117,6 +117,14 @@ ROWS: list[tuple[str, int, bytes, type[Exception], int, Reason]] = [
     ),
     ("no credit", 402, body("insufficient credits"), PAYMENT, 402, Reason.PAYMENT_REQUIRED),
     (
+        "overdue payment",
+        400,
+        body("Access denied, please make sure your account is in good standing.", "Arrearage"),
+        PAYMENT,
+        402,
+        Reason.PAYMENT_REQUIRED,
+    ),
+    (
         "not in plan",
         403,
         body("model x is not included in your plan", "model_access_denied"),

@@ -99,6 +99,7 @@ def test_a_chat_error_has_qwen_s_form(client: Any, sandbox: Sandbox) -> None:
         ("too_long", 400, "invalid_parameter_error"),
         ("bad_parameter_legacy", 400, "InvalidParameter"),
         ("no_credit", 402, "insufficient_credits"),
+        ("overdue", 400, "Arrearage"),
         ("agents_only", 405, None),
     ]:
         response = _ask(client, sandbox, "chat", name)
