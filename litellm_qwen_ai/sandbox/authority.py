@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 CLIENT_ID = "f0304373b74a44d2b584a3fb70ca9e56"  # public: a device client has no secret
 SCOPE = "openid profile email model.completion"
+_CHAT = "model.completion"  # the scope that chat is for
 DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 DEFAULT_INTERVAL = 5.0  # seconds; RFC 8628 section 3.2 for an answer that names none
 SLOW_DOWN_STEP = 5.0  # seconds; RFC 8628 section 3.5
@@ -124,6 +125,8 @@ class Authority:
             raise OAuthRefusal(400, "invalid_request", "scope is required")
         if unknown := set(scope.split()) - set(SCOPE.split()):
             raise OAuthRefusal(400, "invalid_scope", f"There is no scope {', '.join(sorted(unknown))}")
+        if _CHAT not in scope.split():
+            raise OAuthRefusal(400, "invalid_scope", f"A login for chat needs the scope {_CHAT}")
         interval = self.rules.interval
         grant = DeviceGrant(
             device_code=secrets.token_urlsafe(32),

@@ -61,7 +61,7 @@ _WORDS = (
 )
 _MODEL_NAME = re.compile(
     rf"(?:qwen/)?(?:qwen(?:\d+(?:\.\d+)?)?|qwq|qvq)(?:-(?:{_WORDS}|\d[\d.]*b?|a\d+b))*"
-    r"|(?:deepseek|kimi|moonshot|glm|minimax)[\w.-]*",
+    r"|(?:deepseek|kimi|moonshot|glm|minimax)[-.\d][\w.-]*",
     re.IGNORECASE,
 )
 # Open-weight Qwen3 and the Qwen3.5 and later series think unless told otherwise, the former only in streams.

@@ -17,7 +17,7 @@ TOKEN_PATH = "/api/v1/oauth2/token"  # noqa: S105  # a path, not a secret
 AUTHORIZE_PATH = "/authorize"
 _AS_IT_IS = Answer()
 _ACCEPT = "application/json"
-_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class OAuthEndpoints:
@@ -74,8 +74,9 @@ def _serve(request: RecordedRequest, answer: Answer | None, serve: Callable[[], 
     if not request.form:
         wanted = "The body must be application/x-www-form-urlencoded"
         return _refuse(OAuthRefusal(400, "invalid_request", wanted))
-    if request.headers.get("accept") != _ACCEPT:
-        return _refuse(OAuthRefusal(400, "invalid_request", f"The header Accept must be {_ACCEPT}"))
+    accepted = {one.partition(";")[0].strip().lower() for one in request.headers.get("accept", "").split(",")}
+    if _ACCEPT not in accepted:
+        return _refuse(OAuthRefusal(400, "invalid_request", f"The header Accept must name {_ACCEPT}"))
     try:
         return (answer or _AS_IT_IS).change(serve())
     except OAuthRefusal as refusal:

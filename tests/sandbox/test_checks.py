@@ -257,7 +257,11 @@ def test_parameters_that_do_go_together_are_taken(client: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["no-such-model", "coder-modle", "qwen3-coder-plsu", "qwen-", "gpt-4o", "qwen3_32b", "vision"]
+    "name",
+    [
+        *("no-such-model", "coder-modle", "qwen3-coder-plsu", "qwen-", "gpt-4o", "qwen3_32b", "vision"),
+        *("deepseekwhatever", "kimi", "glm_4"),
+    ],
 )
 def test_a_model_that_is_not_known_is_not_found(client: Any, name: str) -> None:
     response = client.chat(model=name)
@@ -280,7 +284,7 @@ def test_a_model_that_is_not_known_is_not_found(client: Any, name: str) -> None:
             "qwen3-next-80b-a3b-thinking",
             "Qwen/Qwen3-30B-A3B-FP8",
             "deepseek-v3.1",
-            "kimi-k2",
+            *("kimi-k2", "Moonshot-Kimi-K2-Instruct", "glm-4.5", "MiniMax-M2.1"),
         ),
     ],
 )

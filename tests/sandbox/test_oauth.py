@@ -52,6 +52,7 @@ def test_a_wrong_device_request_is_refused(client: Any) -> None:
         ({"code_challenge_method": "plain"}, (400, "invalid_request")),
         ({"scope": None}, (400, "invalid_request")),
         ({"scope": "openid billing"}, (400, "invalid_scope")),
+        ({"scope": "openid profile email"}, (400, "invalid_scope")),
     ]:
         assert _error(client.device(**changes)) == expected, changes
 
@@ -59,7 +60,7 @@ def test_a_wrong_device_request_is_refused(client: Any) -> None:
 def test_an_oauth_request_without_the_headers_that_qwens_client_sends_is_refused(
     client: Any, sandbox: Sandbox
 ) -> None:
-    form = {"client_id": authority.CLIENT_ID, "scope": "openid", "code_challenge_method": "S256"}
+    form = {"client_id": authority.CLIENT_ID, "scope": authority.SCOPE, "code_challenge_method": "S256"}
     device = {**form, "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}
     for headers in [{"accept": "*/*"}, {"x-request-id": ""}, {"x-request-id": "12"}]:
         answer = client.http.post(oauth.DEVICE_PATH, data=device, headers={**HEADERS, **headers})
@@ -68,6 +69,20 @@ def test_an_oauth_request_without_the_headers_that_qwens_client_sends_is_refused
     refused = client.http.post(oauth.TOKEN_PATH, data={**refresh, "client_id": authority.CLIENT_ID})
     assert _error(refused) == (400, "invalid_request")
     assert sandbox.accepts_refresh(refresh["refresh_token"])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"accept": "application/json, text/plain, */*"},
+        {"accept": "text/plain;q=0.5, Application/JSON;q=0.9"},
+        {"x-request-id": HEADERS["x-request-id"].upper()},
+    ],
+)
+def test_headers_that_say_the_same_in_another_way_are_taken(client: Any, other: dict[str, str]) -> None:
+    form = {"client_id": authority.CLIENT_ID, "scope": authority.SCOPE, "code_challenge_method": "S256"}
+    device = {**form, "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}
+    assert client.http.post(oauth.DEVICE_PATH, data=device, headers={**HEADERS, **other}).status_code == 200
 
 
 def test_a_device_request_as_json_is_refused(client: Any) -> None:
@@ -142,7 +157,7 @@ def test_polling_faster_than_five_seconds_is_told_to_slow_down_by_five_more(clie
 
 def test_an_interval_that_is_given_is_sent_and_enforced(clock: Any) -> None:
     authority_ = Authority(Rules(interval=2), clock=clock)
-    form = {"client_id": authority.CLIENT_ID, "scope": "openid", "code_challenge": "c" * 43}
+    form = {"client_id": authority.CLIENT_ID, "scope": authority.SCOPE, "code_challenge": "c" * 43}
     said = authority_.start_device({**form, "code_challenge_method": "S256"}, "http://page")
     assert said["interval"] == 2
     assert authority_.pending()[0].interval == 2
@@ -150,7 +165,7 @@ def test_an_interval_that_is_given_is_sent_and_enforced(clock: Any) -> None:
 
 def test_an_interval_of_nothing_is_neither_sent_nor_enforced(clock: Any) -> None:
     with Sandbox(clock=clock, interval=0) as sandbox, _http(sandbox) as http:
-        fields = {"client_id": authority.CLIENT_ID, "scope": "openid", "code_challenge_method": "S256"}
+        fields = {"client_id": authority.CLIENT_ID, "scope": authority.SCOPE, "code_challenge_method": "S256"}
         challenge = {"code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}  # RFC 7636 appendix B
         code = http.post(oauth.DEVICE_PATH, data={**fields, **challenge}).json()
         assert "interval" not in code
@@ -164,7 +179,7 @@ def test_an_interval_of_nothing_is_neither_sent_nor_enforced(clock: Any) -> None
 
 def test_auto_approve_needs_no_one(clock: Any) -> None:
     with Sandbox(clock=clock, auto_approve=True) as sandbox, _http(sandbox) as http:
-        fields = {"client_id": authority.CLIENT_ID, "scope": "openid", "code_challenge_method": "S256"}
+        fields = {"client_id": authority.CLIENT_ID, "scope": authority.SCOPE, "code_challenge_method": "S256"}
         challenge = {"code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}  # RFC 7636 appendix B
         code = http.post(oauth.DEVICE_PATH, data={**fields, **challenge}).json()
         poll = {"grant_type": authority.DEVICE_GRANT, "client_id": authority.CLIENT_ID}
