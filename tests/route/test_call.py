@@ -9,12 +9,14 @@ import json
 import time
 import weakref
 from collections.abc import AsyncIterator, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import litellm
 import pytest
 
+import litellm_qwen_ai
 from litellm_qwen_ai.chat import body
 from litellm_qwen_ai.route.call import DEFAULT_MAX_RETRIES, Call, _raise_for_fallback, asks_for_one
 
@@ -165,3 +167,27 @@ def test_reasoning_is_in_a_streams_content_if_the_call_wants_it_there(wanted: bo
         )
         chunks = list(call.open_stream())
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices) == text
+
+
+def test_an_answer_that_is_not_utf_8_is_told_to_litellm_as_far_as_it_is_readable() -> None:
+    told: list[Any] = []
+    call = _call(logging_obj=SimpleNamespace(post_call=lambda **said: told.append(said["original_response"])))
+    content = b'{"choices": [{"message": {"content": "caf\xe9"}}]}'
+    response = httpx.Response(
+        200, content=content, request=httpx.Request("POST", "https://h/chat/completions")
+    )
+    made = call._parse(response, call.source.get(), litellm.ModelResponse())
+    assert told == [content.decode("utf-8", "replace")]
+    assert made.choices[0].message.content == "caf\ufffd"
+
+
+@pytest.mark.parametrize("name", ["embedding", "image_generation", "image_edit"])
+async def test_what_is_not_offered_is_refused_with_what_offers_it(name: str) -> None:
+    with pytest.raises(litellm.BadRequestError) as caught:
+        getattr(litellm_qwen_ai.handler, name)(model="m", input=["a"])
+    with pytest.raises(litellm.BadRequestError) as awaited:
+        await getattr(litellm_qwen_ai.handler, f"a{name}")(model="m", input=["a"])
+    assert str(caught.value) == str(awaited.value)
+    assert (caught.value.model, caught.value.llm_provider) == ("m", "qwen_ai")
+    assert "qwen_ai/ offers chat only, no " in str(caught.value)
+    assert str(caught.value).endswith(", with a DASHSCOPE_API_KEY from Alibaba Cloud Model Studio.")

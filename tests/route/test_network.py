@@ -43,3 +43,14 @@ def test_a_call_that_found_no_server_is_told_what_to_check() -> None:
     error = httpx.ConnectError("no")
     error.__cause__ = ConnectionRefusedError()
     assert way_of_chat(URL, error) == ("Check the address and the network.", [])
+
+
+def test_a_proxy_that_no_client_can_be_made_with_is_named_though_nothing_goes_through_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "nonsense://me:hunter2@127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "*")
+    told, secrets = way_of_chat(URL, ValueError("Unknown scheme"))
+    assert "ALL_PROXY" in told
+    assert "hunter2" not in told
+    assert "hunter2" in secrets
