@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+__all__ = ["qwen_sandbox", "qwen_sandbox_logged_out"]
+
+
+def __dir__() -> list[str]:
+    """What is public; pytest looks for fixtures here."""
+    return sorted(__all__)
+
 
 @pytest.fixture
 def qwen_sandbox_logged_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import litellm_qwen_ai
-from litellm_qwen_ai import sandbox
+from litellm_qwen_ai import proxy, sandbox, testing
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -255,9 +255,8 @@ def test_the_public_names_are_these() -> None:
     ]
     for name in litellm_qwen_ai.__all__:
         assert getattr(litellm_qwen_ai, name) is not None
-    assert dir(litellm_qwen_ai) == sorted(litellm_qwen_ai.__all__)
-    assert dir(litellm_qwen_ai.oauth) == sorted(litellm_qwen_ai.oauth.__all__)
-    assert dir(sandbox) == sorted(sandbox.__all__)
+    for module in (litellm_qwen_ai, litellm_qwen_ai.oauth, proxy, sandbox, testing):
+        assert dir(module) == sorted(module.__all__)
     with pytest.raises(AttributeError, match="no_such_name"):
         litellm_qwen_ai.no_such_name  # noqa: B018  # the access is the test
 

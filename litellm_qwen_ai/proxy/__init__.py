@@ -12,8 +12,10 @@ import logging
 import sys
 
 from litellm_qwen_ai.names import LOGGER
-from litellm_qwen_ai.route import bearer as auth
+from litellm_qwen_ai.route.bearer import name_page
 from litellm_qwen_ai.route.private_names import PROXY_NAMES, PROXY_SERVER, installed_version
+
+__all__ = ["PAGE", "startup"]
 
 PAGE = "/qwen_ai"
 _MARK = "litellm_qwen_ai_page"
@@ -52,6 +54,10 @@ def startup() -> None:
 
     server.app.include_router(router_for(server, PAGE))
     setattr(server.app.state, _MARK, True)
-    auth.name_page(PAGE)
+    name_page(PAGE)
     keep_metrics(server)
     _logger.info("The page to sign in to Qwen is at %s", PAGE)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

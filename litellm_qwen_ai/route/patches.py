@@ -1,4 +1,4 @@
-"""The only module that changes anything in LiteLLM: five adaptations of it, to `qwen_ai/` alone.
+"""The only module that replaces functions of LiteLLM: five adaptations of it, to `qwen_ai/` alone.
 
 Each looks first whether LiteLLM has what it needs (`private_names.py` lists the names), and says in one debug
 line when it has not. `QWEN_HOST_ADAPTATIONS=0` in the environment turns them off. What a user then sees is in
