@@ -118,7 +118,7 @@ def check(payload: Any, *, login: bool) -> None:
     _check_ranges(payload)
     _check_stream(payload)
     _check_tools(payload)
-    _check_thinking(payload)
+    _check_thinking(payload, login=login)
     _check_response_format(payload)
 
 
@@ -310,7 +310,7 @@ def _check_tools(payload: Mapping[str, Any]) -> None:
     if offered and (payload.get("n") or 1) > 1:
         raise ChatRefusal("'n' should be 1 when 'tools' is set", param="n")
     choice = payload.get("tool_choice")
-    if choice is None or choice in ("none", "auto"):
+    if not _forces_a_call(payload):
         return
     if isinstance(choice, dict):
         name = (choice.get("function") or {}).get("name") if choice.get("type") == "function" else None
@@ -322,10 +322,16 @@ def _check_tools(payload: Mapping[str, Any]) -> None:
         message = f"{choice!r} is not one of ['none', 'auto', 'required'] with 'tools' - 'tool_choice'"
         raise ChatRefusal(message, param="tool_choice")
     if thinks(payload):
-        message = (
-            "The tool_choice parameter does not support being set to required or object in thinking mode"
-        )
-        raise ChatRefusal(message, param="tool_choice")
+        raise _forced_while_thinking()
+
+
+def _forces_a_call(payload: Mapping[str, Any]) -> bool:
+    return payload.get("tool_choice") not in (None, "none", "auto")
+
+
+def _forced_while_thinking() -> ChatRefusal:
+    message = "The tool_choice parameter does not support being set to required or object in thinking mode"
+    return ChatRefusal(message, param="tool_choice")
 
 
 def _tool_name(tool: Any, at: int) -> str:
@@ -340,7 +346,15 @@ def _tool_name(tool: Any, at: int) -> str:
     return name
 
 
-def _check_thinking(payload: Mapping[str, Any]) -> None:
+def _check_thinking(payload: Mapping[str, Any], *, login: bool) -> None:
+    """Where thinking is refused, or refuses.
+
+    A login's coder-model, the newest Plus, thinks unless told otherwise. Its thoughts are shown only when
+    asked for: most tests look at the answer.
+    """
+    unasked = login and payload["model"] == "coder-model" and payload.get("enable_thinking") is None
+    if unasked and _forces_a_call(payload):
+        raise _forced_while_thinking()
     if _THINKS_IN_STREAMS_ONLY.fullmatch(payload["model"]) and thinks(payload) and not payload.get("stream"):
         message = "parameter.enable_thinking must be set to false for non-streaming calls"
         raise ChatRefusal(message, param="enable_thinking")

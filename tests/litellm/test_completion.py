@@ -161,7 +161,7 @@ def test_anthropic_style_thinking_sets_the_budget(ask: Any, sandbox: Sandbox) ->
     assert _sent(sandbox)["thinking_budget"] == 512
 
 
-@pytest.mark.parametrize("model", ["qwen3-32b", "qwen3.5-plus"])
+@pytest.mark.parametrize("model", ["coder-model", "qwen3-32b", "qwen3.5-plus"])
 def test_a_model_that_thinks_by_default_takes_a_forced_tool_call(ask: Any, model: str) -> None:
     tool = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
     message = ask(model=f"qwen_ai/{model}", tools=[tool], tool_choice="required").choices[0].message

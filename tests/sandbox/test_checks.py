@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from litellm_qwen_ai.models import CATALOGUE, thinks_by_default
 from litellm_qwen_ai.sandbox import Sandbox
-from litellm_qwen_ai.sandbox.checks import KNOWN_KEYS
+from litellm_qwen_ai.sandbox.checks import KNOWN_KEYS, ChatRefusal, check
 from tests.sandbox.conftest import LOGIN_HEADERS
 
 CACHED = {"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}
@@ -241,6 +242,24 @@ def test_parameters_that_do_not_go_together_are_refused(client: Any) -> None:
         ),
     ]:
         assert said in _refused(client.chat(**body))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        *(model.name for model in CATALOGUE),
+        *("qwen3-32b", "qwen3-30b-a3b", "qwen3.5-plus", "qwen3.10-flash", "qwen4-max", "qwen-plus"),
+        *("qwen3-max", "qwen3-235b-a22b-instruct-2507", "qwen3.5-27b-thinking", "qwq-plus"),
+    ],
+)
+def test_a_forced_call_is_refused_where_the_package_knows_that_a_model_thinks_by_default(model: str) -> None:
+    body = {"model": model, "messages": [SYSTEM, USER], "tools": [TOOL], "tool_choice": "required"}
+    check({**body, "enable_thinking": False}, login=True)
+    if thinks_by_default(model) is None:
+        check(body, login=True)
+    else:
+        with pytest.raises(ChatRefusal, match="thinking mode"):
+            check(body, login=True)
 
 
 def test_parameters_that_do_go_together_are_taken(client: Any) -> None:
