@@ -51,7 +51,7 @@ ENVIRONMENTS: dict[str, list[list[str]]] = {
             "llama-index-llms-litellm",
         ]
     ],
-    "adk": [[THIS, "google-adk", "litellm[mcp]<1.106.3"]],
+    "adk": [[THIS, "google-adk"]],
     "strands": [[THIS, "strands-agents[litellm]"]],
     "crewai": [[THIS, "crewai[litellm]", MCP_1]],
     "aider": [["aider-chat"]],
