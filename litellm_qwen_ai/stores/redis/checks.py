@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import time
 from typing import TYPE_CHECKING
 
 from litellm_qwen_ai.oauth.errors import CorruptCredentialsError, QwenAuthError
@@ -41,7 +40,7 @@ def check(shared: Shared, keys: list[str], accounts: Callable[[], list[str]]) ->
         keys: Of one account's login and turn.
         accounts: Gives the names of the others.
     """
-    began = time.perf_counter()
+    began = shared.clocks.monotonic()
     try:
         answer = shared.link.run(scripts.LOOK, keys)
     except QwenAuthError as error:
@@ -49,7 +48,7 @@ def check(shared: Shared, keys: list[str], accounts: Callable[[], list[str]]) ->
             "Store", FAIL, str(error), "Make it reachable, or mend QWEN_STORE"
         )
         return
-    took = time.perf_counter() - began
+    took = shared.clocks.monotonic() - began
     text = f"{shared.describe()} answers in {took * 1000:.1f} ms"
     yield (
         Finding("Store", WARN, text, "Keep it near the proxies")
@@ -77,9 +76,15 @@ def _rights(shared: Shared) -> Finding:
         link.run(scripts.COUNT, keys[2:], _KEPT, 1, "x", 1, 1, "y", 1, 1, "y")
         link.run(scripts.PUT, keys[:2], 1, 0, "x", "x", 0, 1000, 0, shared.channel, f"{_NOBODY} 1 0")
         link.run(scripts.SWAP, keys[3:], "", "x", _KEPT)
+        link.send("PUBLISH", shared.channel, f"{_NOBODY} 1 0")  # the scripts do without
         link.send("HGETALL", keys[2])
+        link.send("HEXISTS", keys[0], "record")
+        link.send("EXISTS", keys[3])
         with contextlib.suppress(CorruptCredentialsError):  # told when they are listed
             link.send("SMEMBERS", shared.names_key)
+            link.send("SREM", shared.names_key, _NOBODY)
+        with contextlib.suppress(CorruptCredentialsError):  # that is no set: nothing is written
+            link.send("SADD", keys[0], _NOBODY)
         for key in keys:
             link.send("DEL", key)
         link.listen(shared.channel, lambda told: told.get_message(timeout=shared.limits.answer))

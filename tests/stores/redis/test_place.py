@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import logging
 import pickle
 import re
@@ -17,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from litellm_qwen_ai.oauth.clocks import CLOCKS
+from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.credentials import Credentials
 from litellm_qwen_ai.oauth.errors import ConfigurationError, CorruptCredentialsError, StoreError
 from litellm_qwen_ai.proxy.accounts import view
@@ -26,6 +27,7 @@ from litellm_qwen_ai.settings import Settings
 from litellm_qwen_ai.stores.place import place_of
 from litellm_qwen_ai.stores.redis.limits import Limits
 from litellm_qwen_ai.stores.redis.sealing import Sealer, sealer_of
+from tests.logins import Clock
 from tests.networks import listening
 from tests.valkey import KEY, Machine, Sentinel, Valkey, free_port
 
@@ -350,19 +352,19 @@ def test_doctor_finds_a_good_store_good(new_machine: Callable[..., Machine], own
     assert {name: state for name, (state, _) in found.items()} == {
         "Store": "ok", "Rights": "ok", "Server": "ok", "Key": "ok"
     }  # fmt: skip
-    assert re.fullmatch(rf"{re.escape(own.url)} answers in \d+\.\d ms None", found["Store"][1])
+    assert found["Store"][1] == f"{own.url} answers in 0.0 ms None"
     assert found["Rights"][1] == "all that is needed None"
     assert found["Key"][1] == "all logins are sealed with the first key: 1 None"
 
 
 def test_doctor_names_a_slow_store_two_clocks_and_an_open_way(
-    machine: Machine, monkeypatch: pytest.MonkeyPatch
+    new_machine: Callable[..., Machine], clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("litellm_qwen_ai.stores.redis.checks._SLOW", 0.0)
+    seconds = itertools.count(0.0, 0.06)
     monkeypatch.setattr("litellm_qwen_ai.stores.redis.address.is_loopback", lambda _host: False)
-    found = findings(machine)
+    found = findings(new_machine(clocks=Clocks(clock.time, lambda: next(seconds), clock.sleep)))
     assert found["Store"][0] == "warn"
-    assert found["Store"][1].endswith(" ms Keep it near the proxies")
+    assert found["Store"][1].endswith(" answers in 60.0 ms Keep it near the proxies")
     assert found["TLS"] == (
         "warn",
         (
@@ -579,9 +581,12 @@ def test_doctor_finds_each_right_that_is_missing(new_machine: Callable[..., Mach
     (rights,) = (one for one in new_machine(own).place().check(None) if one.name == "Rights")
     assert rights.state == "ok"
     keys = [f"~{{{machine.prefix}:*", f"~{machine.prefix}:accounts", f"&{machine.prefix}:changes"]
-    needed = "eval evalsha time get set del expire hget hset hdel hmget hgetall hincrby subscribe smembers"
+    needed = (
+        "eval evalsha time get set del exists expire hget hset hdel hmget hgetall hexists hincrby publish "
+        "subscribe sadd srem smembers"
+    )
     for missing in needed.split():
-        given = [f"+{command}" for command in f"{needed} info ping publish".split() if command != missing]
+        given = [f"+{command}" for command in f"{needed} info ping".split() if command != missing]
         own.client.execute_command(
             "ACL", "SETUSER", "few", "reset", "on", ">secret-pass", "resetchannels", *keys, *given
         )
