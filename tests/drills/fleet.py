@@ -47,11 +47,21 @@ from tests.valkey import KEY, REDIS, Sentinel, Valkey
 
 GROUP = "Fleet"
 MEMBER = Path(__file__).with_name("member.py")
-SHORT = Limits(
-    send=1, quiet=1, turn=5, doubt=5, wait=0.1, pushed=1, alone=0.3, ping=0.5, answer=1, connect=0.5
-)
-LONGER = 3.0  # seconds: longer than every limit but the turn's
 PATIENCE = 30.0  # seconds
+SHORT = Limits(
+    send=1,
+    quiet=1,
+    turn=5,
+    doubt=5,
+    wait=0.1,
+    pushed=1,
+    alone=0.3,
+    ping=0.5,
+    answer=PATIENCE,  # a store on a busy machine is none that does not answer
+    connect=PATIENCE,
+)
+SOON_SILENT = replace(SHORT, answer=1, connect=0.5)
+LONGER = 3.0  # seconds: longer than every limit of these but the turn's
 ALIVE = 0.05  # seconds that a call with a live token may take
 ENDED = "LoginExpiredError"
 WAITING = "LockTimeoutError"
@@ -488,7 +498,7 @@ def paused(made: Fleet) -> None:
 
 def stopped_server(made: Fleet) -> None:
     made.valkey.signal(signal.SIGSTOP)
-    lasts(2 * SHORT.answer)
+    lasts(2 * SOON_SILENT.answer)
     made.valkey.signal(signal.SIGCONT)
 
 
@@ -522,7 +532,7 @@ FAULTS = {
 def store_fails(folder: Path, fault: str, *, during: bool, program: str = "") -> Result:
     """Between renewals, while calls with a live token go on; or between a renewal's send and its put."""
     work, options = FAULTS[fault]
-    with fleet(folder, *options, program=program, lock_timeout=PATIENCE) as made:
+    with fleet(folder, *options, program=program, lock_timeout=PATIENCE, limits=SOON_SILENT) as made:
         login = made.log_in(3600.0)
         members = [made.process(host) for host in "abc"]
         served = [said for member in members for said in member.get()]
@@ -609,7 +619,7 @@ def _access(made: Fleet) -> str:
 def failed_over(folder: Path, wait: float) -> Result:
     """The replica that takes over has not got the last renewal; one process that has seen it lives."""
     with contextlib.ExitStack() as ends:
-        made = ends.enter_context(fleet(folder, lock_timeout=PATIENCE))
+        made = ends.enter_context(fleet(folder, lock_timeout=PATIENCE, limits=SOON_SILENT))
         made.valkey.client.execute_command(
             "ACL", "SETUSER", "follower", "on", ">follows", "+@all", "~*", "&*"
         )
@@ -656,7 +666,7 @@ def failover(folder: Path) -> Result:
 
 @drill(GROUP, "two of three hosts cannot see the store: they send nothing, and come back")
 def split(folder: Path) -> Result:
-    with fleet(folder) as made:
+    with fleet(folder, limits=SOON_SILENT) as made:
         made.log_in()
         wire = Wire(made.valkey.port)
         away = [made.process(host, store=f"redis://127.0.0.1:{wire.port}/0") for host in "bc"]
@@ -681,7 +691,7 @@ def split(folder: Path) -> Result:
     bar=ALIVE,
 )
 def deaf(folder: Path) -> Result:
-    with fleet(folder) as made:
+    with fleet(folder, limits=SOON_SILENT) as made:
         login = made.log_in(3600.0)
         wire = Wire(made.valkey.port)
         member = made.process(store=f"redis://127.0.0.1:{wire.port}/0")
@@ -706,7 +716,7 @@ SILENT = 5.0  # seconds, of limits that are shortened: an answer is waited for 1
 )
 def silent(folder: Path) -> Result:
     """To one process it has never answered, to the other one it did once; neither has a live token."""
-    with fleet(folder) as made:
+    with fleet(folder, limits=SOON_SILENT) as made:
         login = made.log_in(3600.0)
         wire = Wire(made.valkey.port)
         address = f"redis://127.0.0.1:{wire.port}/0"
