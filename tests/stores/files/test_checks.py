@@ -133,3 +133,24 @@ def test_without_a_home_a_finding_stays_as_it_is(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(Path, "home", home)
     assert Finding("File", "ok", "/x").without_home() == Finding("File", "ok", "/x")
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives folders away")
+@pytest.mark.parametrize(
+    ("user", "owner", "is_told"),
+    [(0, 4711, False), (1234, 4711, True), (1234, 1234, False), (1234, 0, False)],
+)
+def test_a_folder_of_another_user_is_told_of_but_not_to_root_nor_where_it_is_root_s(
+    saved: FileStore, monkeypatch: pytest.MonkeyPatch, user: int, owner: int, is_told: bool
+) -> None:
+    folder = saved.path.parent
+    os.chown(folder, owner, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    good = Finding("Folder", "ok", f"{folder} (mode 0700)")
+    told = Finding(
+        "Folder",
+        "warn",
+        f"{folder} (mode 0700) belongs to user id {owner}, not to you ({user})",
+        "Set QWEN_TOKEN_DIR to a folder of your own",
+    )
+    assert findings(saved)["Folder"] == (told if is_told else good)
