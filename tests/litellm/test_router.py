@@ -179,11 +179,17 @@ def test_routers_own_settings_do_not_reach_the_server(
 
 
 async def _counted(router: Any, group: str) -> dict[str, Any]:
-    """What Router has noted of a group's one deployment: LiteLLM's log worker has it do so."""
-    await asyncio.wait_for(GLOBAL_LOGGING_WORKER.flush(), PATIENCE)
+    """What Router has noted of a group's one deployment: a task hands it to LiteLLM's log worker."""
     cache = router.health().store if hasattr(router, "health") else router.cache
-    counted: dict[str, Any] = cache.get_cache(f"{group}_map")[group]
-    return counted
+
+    async def noted() -> dict[str, Any]:
+        while (found := cache.get_cache(f"{group}_map")) is None:
+            await asyncio.sleep(0)  # from Python 3.12 on `wait_for` runs no other task first
+            await GLOBAL_LOGGING_WORKER.flush()
+        counted: dict[str, Any] = found[group]
+        return counted
+
+    return await asyncio.wait_for(noted(), PATIENCE)
 
 
 @pytest.mark.usefixtures("own_loop", "login")
