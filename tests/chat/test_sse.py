@@ -108,3 +108,11 @@ def test_a_line_without_end_is_refused_while_it_comes(monkeypatch: pytest.Monkey
         parser.feed(rest + b"x" * 600)
         with pytest.raises(EventTooLongError):
             parser.feed(b"x")
+
+
+def test_each_event_may_fill_its_bound_and_none_passes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sse, "MAX_EVENT_BYTES", 600)
+    most = b"x" * (600 - sse._LINE_COST)
+    assert [event.data for event in parse((b"data: " + most + b"\n\n") * 2)] == [most, most]
+    with pytest.raises(EventTooLongError):
+        parse(b"data: " + most + b"x\n\n")
