@@ -88,6 +88,8 @@ class Authority:
         ours = _certificate(name, root, name, root).add_extension(
             x509.BasicConstraints(ca=True, path_length=0), critical=True
         )
+        # From Python 3.13 on an authority is taken as strictly as RFC 5280 (section 4.2.1.3) has it.
+        ours = ours.add_extension(_signing_alone(), critical=True)
         theirs = _certificate(
             x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)]), leaf, name, root
         ).add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
@@ -113,6 +115,20 @@ class Authority:
 
         with listening(speak) as front:
             yield front
+
+
+def _signing_alone() -> x509.KeyUsage:
+    return x509.KeyUsage(
+        key_cert_sign=True,
+        crl_sign=True,
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def _certificate(
