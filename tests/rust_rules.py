@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import version
 from typing import Any
 
 import pytest
 
+from tests.litellm_version import NUMBERS, VERSION
+
 MODULE = "litellm.rust_bridge.catalog"
 SINCE = (1, 104)  # before, no rule for chat is asked with a provider
 
-VERSION = version("litellm")
-
-has_rules = pytest.mark.skipif(
-    tuple(map(int, VERSION.split(".")[:2])) < SINCE, reason="this LiteLLM has no rule for chat in Rust"
-)
+has_rules = pytest.mark.skipif(NUMBERS < SINCE, reason="this LiteLLM has no rule for chat in Rust")
 
 
 def rules() -> Any:

@@ -292,7 +292,7 @@ def test_a_key_is_asked_for_without_an_echo(
     sandbox: Sandbox, environ: dict[str, str], store: FileStore
 ) -> None:
     terminal = InTerminal(["login", "--key", "--api-base", sandbox.api_base], environ)
-    terminal.read_until("Key (not shown):")
+    terminal.read_until("Key (not shown): ")  # with the space, which comes once the echo is off
     terminal.type("sk-sandbox\n")
     terminal.read_until("Try it:")
     assert terminal.end() == 0

@@ -33,9 +33,10 @@ def test_the_oldest_and_every_supported_python_are_among_them() -> None:
 def test_environments_are_asked_for_their_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran_on = generate.ran_on
     monkeypatch.setattr(ran_on, "RECORD", tmp_path / "ran_on.json")
-    oldest = tmp_path / ".venv-oldest"
-    oldest.symlink_to(sys.prefix)
-    ran_on.note([Path(sys.prefix)])
+    newest, oldest = tmp_path / ".venv", tmp_path / ".venv-oldest"
+    for venv in (newest, oldest):
+        venv.symlink_to(sys.prefix)
+    ran_on.note([newest])
     here = {"python": [platform.python_version()], "litellm": [version("litellm")]}
     assert json.loads(ran_on.RECORD.read_text("utf-8")) == {**here, "proxy": here["litellm"]}
     ran_on.note([oldest])

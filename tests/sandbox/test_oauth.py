@@ -21,7 +21,7 @@ def _error(response: httpx.Response) -> tuple[int, str]:
 
 
 def _http(sandbox: Sandbox) -> httpx.Client:
-    return httpx.Client(base_url=sandbox.url, headers=HEADERS)
+    return httpx.Client(base_url=sandbox.url, headers=HEADERS, timeout=60)
 
 
 def test_the_login_and_the_sandbox_speak_of_the_same_server() -> None:
