@@ -183,7 +183,7 @@ mutants: .venv-mutants/.ready ## change the code, and see whether a test notices
 	@echo "Some seconds for each mutant."
 	nice .venv-mutants/bin/python tests/mutants/run.py $(if $(FOLDERS),,--write) $(if $(N),-n $(N)) $(if $(SEED),--seed $(SEED)) $(FOLDERS)
 
-bench: .venv-bench/.ready ## measure qwen_ai/ beside LiteLLM's own routes, in under ten minutes
+bench: .venv-bench/.ready ## measure qwen_ai/ beside LiteLLM's own routes, in some twelve minutes
 	.venv-bench/bin/python -m bench
 
 bench-quick: .venv-bench/.ready ## the same in under a minute: fewer lanes, rounds and rows

@@ -1,4 +1,4 @@
-"""The command: `python -m bench` (under ten minutes), `python -m bench --quick` (under one).
+"""The command: `python -m bench` (some twelve minutes), `python -m bench --quick` (under one).
 
 Without `--quick` it also measures memory, imports, proxies and growth, and draws the plots. `--options`
 measures what a user can still switch, `--where` where the time goes.
