@@ -33,4 +33,12 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "while not _config() and time.monotonic() < until:",
         "while not _config() and time.monotonic() <= until:",
     ): "To the nanosecond: no clock hits it, and one look more would do no harm.",
+    (
+        "route",
+        'family = hashlib.sha256(b"litellm-qwen-ai" + multiprocessing.current_process().authkey)'
+        ".hexdigest()[:32]",
+        'family = hashlib.sha256(b"XXlitellm-qwen-aiXX" + multiprocessing.current_process().authkey)'
+        ".hexdigest()[:32]",
+    ): "The word keeps the key from being hashed alone; any other would do.",
+    ("route", '"POST",', '"post",'): "httpx writes methods in capitals.",
 }

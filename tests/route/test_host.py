@@ -107,3 +107,18 @@ def test_a_client_that_cannot_send_the_call_is_refused_by_its_name(given: Any, n
             f"client= is a {named}, which cannot send this call: its proxy and certificates would not be "
             f"used. Give an httpx.{kind}, or leave client= out."
         )
+
+
+async def test_a_client_that_was_closed_is_opened_again_with_its_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def hook(_request: httpx.Request) -> None: ...
+
+    owner = AsyncHTTPHandler(timeout=7.0, event_hooks={"request": [hook]})
+    await owner.client.aclose()
+    monkeypatch.setattr(host, "get_async_httpx_client", lambda **_: owner)
+    client, held = host.async_http(None, "m")
+    assert held is owner
+    assert (client.is_closed, client.timeout) == (False, httpx.Timeout(7.0))
+    assert client.event_hooks["request"] == [hook]
+    await client.aclose()
