@@ -35,10 +35,14 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "To the nanosecond: no clock hits it, and one look more would do no harm.",
     (
         "route",
-        'family = hashlib.sha256(b"litellm-qwen-ai" + multiprocessing.current_process().authkey)'
-        ".hexdigest()[:32]",
-        'family = hashlib.sha256(b"XXlitellm-qwen-aiXX" + multiprocessing.current_process().authkey)'
-        ".hexdigest()[:32]",
+        (
+            'family = hashlib.sha256(b"litellm-qwen-ai" + multiprocessing.current_process().authkey)'
+            ".hexdigest()[:32]"
+        ),
+        (
+            'family = hashlib.sha256(b"XXlitellm-qwen-aiXX" + multiprocessing.current_process().authkey)'
+            ".hexdigest()[:32]"
+        ),
     ): "The word keeps the key from being hashed alone; any other would do.",
     ("route", '"POST",', '"post",'): "httpx writes methods in capitals.",
 }
