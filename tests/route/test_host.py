@@ -115,7 +115,9 @@ async def test_a_client_that_was_closed_is_opened_again_with_its_settings(
     async def hook(_request: httpx.Request) -> None: ...
 
     owner = AsyncHTTPHandler(timeout=7.0, event_hooks={"request": [hook]})
-    await owner.client.aclose()
+    closed = owner.client
+    await closed.aclose()
+    owner.client = closed  # later versions open again only what they have made
     monkeypatch.setattr(host, "get_async_httpx_client", lambda **_: owner)
     client, held = host.async_http(None, "m")
     assert held is owner
