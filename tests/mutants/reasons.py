@@ -45,4 +45,19 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         ),
     ): "The word keeps the key from being hashed alone; any other would do.",
     ("route", '"POST",', '"post",'): "httpx writes methods in capitals.",
+    (
+        "stores",
+        "self.caught = 0",
+        "self.caught = 1",
+    ): "`expect` comes first and sets it; one byte is blanked that is blank.",
+    (
+        "stores",
+        'with self._locked(self._patience), disk.store_errors("remove", self.path):',
+        'with self._locked(self._patience), disk.store_errors("REMOVE", self.path):',
+    ): "A word of a sentence.",
+    (
+        "stores",
+        'link.send("SREM", shared.names_key, _NOBODY)',
+        'link.send("srem", shared.names_key, _NOBODY)',
+    ): "Redis and Valkey take a command's name in any case.",
 }

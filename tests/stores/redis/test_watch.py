@@ -95,3 +95,9 @@ def test_what_is_known_or_another_accounts_is_not_looked_at(machine: Machine, wa
     shared.link.send("PUBLISH", shared.channel, f"alice {TURN}")
     assert login.told.wait(SECONDS), "nobody was told"
     assert login.looked == 1
+
+
+def test_what_is_closed_starts_no_more(watcher: Watcher) -> None:
+    watcher.close()
+    watcher.start()
+    assert watcher._thread is None
