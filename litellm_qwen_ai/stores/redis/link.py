@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 import re
+import threading
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from redis import exceptions as faults
@@ -68,6 +69,7 @@ class Link:
         renew_in_child(self)
 
     def _after_fork(self) -> None:
+        self._making = threading.Lock()
         self._made: Any = None
 
     def close(self) -> None:
@@ -105,7 +107,8 @@ class Link:
         """
 
         def send() -> list[Any]:
-            with self._client.pipeline(transaction=False) as pipeline:
+            client = self._client  # held: one that nobody holds ends its connections, in use or not
+            with client.pipeline(transaction=False) as pipeline:
                 for command in commands:
                     pipeline.execute_command(*command)
                 answers: list[Any] = pipeline.execute(raise_on_error=False)
@@ -120,11 +123,12 @@ class Link:
         """Subscribe on a connection of its own; `hear` gets redis-py's `PubSub`, and ends it by returning."""
 
         def listen() -> T:
-            with contextlib.closing(self._client.pubsub()) as pubsub:
+            client = self._client  # held, as above
+            with contextlib.closing(client.pubsub()) as pubsub:
                 pubsub.subscribe(channel)
                 return hear(pubsub)
 
-        return self._attempt(listen, urgent=True)
+        return self._attempt(listen, urgent=True, waits=False)
 
     def reached(self) -> None:
         """The store has answered."""
@@ -134,22 +138,35 @@ class Link:
 
     @property
     def _client(self) -> Any:
-        if self._made is None:
-            limits = self._limits
-            options: dict[str, Any] = {
-                "socket_timeout": limits.answer,
-                "socket_connect_timeout": limits.connect,
-                # A connection that has died since its last use says nothing about the store: once more.
-                "retry": Retry(NoBackoff(), 1, supported_errors=(faults.ConnectionError,)),
-                "protocol": 2,
-            }
-            if "unix_socket_path" not in self.address.options:
-                options.update(socket_keepalive=True, socket_keepalive_options=KEEPALIVE)
-            self._made = self.address.client(is_cluster=self.is_cluster, **options)
-        return self._made
+        made = self._made
+        if made is None:
+            new = self._new_client()  # of a cluster it connects: nobody waits for another's
+            with self._making:  # the first one stays: others use it already
+                if self._made is None:
+                    self._made = new
+                made = self._made
+        return made
 
-    def _attempt(self, work: Callable[[], T], key: str = "", *, urgent: bool = False) -> T:
-        """Do something with the store, about a key perhaps; redis-py's errors become ours."""
+    def _new_client(self) -> Any:
+        limits = self._limits
+        options: dict[str, Any] = {
+            "socket_timeout": limits.answer,
+            "socket_connect_timeout": limits.connect,
+            # A connection that has died since its last use says nothing about the store: once more.
+            "retry": Retry(NoBackoff(), 1, supported_errors=(faults.ConnectionError,)),
+            "protocol": 2,
+        }
+        if "unix_socket_path" not in self.address.options:
+            options.update(socket_keepalive=True, socket_keepalive_options=KEEPALIVE)
+        return self.address.client(is_cluster=self.is_cluster, **options)
+
+    def _attempt(
+        self, work: Callable[[], T], key: str = "", *, urgent: bool = False, waits: bool = True
+    ) -> T:
+        """Do something with the store, about a key perhaps; redis-py's errors become ours.
+
+        `waits`: it takes long only if the store is silent, and not because it listens.
+        """
         began = self._elapsed()
         if began < self._silent_until and not urgent:
             raise StoreError(self._silence)
@@ -166,7 +183,7 @@ class Link:
             error = self._in_words(found, key)
             if isinstance(found, _LOST):
                 self._cut, now = True, self._elapsed()
-                if now - began > self._limits.wait:
+                if waits and now - began > self._limits.wait:
                     self._silence, self._silent_until = str(error), now + self._limits.alone
         else:
             self.reached()

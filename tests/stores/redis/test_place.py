@@ -10,13 +10,17 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from redis import exceptions as faults
 
 from litellm_qwen_ai.oauth.clocks import CLOCKS, Clocks
 from litellm_qwen_ai.oauth.credentials import Credentials
@@ -25,11 +29,14 @@ from litellm_qwen_ai.proxy.accounts import view
 from litellm_qwen_ai.quota.tally import QUOTA_SPENT, THROTTLED, Failure, LaterCountsError, Refusal, Tally
 from litellm_qwen_ai.settings import Settings
 from litellm_qwen_ai.stores.place import place_of
+from litellm_qwen_ai.stores.redis.address import Address, address_of
 from litellm_qwen_ai.stores.redis.limits import Limits
+from litellm_qwen_ai.stores.redis.link import Link
 from litellm_qwen_ai.stores.redis.sealing import Sealer, sealer_of
 from tests.logins import Clock
 from tests.networks import listening
 from tests.valkey import KEY, Machine, Sentinel, Valkey, free_port
+from tests.waiting import until
 
 LOGIN = Credentials(access_token="access-0", refresh_token="refresh-0", expiry_date=1)
 NOW = 1_700_000_000.0
@@ -248,6 +255,45 @@ def test_a_host_that_takes_no_connection_is_waited_for_half_as_long(
         assert "no answer within 0.3 s" in told(place.accounts)
 
 
+def test_a_connection_that_was_lost_after_long_listening_silences_nobody(own: Valkey) -> None:
+    now = 0.0
+
+    def hear(_pubsub: Any) -> None:
+        nonlocal now
+        now = 3600.0
+        raise faults.ConnectionError("gone")
+
+    link = Link(address_of(own.url, {}), Limits(), lambda: now)
+    told(lambda: link.listen("changes", hear))
+    assert link.send("PING")
+    link.close()
+
+
+def test_threads_that_come_first_use_one_client(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    link, both, make = machine.place()._shared.link, threading.Barrier(2, timeout=30), Address.client
+
+    def client(address: Address, **options: Any) -> Any:
+        both.wait()
+        return make(address, **options)
+
+    monkeypatch.setattr(Address, "client", client)
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: link._client, range(2)))
+    assert found == [link._client] * 2
+
+
+def test_who_listens_keeps_the_connection_when_another_thread_makes_a_new_client(machine: Machine) -> None:
+    link = machine.place()._shared.link
+
+    def hear(pubsub: Any) -> Any:
+        assert pubsub.get_message(timeout=30)["type"] == "subscribe"
+        link._made = None  # as for a server that turns out to be part of a cluster
+        link.send("PING")
+        return pubsub.connection._sock is not None
+
+    assert link.listen(f"{machine.prefix}:changes", hear)
+
+
 def test_what_may_be_lost_is_tried_all_the_same(new_machine: Callable[..., Machine], own: Valkey) -> None:
     store = new_machine(own, limits=SILENT).store()
     store.save(LOGIN)
@@ -270,10 +316,7 @@ def test_word_from_a_store_that_was_silent_ends_the_silence(
     own.signal(signal.SIGCONT)
     store.watch(lambda: None)
     place._shared.watcher.start()
-    until = time.monotonic() + 20.0
-    while not place._shared.watcher.is_live:
-        assert time.monotonic() < until, "it was not heard of within 20 s"
-        time.sleep(0.01)
+    until(lambda: place._shared.watcher.is_live, "it is heard of")
     assert store.look()
 
 
