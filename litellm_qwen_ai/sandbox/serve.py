@@ -74,10 +74,11 @@ def _introduce(sandbox: Sandbox, directory: Path, *, auto_approve: bool) -> None
         f"{approving} Ctrl-C stops it. In another terminal:\n",
         err=True,
     )
-    windows = sys.platform == "win32"
     for name, value in sandbox.environment(directory).items():
-        command = "set" if windows else "export" if value else "unset"
-        click.echo(f"{command} {name}={value}" if windows or value else f"{command} {name}")
+        if sys.platform == "win32":
+            click.echo(f"set {name}={value}")
+        else:
+            click.echo(f"export {name}={value}" if value else f"unset {name}")
     click.echo("", err=True)
 
 
