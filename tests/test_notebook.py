@@ -19,6 +19,7 @@ from litellm_qwen_ai.oauth.notebook import NotebookPrompt
 from litellm_qwen_ai.oauth.prompt import trouble_text
 from litellm_qwen_ai.oauth.protocol import DeviceCode
 from litellm_qwen_ai.sandbox import Sandbox
+from tests.waiting import until
 
 pytest_plugins = ["litellm_qwen_ai.testing"]
 PATIENCE = 60.0  # seconds that a kernel may take for anything; only a broken one does
@@ -126,10 +127,7 @@ def test_login_in_a_cell_leaves_the_kernels_heartbeat_and_its_interrupt(
     assert has_login(kernel.until(cell, "display_data")["data"]["text/html"], sandbox)
     heart = kernel.client.hb_channel
     heart.unpause()
-    end = time.monotonic() + PATIENCE
-    while not heart.is_beating() and time.monotonic() < end:
-        time.sleep(0.05)
-    assert heart.is_beating()
+    until(heart.is_beating, "the kernel's heart beats", PATIENCE)
     kernel.manager.interrupt_kernel()
     ended = kernel.end(cell)
     assert ended["ename"] == "KeyboardInterrupt"

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from litellm_qwen_ai.settings import Pairs, Settings
 from litellm_qwen_ai.stores.redis.limits import Limits, elapsed
 from litellm_qwen_ai.stores.redis.login import RedisStore
 from litellm_qwen_ai.stores.redis.place import RedisPlace
+from tests.waiting import until
 
 KEY = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="  # 32 bytes that seal nothing but tests
 REDIS = "/usr/bin/redis-server"  # Debian's
@@ -63,13 +63,12 @@ class Valkey:
             self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL
         )
         self.client = redis.Redis(port=self.port, password=self._password, socket_timeout=60, protocol=2)
-        until = time.monotonic() + SECONDS_TO_START
-        while True:
-            with contextlib.suppress(redis.RedisError):
-                if self.client.ping():
-                    return
-            assert time.monotonic() < until, f"Valkey did not start within {SECONDS_TO_START:g} s"
-            time.sleep(0.01)
+        until(self._answers, "Valkey has started", SECONDS_TO_START)
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(redis.RedisError):
+            return bool(self.client.ping())
+        return False
 
     def kill(self) -> None:
         """As a machine that is gone."""
@@ -158,10 +157,8 @@ class Cluster:
         one.execute_command("CLUSTER", "SET-CONFIG-EPOCH", 1)
         other.execute_command("CLUSTER", "SET-CONFIG-EPOCH", 2)
         other.execute_command("CLUSTER", "MEET", "127.0.0.1", self.nodes[0].port, buses[0])
-        until = time.monotonic() + SECONDS_TO_START
-        while not all(self._is_whole(client) for client in (one, other)):
-            assert time.monotonic() < until, f"the cluster did not form within {SECONDS_TO_START:g} s"
-            time.sleep(0.05)
+        whole = "the cluster has formed"
+        until(lambda: all(self._is_whole(client) for client in (one, other)), whole, SECONDS_TO_START)
 
     @staticmethod
     def _is_whole(client: Any) -> bool:

@@ -44,6 +44,7 @@ from litellm_qwen_ai.stores.redis.login import RedisStore
 from litellm_qwen_ai.stores.redis.place import RedisPlace
 from tests.logins import OAuthServer
 from tests.valkey import KEY, REDIS, Sentinel, Valkey
+from tests.waiting import comes_to_hold
 
 GROUP = "Fleet"
 MEMBER = Path(__file__).with_name("member.py")
@@ -60,6 +61,7 @@ SHORT = Limits(
     answer=PATIENCE,  # a store on a busy machine is none that does not answer
     connect=PATIENCE,
 )
+
 SOON_SILENT = replace(SHORT, answer=1, connect=0.5)
 LONGER = 3.0  # seconds: longer than every limit of these but the turn's
 ALIVE = 0.05  # seconds that a call with a live token may take
@@ -249,14 +251,15 @@ def fleet(
         yield made
 
 
-def eventually(holds: Callable[[], bool], seconds: float = PATIENCE) -> bool:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+def eventually(holds: Callable[[], bool]) -> bool:
+    """Whether it comes to hold; what cannot be seen meanwhile does not hold yet."""
+
+    def seen() -> bool:
         with contextlib.suppress(Exception):
-            if holds():
-                return True
-        time.sleep(0.02)
-    return False
+            return holds()
+        return False
+
+    return comes_to_hold(seen, PATIENCE)
 
 
 def wait_until(holds: Callable[[], bool], what: str) -> None:

@@ -47,11 +47,6 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("route", '"POST",', '"post",'): "httpx writes methods in capitals.",
     (
         "stores",
-        "self.caught = 0",
-        "self.caught = 1",
-    ): "`expect` comes first and sets it; one byte is blanked that is blank.",
-    (
-        "stores",
         'with self._locked(self._patience), disk.store_errors("remove", self.path):',
         'with self._locked(self._patience), disk.store_errors("REMOVE", self.path):',
     ): "A word of a sentence.",

@@ -9,8 +9,7 @@ import struct
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -18,6 +17,7 @@ import pytest
 
 from tests import deployments
 from tests.valkey import free_port
+from tests.waiting import until
 
 PATIENCE = 60.0  # seconds; the name is asked for every 2 s, and Caddy tells nobody when it has
 CADDY = Path(sys.executable).with_name("caddy")
@@ -88,13 +88,6 @@ def names() -> Iterator[Names]:
     made = Names()
     yield made
     made.close()
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end, f"{what}: not within {PATIENCE:g} s"
-        time.sleep(0.05)
 
 
 @pytest.mark.skipif(not CADDY.exists(), reason="caddyserver is in the group dev alone")

@@ -9,8 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from litellm_qwen_ai.sandbox import Sandbox
 from tests import deployments
 from tests.proxy.conftest import CONFIG, MASTER_KEY, running_proxy
 from tests.valkey import KEY, Valkey
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from tests.proxy.conftest import Proxy
@@ -84,13 +84,6 @@ def post(proxy: Proxy, path: str) -> dict[str, Any]:
     return found
 
 
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end, f"it did not come to hold within {PATIENCE:g} s"
-        time.sleep(0.1)
-
-
 def statuses(proxies: list[Proxy], calls: int) -> list[int]:
     """Of so many calls at once, one proxy after another."""
     with ThreadPoolExecutor(calls) as pool:
@@ -102,14 +95,18 @@ def statuses(proxies: list[Proxy], calls: int) -> list[int]:
 
 def test_proxies_share_a_login_from_its_start_to_its_renewal(fleet: list[Proxy]) -> None:
     told = "Not logged in to Qwen: there is no login in redis://127.0.0.1:"
-    until(lambda: all(told in proxy.log for proxy in fleet))  # a thread asks the store that each was told of
+    until(
+        lambda: all(told in proxy.log for proxy in fleet), "each was told of it"
+    )  # a thread asks the store that each was told of
     sandbox = fleet[0].sandbox
     assert statuses(fleet, 3) == [401] * 3
 
     started = [post(proxy, "login")["login"]["user_code"] for proxy in fleet]
     assert len(set(started)) == 1
     sandbox.approve(started[0])
-    until(lambda: post(fleet[1], "poll")["state"] == "signed_in")  # asked at the pace of the OAuth server
+    until(
+        lambda: post(fleet[1], "poll")["state"] == "signed_in", "signed in"
+    )  # asked at the pace of the OAuth server
     assert statuses(fleet, 3) == [200] * 3
 
     sandbox.expire_access_tokens()
@@ -127,7 +124,9 @@ def test_all_pages_show_one_sum_of_the_requests(fleet: list[Proxy]) -> None:
         return found
 
     sent = fleet[0].sandbox.counts.chat_requests
-    until(lambda: {used(proxy) for proxy in fleet} == {sent})  # the meter is written every few seconds
+    until(
+        lambda: {used(proxy) for proxy in fleet} == {sent}, "all are counted"
+    )  # the meter is written every few seconds
 
 
 def walk() -> list[str]:

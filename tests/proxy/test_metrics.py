@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 import threading
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from litellm_qwen_ai.proxy.metrics import STATES, Metrics, keep  # noqa: E402  #
 from litellm_qwen_ai.sandbox import Sandbox  # noqa: E402  # after the skip
 from litellm_qwen_ai.settings import Settings  # noqa: E402  # after the skip
 from litellm_qwen_ai.stores.files.login import FileStore  # noqa: E402  # after the skip
+from tests.waiting import until  # noqa: E402  # after the skip
 
 if TYPE_CHECKING:
     from litellm_qwen_ai.oauth.door import StoredCredentials
@@ -318,8 +318,4 @@ def _shown(proxy: Proxy) -> str:
 
 
 def _wait_for(proxy: Proxy, line: str) -> None:
-    end = time.monotonic() + LIMIT
-    while line not in (shown := _shown(proxy)):
-        ours = [found for found in shown.splitlines() if found.startswith("qwen_ai")]
-        assert time.monotonic() < end, f"not within {LIMIT:g} s: {line}\n" + "\n".join(ours)
-        time.sleep(0.5)
+    until(lambda: line in _shown(proxy), f"/metrics shows {line}", LIMIT)

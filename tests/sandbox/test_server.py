@@ -25,6 +25,7 @@ from litellm_qwen_ai import settings
 from litellm_qwen_ai.names import DEFAULT_CLIENT_ID
 from litellm_qwen_ai.sandbox import Sandbox
 from litellm_qwen_ai.settings import Settings
+from tests.waiting import until
 
 
 def test_it_starts_and_stops_in_well_under_half_a_second() -> None:
@@ -306,7 +307,7 @@ def test_a_client_that_goes_away_is_noticed_while_it_is_held(client: Any, sandbo
     headers = {"authorization": "Bearer sk-sandbox"}
     with client.http.stream("POST", "/v1/chat/completions", json=body, headers=headers):
         sandbox.wait_for_held("chat", at="chunk")
-    assert _soon(lambda: sandbox.counts.disconnects == 1)
+    until(lambda: sandbox.counts.disconnects == 1, "the server notices")
     assert sandbox.requests_to("chat")[0].disconnected
 
 
@@ -322,19 +323,9 @@ def test_a_client_that_goes_away_in_the_middle_of_an_answer_is_no_fault_of_the_s
     headers = {"authorization": "Bearer sk-sandbox"}
     with contextlib.suppress(httpx.HTTPError):
         client.http.post("/v1/chat/completions", json=body, headers=headers)
-    assert _soon(lambda: sandbox.counts.disconnects == 1)
+    until(lambda: sandbox.counts.disconnects == 1, "the server notices")
     assert sandbox.requests_to("chat")[0].disconnected
     assert [record for record in caplog.records if record.name.startswith("aiohttp")] == []
-
-
-def _soon(happens: Any) -> bool:
-    """Look again and again, since only the server's thread knows when."""
-    until = time.monotonic() + 10
-    while not happens():
-        if time.monotonic() > until:
-            return False
-        threading.Event().wait(0.005)
-    return True
 
 
 def test_what_cannot_be_held_is_refused(sandbox: Sandbox) -> None:

@@ -26,6 +26,7 @@ from litellm_qwen_ai.stores.redis.login import RedisStore
 from litellm_qwen_ai.stores.redis.turn import RedisTurn
 from tests.logins import OAuthServer
 from tests.valkey import Machine, Valkey
+from tests.waiting import until
 
 PATIENCE = 60.0
 
@@ -43,13 +44,6 @@ def login(server: OAuthServer, seconds_left: float = -1.0) -> Credentials:
         refresh_token=tokens["refresh_token"],
         expiry_date=int((time.time() + seconds_left) * 1000),
     )
-
-
-def eventually(holds: Callable[[], object]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < until, f"it did not come to hold within {PATIENCE:g} s"
-        time.sleep(0.01)
 
 
 def ask_all(sessions: list[Session], threads: int) -> list[object]:
@@ -107,9 +101,9 @@ def test_a_renewal_elsewhere_is_heard_of_at_once(
     one.store().save(login(server, 3600))
     session = other.session(server.url)
     session.get()
-    eventually(lambda: other.places[0]._shared.watcher.is_live)
+    until(lambda: other.places[0]._shared.watcher.is_live, "the other machine listens")
     one.store().save(new := login(server, 3600))
-    eventually(lambda: session.get().access_token == new.access_token)
+    until(lambda: session.get().access_token == new.access_token, "the new token is served")
 
 
 def test_a_logout_elsewhere_is_heard_of(new_machine: Callable[..., Machine], server: OAuthServer) -> None:
@@ -126,7 +120,7 @@ def test_a_logout_elsewhere_is_heard_of(new_machine: Callable[..., Machine], ser
             return True
         return False
 
-    eventually(is_told)
+    until(is_told, "it is told")
 
 
 @pytest.mark.parametrize("change", ["a renewal", "a logout"])
@@ -138,7 +132,7 @@ def test_a_process_that_does_nothing_knows_what_it_heard_when_the_store_is_lost(
     store = idle.store()
     session = idle.session(server.url, store)
     session.get()
-    eventually(lambda: idle.places[1]._shared.watcher.is_live)
+    until(lambda: idle.places[1]._shared.watcher.is_live, "the idle machine listens")
     before = store.version
     passing = new_machine(own)
     if change == "a logout":
@@ -147,7 +141,7 @@ def test_a_process_that_does_nothing_knows_what_it_heard_when_the_store_is_lost(
         spent = passing.session(server.url).get().access_token
         new = passing.session(server.url).get(rejected=spent).access_token
     passing.close()
-    eventually(lambda: store.version != before)
+    until(lambda: store.version != before, "the other login is seen")
     own.client.flushall()
     store.refresh()
     after = new_machine(own).store().look()
@@ -164,11 +158,14 @@ def test_a_login_that_is_told_to_be_older_is_replaced_at_once(
     away.look()
     writer.save(new := login(server, 3600))
     idle.session(server.url).get()
-    eventually(lambda: idle.places[1]._shared.watcher.is_live)
+    until(lambda: idle.places[1]._shared.watcher.is_live, "the idle machine listens")
     own.client.flushall()
     away.refresh()  # puts back the older login, and tells of it
     other = new_machine(own).store()
-    eventually(lambda: (found := other.look()) and found.credentials.access_token == new.access_token)
+    until(
+        lambda: (found := other.look()) and found.credentials.access_token == new.access_token,
+        "the new token is seen",
+    )
 
 
 def test_a_session_that_does_nothing_puts_back_what_a_flush_took(
@@ -180,7 +177,7 @@ def test_a_session_that_does_nothing_puts_back_what_a_flush_took(
     session.get()
     own.client.flushall()
     other = new_machine(own).store()
-    eventually(other.look)
+    until(other.look, "the login is seen")
     found = other.look()
     assert found is not None
     assert found.credentials.access_token == saved.access_token
@@ -259,8 +256,8 @@ def test_a_store_that_takes_no_writes_when_the_answer_comes_costs_nothing(
         found = other.look()
         return found is not None and found.credentials.refresh_token == renewed.refresh_token
 
-    eventually(stored)
-    eventually(lambda: not list((one.folder / "caught").rglob("*.*")))
+    until(stored, "it is stored")
+    until(lambda: not list((one.folder / "caught").rglob("*.*")), "nothing is kept")
     assert (server.refreshes, server.reused) == (1, 0)
 
 
@@ -392,8 +389,8 @@ def test_a_turn_that_is_given_back_is_heard_of_at_once(
     session = other.session(server.url)
     waiting = threading.Thread(target=lambda: served.append(session.get().access_token))
     waiting.start()
-    eventually(lambda: session._store._waiting is not None)  # type: ignore[attr-defined]  # it has asked
-    eventually(lambda: other.places[0]._shared.watcher.is_live)
+    until(lambda: session._store._waiting is not None, "it has asked")  # type: ignore[attr-defined]  # it has asked
+    until(lambda: other.places[0]._shared.watcher.is_live, "the other machine listens")
     held.__exit__()
     waiting.join(PATIENCE)
     assert served
