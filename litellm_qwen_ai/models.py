@@ -61,7 +61,7 @@ class Model:
 class Family:
     """Models that think unless a call says otherwise."""
 
-    names: re.Pattern[str]  # for whole names, in lower case
+    names: str  # a pattern for whole names, in lower case; compiled by the first call, not by the import
     streams_only: bool = False  # so that a whole answer needs thinking turned off
 
 
@@ -69,16 +69,16 @@ class Family:
 #: Older commercial models (qwen-plus, qwen3-max, ...) think only if told to; those that cannot do otherwise
 #: (QwQ, `-thinking`) have no switch.
 THINK_BY_DEFAULT: tuple[Family, ...] = (
-    Family(re.compile(r"coder-model")),  # a login's name for the newest Plus
-    Family(re.compile(r"qwen3-\d+(\.\d+)?b(-a\d+b)?"), streams_only=True),  # open weights
-    Family(re.compile(r"(?!.*-(instruct|thinking)\b)qwen(3\.([5-9]|\d\d)|[4-9])(-.*)?")),  # Qwen3.5 and later
+    Family(r"coder-model"),  # a login's name for the newest Plus
+    Family(r"qwen3-\d+(\.\d+)?b(-a\d+b)?", streams_only=True),  # open weights
+    Family(r"(?!.*-(instruct|thinking)\b)qwen(3\.([5-9]|\d\d)|[4-9])(-.*)?"),  # Qwen3.5 and later
 )
 
 
 def thinks_by_default(model: str) -> Family | None:
     """The family of a model that thinks unless told not to; a hub's owner may stand before its name."""
     name = model.rpartition("/")[2].lower()
-    return next((family for family in THINK_BY_DEFAULT if family.names.fullmatch(name)), None)
+    return next((family for family in THINK_BY_DEFAULT if re.fullmatch(family.names, name)), None)
 
 
 def is_ours(model: object, provider: object) -> bool:

@@ -104,6 +104,11 @@ class Deadline(_Exchange):
                 self.expire()
         elif event.startswith("http2."):
             self._forget_made()  # from here on it carries other exchanges too
+        elif event == "http11.send_request_headers.started":
+            request: Any = info.get("request")
+            if getattr(request, "method", b"CONNECT") != b"CONNECT":  # a proxy's, before TLS and HTTP/2
+                # It is on its connection, so there is no more to be told: that saves a call 30 us.
+                request.extensions.pop("trace", None)
 
     def _forget_made(self) -> None:
         while self._made:

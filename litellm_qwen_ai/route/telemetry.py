@@ -95,11 +95,11 @@ def is_free(model: str, litellm_params: Mapping[str, Any]) -> bool:
     """Whether nobody has set a price for the model, named without the provider: a login costs nothing."""
     infos = [litellm_params, litellm_params.get("model_info")]
     infos += [(litellm_params.get(name) or {}).get("model_info") for name in ("metadata", "litellm_metadata")]
-    if any(_has_price(info, unset=(None,)) for info in infos if isinstance(info, dict)):
+    if any(price is not None for info in infos if isinstance(info, dict) for price in _prices(info)):
         return False
     if getattr(litellm, "cost_margin_config", None):
         return False
-    return not _has_price(litellm.model_cost.get(f"{PROVIDER}/{model}") or {}, unset=(None, 0))
+    return not any(_prices(litellm.model_cost.get(f"{PROVIDER}/{model}") or {}))
 
 
 def free_cost(model: str, made: Any, params: Mapping[str, Any], logging_obj: Any) -> float | None:
@@ -116,8 +116,8 @@ def free_cost(model: str, made: Any, params: Mapping[str, Any], logging_obj: Any
     """
     more = (
         params.get("service_tier")
-        or getattr(made, "service_tier", None)
-        or any(getattr(getattr(made, "usage", None), name, None) for name in ("service_tier", "cost"))
+        or _says(made, "service_tier")
+        or _says(getattr(made, "usage", None), "service_tier", "cost")
         or getattr(litellm, "cost_discount_config", None)
         or _STATED_COST in (made._hidden_params.get("additional_headers") or ())  # noqa: SLF001  # as above
     )
@@ -126,6 +126,13 @@ def free_cost(model: str, made: Any, params: Mapping[str, Any], logging_obj: Any
     if logging_obj is not None:
         _set_breakdown(logging_obj, **_NOTHING)
     return 0.0
+
+
+def _says(what: Any, *names: str) -> bool:
+    """Whether an object has one of these, and it is not empty."""
+    # To ask pydantic for an attribute that is not there takes 3 us each.
+    places = (getattr(what, "__dict__", None), getattr(what, "__pydantic_extra__", None))
+    return any(place.get(name) for place in places if place for name in names)
 
 
 @functools.cache
@@ -138,10 +145,11 @@ def _can_tell() -> bool:
     return True
 
 
-def _has_price(info: dict[str, Any], *, unset: tuple[Any, ...]) -> bool:
-    return any(info[name] not in unset for name in _of_prices(tuple(info)))
+def _prices(info: dict[str, Any]) -> Iterator[Any]:
+    """What stands under the names of prices, of which LiteLLM's list has a hundred for each model."""
+    return map(info.get, _of_prices(tuple(info)))
 
 
-@functools.lru_cache(maxsize=64)  # saves a call 10 us
+@functools.lru_cache(maxsize=64)  # saves a call 20 us
 def _of_prices(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in names if "cost" in name or "pricing" in name or name == "base_model")

@@ -123,6 +123,29 @@ def test_a_connection_is_cut_while_its_tls_begins(behind_a_proxy: bool) -> None:
         assert cut.wait(30), "the connection was not ended within 30 s"
 
 
+def test_a_connection_is_followed_no_further_than_to_its_request() -> None:
+    told: list[str] = []
+
+    def answer(connection: socket.socket) -> None:
+        while connection.recv(65536):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    class Noted(Deadline):
+        def watch(self, event: str, info: dict[str, Any]) -> None:
+            told.append(event)
+            super().watch(event, info)
+
+    with listening(answer) as port, httpx.Client(trust_env=False) as client:
+        request = ChatRequest(f"http://127.0.0.1:{port}/v1/chat/completions", {}, b"{}", {})
+        for _ in range(2):
+            deadline = Noted(client, 60)
+            with deadline:
+                post.send(client, request, None, deadline).read()
+    connects = ["connection.connect_tcp.started", "connection.connect_tcp.complete"]
+    asks = ["http11.send_request_headers.started", "http11.send_request_headers.complete"]
+    assert told == [*connects, *asks, *asks]
+
+
 def test_a_connection_of_http_2_is_left_to_its_other_exchanges() -> None:
     pytest.importorskip("h2", reason="this httpx speaks no HTTP/2")
     left = threading.Event()
