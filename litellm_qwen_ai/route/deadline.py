@@ -107,7 +107,7 @@ class Deadline(_Exchange):
         elif event == "http11.send_request_headers.started":
             request: Any = info.get("request")
             if getattr(request, "method", b"CONNECT") != b"CONNECT":  # a proxy's, before TLS and HTTP/2
-                # It is on its connection, so there is no more to be told: that saves a call 30 us.
+                # It is on its connection, so there is no more to be told: that saves a call 20 us.
                 request.extensions.pop("trace", None)
 
     def _forget_made(self) -> None:
