@@ -30,6 +30,7 @@ from litellm_qwen_ai.chat.refusal import (
     is_error_object,
     read_refusal,
     reason_of,
+    refusal_from_object,
     refusal_from_text,
 )
 from litellm_qwen_ai.chat.text import looks_like_html, one_line, presentable
@@ -586,6 +587,19 @@ def test_what_aiohttp_shows_of_its_own_objects_is_left_out() -> None:
     said = "Cannot connect to host x:443 ssl:<ssl.SSLContext object at 0x7fab> [Name or service not known]"
     text = str(error_from_transport(httpx.ConnectError(said), context()))
     assert "Cannot connect to host x:443 [Name or service not known]. Check" in text
+
+
+def test_what_a_connection_failed_of_is_cut_short() -> None:
+    text = str(error_from_transport(httpx.ConnectError("word " * 1000), context()))
+    assert "word word" in text
+    assert len(text) < 600
+
+
+def test_an_error_too_deep_to_be_shown_is_told_by_its_kind() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert "<class 'list'>" in refusal_from_object({"message": deep}, context()).message
 
 
 def test_a_cut_stream_is_a_connection_error() -> None:

@@ -107,9 +107,10 @@ def test_what_was_read_before_a_write_of_ours_does_not_undo_it(
     session = new_session(store=Slow(store.path.parent))
     logins.write()
     session.get()
-    logins.write()
-    clock.pass_time(1)
-    assert session.get() == ours
+    for _ in range(2):
+        logins.write()
+        clock.pass_time(1)
+        assert session.get() == ours
 
 
 def test_a_logout_by_another_process_is_noticed(
