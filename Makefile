@@ -27,7 +27,7 @@ python = $(or $(lastword $(sort $(wildcard $(or $(PYENV_ROOT),$(HOME)/.pyenv)/ve
 
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 
-.PHONY: help bench bench-quick bench-why demo test quick lint types unit wheel wheel-proxy sbom check-release docs site pictures test-all test-oldest test-oldest-proxy test-newest test-clients conformance drills fuzz soak mutants format clean
+.PHONY: help bench bench-quick bench-newest bench-why demo test quick lint types unit wheel wheel-proxy sbom check-release docs site pictures test-all test-oldest test-oldest-proxy test-newest newest test-clients conformance drills fuzz soak mutants format clean
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -150,13 +150,15 @@ test-oldest-proxy: ## the tests of the proxy's page and of real proxies on the o
 
 # LiteLLM's newest release may pin packages of its own that cannot be had everywhere: it is put over the one that
 # resolves, with all else that its proxy needs.
-test-newest: ## the tests (or TESTS=...) on the newest LiteLLM
-	@echo "The tests on the newest LiteLLM. Up to three minutes more, to install it in .venv-newest."
+newest:
+	@echo "Bringing .venv-newest up to the newest LiteLLM. Up to three minutes."
 	$(call venv,.venv-newest)
 	.venv-newest/bin/python -m pip install --quiet $(EAGER) --editable . --group test
 	.venv-newest/bin/python -m pip install --quiet --upgrade --no-deps litellm
 	.venv-newest/bin/python tests/proxy_needs.py > .venv-newest/needs.txt
 	.venv-newest/bin/python -m pip install --quiet --requirement .venv-newest/needs.txt
+
+test-newest: newest ## the tests (or TESTS=...) on the newest LiteLLM
 	.venv-newest/bin/pytest -n auto $(TESTS)
 
 test-clients: $(READY) ## real clients from PyPI against the sandbox; makes docs/clients.md
@@ -188,6 +190,9 @@ bench: .venv-bench/.ready ## measure qwen_ai/ beside LiteLLM's own routes, in so
 
 bench-quick: .venv-bench/.ready ## the same in under a minute: fewer lanes, rounds and rows
 	.venv-bench/bin/python -m bench --quick
+
+bench-newest: newest ## the same on the newest LiteLLM, in two minutes
+	.venv-newest/bin/python -m bench --newest
 
 # Both belong to docs/performance.md, and are measured when something in them may have changed.
 bench-why: .venv-bench/.ready ## where the time goes, and what a user can still switch (two minutes)

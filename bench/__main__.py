@@ -1,7 +1,8 @@
 """The command: `python -m bench` (some twelve minutes), `python -m bench --quick` (under one).
 
-Without `--quick` it also measures memory, imports, proxies and growth, and draws the plots. `--options`
-measures what a user can still switch, `--where` where the time goes.
+Without `--quick` it also measures memory, imports, proxies and growth, and draws the plots. `--newest` keeps
+what `--quick` finds beside the whole run, since that is on another LiteLLM. `--options` measures what a user
+can still switch, `--where` where the time goes.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def main() -> int:
     results |= {"machine": report.machine(), "upstream": limit.as_json()}
     sys.stdout.write(report.as_text(results))
     if not asked.only:
-        _write("quick" if asked.quick else "latest", results)
+        _write("newest" if asked.newest else "quick" if asked.quick else "latest", results)
         if not asked.quick:
             from bench import plots  # noqa: PLC0415  # matplotlib takes its time
 
@@ -60,11 +61,15 @@ def _arguments() -> argparse.Namespace:
         prog="python -m bench", description="qwen_ai/ beside LiteLLM's own routes"
     )
     parser.add_argument("--quick", action="store_true", help="under a minute: fewer lanes, rounds and rows")
+    parser.add_argument("--newest", action="store_true", help="as --quick, with three rounds, and kept")
     parser.add_argument("--options", action="store_true", help="only what a user can still switch")
     parser.add_argument("--where", action="store_true", help="only where the time goes, by package")
     parser.add_argument("--rounds", type=int, help="instead of 5 (proxies 3), or 2 with --quick")
     parser.add_argument("--only", default="", help="only rows with this in their key; nothing is written")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if asked.newest:
+        asked.quick, asked.rounds = True, asked.rounds or 3
+    return asked
 
 
 def _compare(asked: argparse.Namespace, server: Upstream, folder: Path) -> dict[str, Any]:

@@ -140,6 +140,12 @@ def speed() -> str:
     return f"{report.as_markdown(results)}\n{reading} {machine}.\n"
 
 
+def newest() -> str:
+    """The quick rows on the newest LiteLLM."""
+    results = report.stored("newest")
+    return f"{report.targets(results)}\n{report.notes(results)[1]}; {results['rounds']} rounds.\n"
+
+
 def versions() -> str:
     """What the package runs with, as far as its tests have shown."""
     ran = json.loads(ran_on.RECORD.read_text(encoding="utf-8"))
@@ -187,6 +193,7 @@ PARTS: dict[str, Callable[[Path], str]] = {
     "versions": lambda _page: versions(),
     "speed": lambda _page: speed(),
     "targets": lambda _page: report.targets(report.last()),
+    "newest": lambda _page: newest(),
     "missed": lambda _page: missed.as_markdown(report.last(), report.stored("where")["places"]),
     "where": lambda _page: where.as_markdown(report.stored("where")["places"]),
     "options": lambda _page: options.as_markdown(report.stored("options")),

@@ -23,15 +23,14 @@ _STUDIO = "programs and back ends too", f"{_HELP}/more-tools"
 _CODING = "interactive coding tools; no scripts, no back ends", f"{_HELP}/other-tools-coding-plan"
 _TOKEN = "interactive coding tools; no scripts, no back ends", f"{_HELP}/other-tools-token-plan"
 #: An address without the path of a plan: none, that of Model Studio's own API, or what other servers have.
-_PATHLESS = re.compile(
-    r"(?P<scheme>https?://)?(?P<host>[^/:?#@]+)(:443)?/*(api/v1|compatible-mode|v1)?/*", re.IGNORECASE
-)
+#: (Patterns are compiled when they are needed: this is loaded with every `import litellm`.)
+_PATHLESS = r"(?i)(?P<scheme>https?://)?(?P<host>[^/:?#@]+)(:443)?/*(api/v1|compatible-mode|v1)?/*"
 
 #: What a key or an address was copied with, and what to call that.
-_QUOTES = re.compile(r"""["'`\u2018-\u201f]|.*["'`\u2018-\u201f]$""", re.DOTALL), "in quotes"
-_HEADER = re.compile(r"(Authorization:\s*)?Bearer\s", re.IGNORECASE), "behind the name of a header"
-_VARIABLE = re.compile(r"(export\s+|set\s+)?[A-Za-z_]\w*=[^=]"), "behind the name of a variable"
-_BRACKETS = re.compile(r"[\[{]|.*[\]}]$", re.DOTALL), "in brackets, as in JSON"
+_QUOTES = r"""(?s)["'`\u2018-\u201f]|.*["'`\u2018-\u201f]$""", "in quotes"
+_HEADER = r"(?i)(Authorization:\s*)?Bearer\s", "behind the name of a header"
+_VARIABLE = r"(export\s+|set\s+)?[A-Za-z_]\w*=[^=]", "behind the name of a variable"
+_BRACKETS = r"(?s)[\[{]|.*[\]}]$", "in brackets, as in JSON"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,7 @@ def completed(base_url: str) -> str:
     `https://dashscope-intl.aliyuncs.com/api/v1` -> `https://dashscope-intl.aliyuncs.com/compatible-mode/v1`.
     All else stays as it is.
     """
-    found = _PATHLESS.fullmatch(base_url.strip())
+    found = re.fullmatch(_PATHLESS, base_url.strip())
     plan = _BY_HOST.get(found["host"].lower()) if found else None
     if found is None or plan is None:
         return base_url
@@ -135,7 +134,7 @@ def wrapping(text: str, *, surely: bool = False) -> str:
     `surely`: only what no server can take as part of it; one of the user's own may name its keys as it likes.
     """
     for pattern, what in (_QUOTES, _HEADER) if surely else (_QUOTES, _HEADER, _VARIABLE, _BRACKETS):
-        if pattern.match(text):
+        if re.match(pattern, text):
             return what
     return ""
 

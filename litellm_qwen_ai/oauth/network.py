@@ -42,8 +42,9 @@ _FAULTS = {
     "ProtocolError": _CUT,
     "ReadError": _CUT,
 }
-_PATH = re.compile(r"[/?#].*", re.DOTALL)
-_NAME = re.compile(r"(\*?\.?[\w.-]+|\*)(:\d+)?")  # what an entry of NO_PROXY may be, but for addresses
+# Patterns, compiled when they are needed: this is loaded with every `import litellm`.
+_PATH = r"(?s)[/?#].*"
+_NAME = r"(\*?\.?[\w.-]+|\*)(:\d+)?"  # what an entry of NO_PROXY may be, but for addresses
 _log = logging.getLogger(__name__)
 _warned: set[str] = set()
 
@@ -70,7 +71,7 @@ class Proxy:
 
     def __str__(self) -> str:
         """For messages: without the password that it may hold."""
-        host = _PATH.sub("", self._after_scheme().rpartition("@")[2])
+        host = re.sub(_PATH, "", self._after_scheme().rpartition("@")[2])
         return f"{host.encode('ascii', 'backslashreplace').decode()} of {self.variable}"
 
     def secrets(self) -> list[str]:
@@ -165,7 +166,7 @@ class Network:
             if _breaks_httpx(entry):
                 fix = "Write an address without its /number" if _network(entry) else "Take it out"
                 yield f"NO_PROXY holds {entry!r}, with which LiteLLM can make no synchronous client", fix
-            elif not _network(entry) and not _NAME.fullmatch(entry.rpartition("://")[2]):
+            elif not _network(entry) and not re.fullmatch(_NAME, entry.rpartition("://")[2]):
                 yield f"NO_PROXY holds {entry!r}, which names no host and is passed over", "Take it out"
 
     def explained(self, error: BaseException, proxy: Proxy | None, seconds: float = 0.0) -> TransportError:

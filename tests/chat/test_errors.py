@@ -34,6 +34,7 @@ from litellm_qwen_ai.chat.refusal import (
     refusal_from_text,
 )
 from litellm_qwen_ai.chat.text import looks_like_html, one_line, presentable
+from litellm_qwen_ai.plans import MEND
 
 
 def body(message: str, code: str = "", request_id: str = "req-1") -> bytes:
@@ -670,6 +671,7 @@ def test_each_reason_has_its_hint_for_a_login_and_for_a_key() -> None:
         wanted = by_bearer.get((reason, with_login), told.get(reason, ""))
         assert wanted in said
         assert bool(said) is bool(wanted)
+        assert MEND not in said  # no key here looks like one for another address
 
 
 @pytest.mark.parametrize(

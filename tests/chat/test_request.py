@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from datetime import date
 from typing import Any
 
 import litellm
@@ -116,11 +117,14 @@ def test_a_lone_surrogate_is_sent_as_an_escape_instead_of_crashing() -> None:
 class _Part(BaseModel):
     type: str = "text"
     text: str = "hello"
+    at: date | None = None
 
 
 def test_pydantic_objects_inside_messages_are_written_out() -> None:
     request = build({"role": "user", "content": [_Part()]})
     assert b'{"type":"text","text":"hello"}' in request.body
+    dated = build({"role": "user", "content": [_Part(at=date(2026, 7, 1))]})
+    assert b'"at":"2026-07-01"' in dated.body
 
 
 _LOOP: list[Any] = []

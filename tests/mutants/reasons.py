@@ -46,6 +46,18 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "The word keeps the key from being hashed alone; any other would do.",
     ("route", '"POST",', '"post",'): "httpx writes methods in capitals.",
     (
+        "chat",
+        (
+            'request=httpx.Request("POST", "https://chat.qwen.ai"),'
+            "  # a stand-in: openai's classes demand one"
+        ),
+        (
+            'request=httpx.Request("post", "https://chat.qwen.ai"),'
+            "  # a stand-in: openai's classes demand one"
+        ),
+    ): "httpx writes methods in capitals.",
+    ("oauth", "self._width = 0", "self._width = 1"): "One blank is blanked that is blank.",
+    (
         "stores",
         'with self._locked(self._patience), disk.store_errors("remove", self.path):',
         'with self._locked(self._patience), disk.store_errors("REMOVE", self.path):',
