@@ -6,7 +6,7 @@ import importlib
 import json
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bench.lanes import BY_NAME, KEY
+from bench.lanes import BY_NAME, FLOOR, KEY, POSTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -79,11 +79,16 @@ class LiteLLM(_OpenAIShape):
 
 
 class Floor(LiteLLM):
-    """LiteLLM around a handler that does nothing: its chunks lie ready before the clock runs."""
+    """LiteLLM around a handler that does nothing: its chunks lie ready before the clock runs.
 
-    def __init__(self, model: str) -> None:
+    Args:
+        model: Route and model.
+        base_url: Where the handler posts each call; empty if it does not.
+    """
+
+    def __init__(self, model: str, base_url: str = "") -> None:
         super().__init__(model)
-        self._handler = importlib.import_module("bench.floor").install()
+        self._handler = importlib.import_module("bench.floor").install(base_url)
 
     def prepare(self, streams: int, chunks: int, pace: float) -> None:
         self._handler.prepare(streams, chunks, pace)
@@ -166,8 +171,8 @@ def client(lane: str, base_url: str) -> Client:
         return RawAiohttp(base_url)
     if lane == "openai SDK":
         return OpenAISDK(base_url)
-    if lane == "empty handler":
-        return Floor(model)
+    if lane in {FLOOR, POSTS}:
+        return Floor(model, base_url if lane == POSTS else "")
     if lane == "github_copilot/":  # key and address come out of its own file, as they do for its users
         return LiteLLM(model)
     if lane.startswith("qwen_ai/"):

@@ -1,4 +1,7 @@
-"""A custom handler that does nothing: what remains is LiteLLM's own cost, which no provider can avoid."""
+"""Custom handlers that do nothing: what remains is LiteLLM's own cost, which no provider can avoid.
+
+One of them also posts a fixed text with LiteLLM's own HTTP client, for a call that is not streamed.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import litellm
+from litellm.llms.custom_httpx import http_handler
 from litellm.llms.custom_llm import CustomLLM
 from litellm.types.utils import (
     Choices,
@@ -20,10 +24,13 @@ from litellm.types.utils import (
     Usage,
 )
 
+from bench.lanes import KEY
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-PROVIDER = "bench_floor"
+PROVIDER, POSTING = "bench_floor", "bench_post"
+_BODY = b'{"model":"any","messages":[{"role":"user","content":"Say hello in three languages."}]}'
 
 
 class FloorHandler(CustomLLM):
@@ -70,6 +77,30 @@ class FloorHandler(CustomLLM):
         return self._streams.popleft() if self._streams else _chunks(self._chunks)
 
 
+class PostingHandler(FloorHandler):
+    """Posts a call to the upstream before it answers from memory.
+
+    Args:
+        base_url: The upstream, as an OpenAI base URL.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__()
+        self._request: dict[str, Any] = {
+            "url": f"{base_url}/chat/completions",
+            "data": _BODY,
+            "headers": {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"},
+        }
+
+    def completion(self, *_: Any, **call: Any) -> ModelResponse:
+        http_handler._get_httpx_client().post(**self._request)  # noqa: SLF001  # as LiteLLM's own providers
+        return super().completion(**call)
+
+    async def acompletion(self, *_: Any, **call: Any) -> ModelResponse:
+        await http_handler.get_async_httpx_client(llm_provider=POSTING).post(**self._request)
+        return await super().acompletion(**call)
+
+
 def _whole(answer: ModelResponse) -> ModelResponse:
     answer.choices = [
         Choices(message=Message(content="Hello! How can I help you today?"), finish_reason="stop")
@@ -93,9 +124,15 @@ def _chunk(delta: Delta, finish_reason: str | None) -> ModelResponseStream:
 handler = FloorHandler()
 
 
-def install() -> FloorHandler:
-    """Register the handler with LiteLLM, with a price of zero, since a missing price costs time."""
-    litellm.custom_provider_map = [{"provider": PROVIDER, "custom_handler": handler}]
+def install(base_url: str = "") -> FloorHandler:
+    """Register a handler with LiteLLM, with a price of zero, since a missing price costs time.
+
+    Args:
+        base_url: Where it posts its calls; empty for the one that does nothing.
+    """
+    installed = PostingHandler(base_url) if base_url else handler
+    provider = POSTING if base_url else PROVIDER
+    litellm.custom_provider_map = [{"provider": provider, "custom_handler": installed}]
     litellm.utils.custom_llm_setup()  # type: ignore[no-untyped-call]  # LiteLLM's
     prices = dict.fromkeys(
         (
@@ -106,6 +143,6 @@ def install() -> FloorHandler:
         ),
         0.0,
     )
-    model = {"litellm_provider": PROVIDER, "mode": "chat", **prices}
-    litellm.register_model({f"{PROVIDER}/any": model})
-    return handler
+    model = {"litellm_provider": provider, "mode": "chat", **prices}
+    litellm.register_model({f"{provider}/any": model})
+    return installed

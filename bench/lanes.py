@@ -45,10 +45,13 @@ LANES = (
     Lane("qwen_ai/ OAuth", "qwen_ai/coder-model"),
     Lane("qwen_ai/ key", "qwen_ai/coder-model"),
     Lane("empty handler", "bench_floor/any"),
+    Lane("empty handler, one request", "bench_post/any"),
 )
 BASE = "openai/"
 OURS = "qwen_ai/ OAuth"
 FLOOR = "empty handler"
+POSTS = "empty handler, one request"
+"""The same, but for one request by LiteLLM's HTTP client: the least of a provider that asks a server."""
 BY_NAME = {lane.name: lane for lane in LANES}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from bench.lanes import BASE, FLOOR, OURS
+from bench.lanes import BASE, FLOOR, OURS, POSTS
 from bench.report import ours, verdict
 from bench.scenarios import ROWS, Row
 from bench.where import COLUMNS
@@ -66,8 +66,9 @@ def as_markdown(results: Mapping[str, Any], places: Mapping[str, Any]) -> str:
     for row in ROWS:
         stored = results["rows"].get(row.key)
         if stored is not None and verdict(row, stored) == "missed":
-            least = stored.get("ratios", {}).get(FLOOR)
-            floor = f" ({FLOOR} {least[0]:.2f})" if least else ""
+            ratios = stored.get("ratios", {})
+            least = ", ".join(f"{lane} {ratios[lane][0]:.2f}" for lane in (FLOOR, POSTS) if lane in ratios)
+            floor = f" ({least})" if least else ""
             said = f"{ours(row, stored):.2f}, must {row.must:.2f}{floor}. {_why(row, places)}"
             lines.append(f"- **{row.title}**: {said.rstrip()}")
     return "\n".join(lines or ["None in the last full run."]) + "\n"

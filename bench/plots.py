@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from bench.lanes import BASE, FLOOR, LANES, OURS
+from bench.lanes import BASE, FLOOR, LANES, OURS, POSTS
 from bench.scenarios import ROWS
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ _COLOURS = {
     "github_copilot/": "#8b5fbf",
     OURS: "#1f6feb",
     FLOOR: "#a9a9a9",
+    POSTS: "#2e7d32",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.lanes import BASE, FLOOR, LANES, OURS
+from bench.lanes import BASE, FLOOR, LANES, OURS, POSTS
 
 MICRO, MILLI = 1e6, 1e3
 
@@ -86,6 +86,10 @@ ROWS = (
 )
 
 
+#: All that stream, and so all lanes but one.
+_EVERY = tuple(lane.name for lane in LANES if lane.name != POSTS)
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One measurement of every lane in every round.
@@ -105,7 +109,7 @@ class Job:
     arguments: dict[str, Any] = field(default_factory=dict)
     chunks: int = 16
     pace: int = 0
-    lanes: tuple[str, ...] = tuple(lane.name for lane in LANES)
+    lanes: tuple[str, ...] = _EVERY
     rounds: int = 99
     alone: bool = False
 
@@ -116,7 +120,7 @@ class Job:
         return {**self.arguments, "chunks": self.chunks, "pace": self.pace / 1e6}
 
 
-_SYNC = tuple(lane.name for lane in LANES if lane.sync)
+_SYNC = tuple(lane.name for lane in LANES if lane.sync and lane.name != POSTS)
 #: Microseconds: slow enough that the slowest lane has read one chunk before the next is sent.
 _PACE = 1000
 STREAM = 2000
@@ -124,19 +128,27 @@ STREAM = 2000
 _FEW = (BASE, OURS, FLOOR)
 
 FULL = (
-    Job("sync_calls", {"cpu": "sync-call"}, {"count": 120}, lanes=_SYNC),
-    Job("async_calls", {"cpu": "async-call"}, {"count": 120}),
-    Job("sync_calls", {"cpu": "sync-call-heard"}, {"count": 60, "heard": True}, lanes=_FEW),
-    Job("async_calls", {"cpu": "async-call-heard"}, {"count": 60, "heard": True}, lanes=_FEW),
-    Job("concurrent_calls", {"calls_per_second": "calls-32", "p99": "p99-32"}, {"width": 32, "count": 320}),
+    Job("sync_calls", {"cpu": "sync-call"}, {"count": 120}, lanes=(*_SYNC, POSTS)),
+    Job("async_calls", {"cpu": "async-call"}, {"count": 120}, lanes=(*_EVERY, POSTS)),
+    Job("sync_calls", {"cpu": "sync-call-heard"}, {"count": 60, "heard": True}, lanes=(*_FEW, POSTS)),
+    Job("async_calls", {"cpu": "async-call-heard"}, {"count": 60, "heard": True}, lanes=(*_FEW, POSTS)),
     Job(
-        "concurrent_calls", {"calls_per_second": "calls-128", "p99": "p99-128"}, {"width": 128, "count": 640}
+        "concurrent_calls",
+        {"calls_per_second": "calls-32", "p99": "p99-32"},
+        {"width": 32, "count": 320},
+        lanes=(*_EVERY, POSTS),
+    ),
+    Job(
+        "concurrent_calls",
+        {"calls_per_second": "calls-128", "p99": "p99-128"},
+        {"width": 128, "count": 640},
+        lanes=(*_EVERY, POSTS),
     ),
     Job(
         "concurrent_calls",
         {"calls_per_second": "calls-32-heard"},
         {"width": 32, "count": 160, "heard": True},
-        lanes=_FEW,
+        lanes=(*_FEW, POSTS),
     ),
     Job("async_calls", {"cpu": "conversation"}, {"count": 8, "size": 230_000}),
     Job("first_content_sync", {"seconds": "first-content-sync"}, {"repeats": 20}, 8, 1000, lanes=_FEW),
@@ -191,7 +203,7 @@ FULL = (
 )
 
 _QUICK_STREAM = 400
-QUICK_LANES = (BASE, OURS, "qwen_ai/ key", FLOOR)
+QUICK_LANES = (BASE, OURS, "qwen_ai/ key", FLOOR, POSTS)
 
 
 def quick() -> tuple[Job, ...]:
