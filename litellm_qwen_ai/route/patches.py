@@ -344,14 +344,13 @@ def _after_headers(original: Callable[..., Any]) -> Callable[..., Any]:
 
     def step(*args: Any, **more: Any) -> Any:
         call: Any = args[0] if args and isinstance(args[0], dict) else more  # the hook's, or the setup's
-        for name in _HEADERS:
-            if call.get(name) and not isinstance(call[name], Mapping):
-                model = str(call.get("model") or "".join(map(str, args[_MODEL : _MODEL + 1])))
-                if is_ours(model, call.get("custom_llm_provider")):
-                    from litellm_qwen_ai.chat.errors import bad_request  # noqa: PLC0415  # as late as all of chat/
+        wrong = [name for name in _HEADERS if call.get(name) and not isinstance(call[name], Mapping)]
+        model = str(call.get("model") or "".join(map(str, args[_MODEL : _MODEL + 1]))) if wrong else ""
+        if wrong and is_ours(model, call.get("custom_llm_provider")):
+            from litellm_qwen_ai.chat.errors import bad_request  # noqa: PLC0415  # as late as all of chat/
 
-                    kind = type(call[name]).__name__
-                    raise bad_request(f"{name} must be an object, not a {kind}.", model=model)
+            kind = type(call[wrong[0]]).__name__
+            raise bad_request(f"{wrong[0]} must be an object, not a {kind}.", model=model)
         return original(*args, **more)
 
     return step
