@@ -63,6 +63,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         'with self._locked(self._patience), disk.store_errors("REMOVE", self.path):',
     ): "A word of a sentence.",
     (
+        "oauth",
+        'headers = {"authorization": bearer, "user-agent": USER_AGENT, "accept": "application/json"}',
+        'headers = {"AUTHORIZATION": bearer, "user-agent": USER_AGENT, "accept": "application/json"}',
+    ): "HTTP takes the name of a header in any case.",
+    (
         "stores",
         'link.send("SREM", shared.names_key, _NOBODY)',
         'link.send("srem", shared.names_key, _NOBODY)',

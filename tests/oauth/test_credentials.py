@@ -83,7 +83,8 @@ def test_no_secret_in_repr_or_str(access: str, refresh: str, identity: str) -> N
 
 @pytest.mark.parametrize(("refresh", "shown"), [(SECRET, "'***'"), (None, "None")])
 def test_a_repr_tells_whether_there_is_a_refresh_token(refresh: str | None, shown: str) -> None:
-    assert f"refresh_token={shown}," in repr(Credentials(**a_login(refresh_token=refresh)))
+    login = Credentials(**a_login(refresh_token=refresh, expiry_date=1_800_000_000_000))
+    assert f"refresh_token={shown}, expires='2027-01-15T08:00:00+00:00'" in repr(login)
 
 
 @given(
