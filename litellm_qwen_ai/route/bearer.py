@@ -244,10 +244,7 @@ def _unavailable(error: RefreshError, known: dict[str, Any]) -> Exception:
     import httpx  # noqa: PLC0415  # LiteLLM has imported it already
 
     headers = {} if error.retry_after is None else {"retry-after": str(max(0, round(error.retry_after)))}
-    request = httpx.Request("POST", "https://oauth.invalid/token")
-    mapped = exceptions.ServiceUnavailableError(
-        **known, response=httpx.Response(503, headers=headers, request=request)
-    )
+    mapped = exceptions.ServiceUnavailableError(**known, response=httpx.Response(503, headers=headers))
     # LiteLLM's own mapping, which our exceptions skip, would set this for Router and the proxy.
     mapped.litellm_response_headers = httpx.Headers(headers)  # type: ignore[attr-defined]  # set by LiteLLM too
     return mapped

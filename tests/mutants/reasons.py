@@ -68,6 +68,11 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         'headers = {"AUTHORIZATION": bearer, "user-agent": USER_AGENT, "accept": "application/json"}',
     ): "HTTP takes the name of a header in any case.",
     (
+        "route",
+        'for scheme in ("https", "http"):',
+        'for scheme in ("HTTPS", "http"):',
+    ): "A URL has its scheme in any case.",
+    (
         "stores",
         'link.send("SREM", shared.names_key, _NOBODY)',
         'link.send("srem", shared.names_key, _NOBODY)',
