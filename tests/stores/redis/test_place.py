@@ -638,6 +638,20 @@ def test_doctor_finds_each_right_that_is_missing(new_machine: Callable[..., Mach
     assert not own.client.keys("*_doctor*")
 
 
+def test_doctor_tries_the_keys_of_each_kind_and_no_others(
+    new_machine: Callable[..., Machine], own: Valkey
+) -> None:
+    machine = new_machine(url=f"redis://few:secret-pass@127.0.0.1:{own.port}/0")
+    kinds = ("login", "turn", "use", "note")
+    for missing in (*kinds, None):
+        keys = [f"~{{{machine.prefix}:*:{kind}" for kind in kinds if kind != missing]
+        keys += [f"~{machine.prefix}:accounts", f"&{machine.prefix}:changes", "+@all"]
+        own.client.execute_command(
+            "ACL", "SETUSER", "few", "reset", "on", ">secret-pass", "resetchannels", *keys
+        )
+        assert findings(machine)["Rights"][0] == ("fail" if missing else "ok"), missing
+
+
 def test_a_full_store_is_no_lack_of_rights(new_machine: Callable[..., Machine], own: Valkey) -> None:
     machine = new_machine(own)
     machine.store().save(LOGIN)
