@@ -596,11 +596,8 @@ def test_what_a_connection_failed_of_is_cut_short() -> None:
     assert len(text) < 600
 
 
-def test_an_error_too_deep_to_be_shown_is_told_by_its_kind() -> None:
-    deep: list[Any] = []
-    for _ in range(5_000):
-        deep = [deep]
-    assert "<class 'list'>" in refusal_from_object({"message": deep}, context()).message
+def test_an_error_that_cannot_be_shown_is_told_by_its_kind() -> None:
+    assert "<class 'set'>" in refusal_from_object({"message": {1}}, context()).message
 
 
 def test_a_cut_stream_is_a_connection_error() -> None:
