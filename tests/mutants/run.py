@@ -163,8 +163,6 @@ def copy(folder: str) -> None:
         "pytest_add_cli_args": [*PYTEST, *LEFT_OUT.get(folder, [])],
         "pytest_add_cli_args_test_selection": TESTS[folder][0],
         "use_git_change_detection": "false",
-        # Nobody asks who calls whom, and noting it ends Python 3.11 in a segmentation fault now and then.
-        "track_dependencies": "false",
         # Each mutant in a fork of a process that has run no test, and so misses no thread.
         "process_isolation": "forkserver",
         # Seconds for the tests of a mutant: those without it, and these, times that.
