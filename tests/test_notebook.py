@@ -7,6 +7,7 @@ import importlib
 import os
 import queue
 import re
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,18 +100,23 @@ def has_login(text: str, sandbox: Sandbox) -> bool:
 
 
 def test_alogin_shows_a_link_and_the_kernels_loop_goes_on(kernel: Kernel, sandbox: Sandbox) -> None:
-    cell = kernel.start(
-        "import asyncio, litellm_qwen_ai\n"
-        "async def show_that_the_loop_goes_on():\n"
-        "    while not litellm_qwen_ai.status().pending: await asyncio.sleep(0.01)\n"
-        "    print('the loop goes on')\n"
-        "other = asyncio.ensure_future(show_that_the_loop_goes_on())\n"
-        "state = await litellm_qwen_ai.alogin()\n"
-        "assert state.changed and state.logged_in"
-    )
-    shown = kernel.until(cell, "display_data")
-    assert has_login(shown["data"]["text/html"], sandbox)
-    assert has_login(shown["data"]["text/plain"], sandbox)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        cell = kernel.start(
+            "import asyncio, litellm_qwen_ai\n"
+            "async def show_that_the_loop_goes_on():\n"
+            f"    reader, writer = await asyncio.open_connection('127.0.0.1', {server.getsockname()[1]})\n"
+            "    await reader.read()  # until the test has seen the link\n"
+            "    writer.close()\n"
+            "    print('the loop goes on')\n"
+            "other = asyncio.ensure_future(show_that_the_loop_goes_on())\n"
+            "state = await litellm_qwen_ai.alogin()\n"
+            "assert state.changed and state.logged_in"
+        )
+        shown = kernel.until(cell, "display_data")
+        assert has_login(shown["data"]["text/html"], sandbox)
+        assert has_login(shown["data"]["text/plain"], sandbox)
+        server.settimeout(PATIENCE)
+        server.accept()[0].close()
     assert "the loop goes on" in kernel.until(cell, "stream")["text"]
     sandbox.approve()
     last = kernel.until(cell, "update_display_data")
