@@ -314,10 +314,11 @@ def test_a_connection_that_dies_without_a_word_is_noticed_while_an_answer_is_wai
     timers: list[str] = []
 
     def speak(connection: socket.socket) -> None:
-        port = f":{connection.getpeername()[1]:04X}"
+        # Both ends: a port alone is also that of connections to others, which linger when they are closed.
+        ends = [f"{end[1]:04X}" for end in (connection.getpeername(), connection.getsockname())]
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
             fields = line.split()
-            if fields[1].endswith(port):
+            if [address.partition(":")[2] for address in fields[1:3]] == ends:
                 timers.append(fields[5].partition(":")[0])
         connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
 
