@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Far above any answer: a million tokens of text are under 8 MiB."""
 MAX_ERROR_BYTES = 1024 * 1024
-"""`refusal.py` parses no more of an error."""
+"""Far above any error, too: what comes after it is not read."""
 MAX_SECONDS = 600.0
 """For a body, where the call has no timeout of its own: LiteLLM's own default for a whole call."""
 

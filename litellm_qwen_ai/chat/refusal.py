@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from litellm_qwen_ai.chat.context import AnswerContext
 
-_PARSE_LIMIT = 1 << 20  # bytes: an error body beyond 1 MiB is not worth parsing
 _CODE_LIMIT = 80
 _REQUEST_ID_HEADERS = ("x-request-id", "x-dashscope-request-id", "request-id", "x-acs-request-id")
 
@@ -198,7 +197,7 @@ def _status_in(inner: Mapping[str, Any]) -> int | None:
 
 def _json_object(body: bytes) -> dict[str, Any] | None:
     head = body[:64].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if len(body) > _PARSE_LIMIT or not head.startswith(b"{"):
+    if not head.startswith(b"{"):
         return None
     try:
         value = json_value(body)
