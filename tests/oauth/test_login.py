@@ -19,7 +19,7 @@ from litellm_qwen_ai.oauth.errors import (
     LoginTimedOutError,
     StoreError,
 )
-from litellm_qwen_ai.oauth.login import device_login, may_prompt
+from litellm_qwen_ai.oauth.login import _Nowhere, device_login, may_prompt
 from litellm_qwen_ai.oauth.pending import cancel_login, pending_login, start_login
 from litellm_qwen_ai.oauth.protocol import DeviceCode, Pkce
 from litellm_qwen_ai.oauth.transport import httpx_poster
@@ -365,6 +365,14 @@ def test_ctrl_c_once_the_login_is_noted_leaves_nothing_behind(
     assert noted[0]
     assert store.note() is None
     assert prompt.shown == prompt.ended == []
+
+
+def test_the_note_of_a_login_that_its_caller_keeps_is_swapped_as_at_any_place() -> None:
+    place = _Nowhere()
+    assert place.swap_note(None, b"waits")
+    assert not place.swap_note(None, b"late")
+    assert place.note() == b"waits"
+    assert place.swap_note(b"waits", None)
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, LoginCancelledError])

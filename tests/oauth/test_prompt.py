@@ -54,6 +54,18 @@ def test_a_terminal_shows_the_time_left_in_one_line_and_clears_it() -> None:
     assert end == "Approved.\n"
 
 
+@pytest.mark.parametrize(("fewer", "broken"), [(0, False), (1, True)])
+def test_a_countdown_is_taken_for_broken_only_where_it_was_wider_than_the_terminal_is_now(
+    fewer: int, broken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = Terminal()
+    shown = TerminalPrompt(stream)
+    shown.waiting(899)
+    monkeypatch.setattr(shown, "_columns", lambda: len(countdown(899, 80)) - fewer)
+    shown.waiting(898)
+    assert (prompt_module.NARROWED in stream.getvalue()) is broken
+
+
 @pytest.mark.parametrize(
     ("columns", "line"),
     [

@@ -417,6 +417,27 @@ def test_a_live_token_does_not_wait_for_a_place_that_takes_its_time(
     place.go_on.set()
 
 
+def test_whoever_comes_during_a_look_gives_it_what_is_left_of_its_time(
+    new_session: Any, logins: Any, store: FileStore, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = SlowStore(store.path.parent)
+    session = new_session(store=place)
+    monkeypatch.setattr("litellm_qwen_ai.oauth.session.LOOK_PATIENCE", 0.0)
+    logins.write()
+    session.get()
+    place.slow = True
+    clock.pass_time(1)
+    session.get()
+    assert place.read.wait(30), "nobody looked"
+    monkeypatch.setattr("litellm_qwen_ai.oauth.session.LOOK_PATIENCE", 30.0)
+    left = []
+    for _ in range(3):
+        clock.pass_time(12)
+        left.append(session._patience(session._held, None))
+    place.go_on.set()
+    assert left == pytest.approx([18, 6, 0])
+
+
 def test_an_older_reading_does_not_undo_a_renewal(  # noqa: PLR0913, PLR0917  # a test's fixtures
     new_session: Any,
     logins: Any,
@@ -667,6 +688,7 @@ def test_pauses_grow_to_a_bound_and_end_with_success(
         clock.pass_time(caught.value.retry_after or 0)
     assert pauses == pytest.approx([1, 2, 4, 8, 16, MAX_PAUSE, MAX_PAUSE])
     assert session.get().access_token
+    assert (session.renewals, session.failed_renewals) == (1, 7)
 
 
 def test_renewals_that_keep_failing_are_told_once_and_at_the_first(
