@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import stat
 import sys
 import time
 from pathlib import Path
@@ -75,18 +76,19 @@ def _found(source: str) -> Path:
         path = Path(source).expanduser()
     except RuntimeError:
         raise ConfigurationError(f"{source!r} starts with a home folder that does not exist here.") from None
-    try:
-        if path.is_dir():
+    try:  # not by is_dir() and exists(): in Python 3.14 they say no of what cannot be looked at
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
             path /= DEFAULT_AUTH_FILE
-        there = path.exists()
-    except OSError as error:  # such as a folder that this user may not enter
-        raise ConfigurationError(f"Cannot read {path}: {error.strerror}. Nothing was imported.") from None
-    if not there:
+            mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
         raise ConfigurationError(
             f"There is no file {path}. Qwen Code of today keeps no login of a Qwen account in ~/.qwen, but "
             f"keys of other services. Log in here: {LOGIN_COMMAND}; or keep a key: {key_command(None)}"
-        )
-    if not path.is_file():
+        ) from None
+    except OSError as error:  # such as a folder that this user may not enter
+        raise ConfigurationError(f"Cannot read {path}: {error.strerror}. Nothing was imported.") from None
+    if not stat.S_ISREG(mode):
         raise ConfigurationError(
             f"{path} is a device or a pipe. --import reads a file, or a folder that has one."
         )

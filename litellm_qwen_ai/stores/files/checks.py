@@ -53,7 +53,7 @@ def _folder(folder: Path, store: FileStore) -> Finding:
     elif os.geteuid() != 0 and status.st_uid not in {0, os.geteuid()}:
         state, fault = WARN, f" belongs to user id {status.st_uid}, not to you ({os.geteuid()})"
         fix = "Set QWEN_TOKEN_DIR to a folder of your own"
-    elif mode & _OTHERS and store.path.exists():
+    elif mode & _OTHERS and os.path.exists(store.path):  # noqa: PTH110  # Path.exists() may raise up to 3.13
         state, fault = WARN, " can be looked into by other users"
     return Finding("Folder", state, text + fault, fix if fault else None)
 

@@ -27,7 +27,7 @@ MAX_FILE = 1024 * 1024  # bytes; a real one has under 8 kB
 RESERVE = 64 * 1024  # bytes made sure of before new tokens are asked for
 POSIX = os.name == "posix"
 _READ_ONLY = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
-_NO_SPACE = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+NO_SPACE = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP})
 NO_LOCKS = (
     "Files there cannot be locked, so two programs could renew the login at once, and one would lose it. "
@@ -53,7 +53,7 @@ def store_errors(verb: str, path: Path, *, writing: bool = True) -> Iterator[Non
         if error.errno in _NO_LOCKS:
             raise StoreError(f"Cannot {verb} {path}: {reason}. {NO_LOCKS}") from error
         missing_right = error.errno in _READ_ONLY
-        if error.errno in _NO_SPACE:
+        if error.errno in NO_SPACE:
             advice = "Make room there"
         elif missing_right:
             advice = "Give this user the right to read and write the file and its folder"
@@ -180,6 +180,15 @@ def check_replaceable(target: Path) -> None:
                 raise
 
 
+def entries(folder: Path) -> list[Path]:
+    """What is in a folder: nothing, if it is not there; an `OSError`, if it may not be looked into."""
+    # Folder.is_dir() of Python 3.14 takes the one for the other.
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def answer_path(target: Path, refresh_token: str) -> Path:
     """Where the server's answer to a refresh with this token is caught."""
     return target.with_name(f"{target.name}.{mark(refresh_token)}.answer")
@@ -194,8 +203,7 @@ def leftovers(target: Path) -> list[Path]:
     """What writers have beside the file: of one that is alive, or of one that crashed."""
     ours = re.compile(re.escape(target.name) + r"(\.[0-9a-f]{16})?\.(new|answer)")
     with store_errors("look beside", target, writing=False):
-        found = list(target.parent.iterdir()) if target.parent.is_dir() else []
-    return [path for path in found if ours.fullmatch(path.name)]
+        return [path for path in entries(target.parent) if ours.fullmatch(path.name)]
 
 
 def remove_leftovers(target: Path) -> None:

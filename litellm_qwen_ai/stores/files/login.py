@@ -159,7 +159,7 @@ class FileStore:
 
         Of a link to another folder only the link is removed: what it leads to is not ours.
         """
-        if not self.path.exists():
+        if disk.version_of(self.path) is None:
             return None  # without a lock file in a folder that we have never used
         target = disk.target_of(self.path)
         elsewhere = self.path.is_symlink() and target.parent != disk.target_of(self.path.parent)
@@ -184,7 +184,7 @@ class FileStore:
     def swap_note(self, old: bytes | None, new: bytes | None) -> bool:
         """See `Store.swap_note`."""
         path = disk.beside(self.path, NOTE_SUFFIX)
-        if old is None and new is None and not path.exists():
+        if old is None and new is None and disk.version_of(path) is None:
             return True
         # A lock of its own: who waits for a person's approval must not wait for a renewal too.
         with self._lock(f"{NOTE_SUFFIX}.lock", self._patience):

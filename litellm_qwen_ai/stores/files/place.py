@@ -48,7 +48,7 @@ class Folder:
         """The names of all files that could be an account's, that of the default one aside."""
         files = set()
         with disk.store_errors("look into", self._path, writing=False):
-            for path in self._path.iterdir() if self._path.is_dir() else ():
+            for path in disk.entries(self._path):
                 file = path.name.removesuffix(NOTE_SUFFIX)
                 if file.endswith(".json") and file != self._auth_file:
                     files.add(file.removesuffix(".json"))

@@ -27,6 +27,7 @@ from litellm_qwen_ai.oauth.errors import (
 from litellm_qwen_ai.stores.files import disk, locks
 from litellm_qwen_ai.stores.files.locks import locked
 from litellm_qwen_ai.stores.files.login import NOTE_SUFFIX, FileStore
+from litellm_qwen_ai.stores.files.place import Folder
 from litellm_qwen_ai.stores.files.turn import FileTurn
 
 if TYPE_CHECKING:
@@ -388,6 +389,37 @@ def test_a_read_only_folder_is_noticed_before_anything_is_written(not_root: Path
         store.ping()
     not_root.chmod(0o700)
     assert loaded(store) == OLD
+
+
+@posix_only
+def test_what_may_not_be_looked_at_is_not_taken_for_nothing(not_root: Path) -> None:
+    closed = not_root / "closed"
+    store = FileStore(closed)
+    save(store, OLD)
+    closed.chmod(0)
+    for ask in (
+        store.look,
+        store.note,
+        store.delete,
+        lambda: store.swap_note(None, None),
+        Folder(closed, store.path.name).accounts,
+        lambda: disk.leftovers(store.path),
+    ):
+        with pytest.raises(StoreError, match="Permission denied"):
+            ask()
+    closed.chmod(0o700)
+    assert loaded(store) == OLD
+
+
+def test_a_folder_that_is_not_there_has_nothing_in_it(tmp_path: Path) -> None:
+    store = FileStore(tmp_path / "nowhere")
+    assert (store.look(), store.note(), store.delete(), store.swap_note(None, None)) == (
+        None,
+        None,
+        None,
+        True,
+    )
+    assert Folder(store.path.parent, store.path.name).accounts() == disk.leftovers(store.path) == []
 
 
 @posix_only
