@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -153,11 +154,14 @@ def address_of(text: str, litellm: Mapping[str, str]) -> Address:
 
 
 def _of_url(text: str) -> Address:
-    parts = urlsplit(text)
+    # urlsplit() is for one host: of several, Python 3.14 refuses those in brackets. It gets the rest alone.
+    kinds, mark, after = text.partition("://")
+    place = re.split("[/?#]", after, maxsplit=1)[0]
+    parts = urlsplit(f"{kinds}{mark}{after[len(place) :]}")
     scheme, _, kind = parts.scheme.partition("+")
-    login, _, hosts = parts.netloc.rpartition("@")
+    login, _, hosts = place.rpartition("@")
     # A raw / ? or # in a password ends the part of the address that it stands in, and its @ comes after that.
-    rest = parts.query + (parts.path if parts.netloc else "")
+    rest = parts.query + (parts.path if place else "")
     if scheme not in {"redis", "rediss", "unix"} or "@" in rest or parts.fragment:
         raise ValueError("no address, or a password that is not percent-encoded")
     user, _, password = login.partition(":")

@@ -66,6 +66,12 @@ def test_an_address_is_shown_without_its_password(text: str, shown: str) -> None
             None,
         ),
         (
+            "redis://user:a[b@[::1]:6380",
+            {"host": "::1", "port": 6380, "username": "user", "password": "a[b"},
+            (),
+            None,
+        ),
+        (
             "unix://user:pass@/run/a%20b.sock?db=2",
             {"unix_socket_path": "/run/a b.sock", "db": 2, "username": "user", "password": "pass"},
             (),
@@ -93,7 +99,7 @@ def test_redis_py_is_told_what_stands_in_an_address(
 
 
 #: Before what ends the part of an address in which a password stands: digits could be taken for a port.
-_RAW = [f"12{char}secret" for char in "/?#"] + ["secret/pass", "sec?ret", "sec#ret", "[secret", "12/secret@x"]
+_RAW = [f"12{char}secret" for char in "/?#"] + ["secret/pass", "sec?ret", "sec#ret", "12/secret@x"]
 _FORMS = ["redis://user:{}@db.example:1/0", "rediss://user:{}@db.example/2", "unix://user:{}@/run/x.sock"]
 
 
