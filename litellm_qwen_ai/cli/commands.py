@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import errno
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from litellm_qwen_ai._version import __version__
 from litellm_qwen_ai.cli import accounts, doctor, exits, local, login, logout, models, status
 from litellm_qwen_ai.oauth import QwenAuthError
 from litellm_qwen_ai.screen import coloured, columns, wrapped
+from litellm_qwen_ai.stores.files.disk import NO_SPACE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,8 +86,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
         click.echo(text.replace("Error:", coloured("Error:", "fail", sys.stderr), 1), err=True)
         return exits.code_of(error)
     except OSError as error:  # of the output: what commands keep, stores write, with errors of their own
-        if error.errno != errno.ENOSPC:
+        if error.errno not in NO_SPACE:
             raise
+        # Python would try to write the rest at its end, tell of that on two lines more, and end with 120.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         click.echo("Error: The output has no room: the disk that it is written to is full.", err=True)
         return exits.ERROR
     return code if isinstance(code, int) else exits.DONE

@@ -305,12 +305,13 @@ def test_a_stream_that_is_closed_is_no_traceback(environ: dict[str, str], comman
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("command", ["status", "models", "accounts --json"])
-def test_an_output_without_room_is_told(environ: dict[str, str], command: str) -> None:
+def test_an_output_without_room_is_told(environ: dict[str, str], command: str, unbuffered: str) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [PROGRAM, *command.split()],
-            env=environ,
+            env=environ | {"PYTHONUNBUFFERED": unbuffered},
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
