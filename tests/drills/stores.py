@@ -296,12 +296,15 @@ def _give_what_is_new(place: Place, fault: Fault) -> None:
 
 
 def _look(path: Path) -> tuple[int, bytes | None] | None:
-    """The kind of a file, and what is in it if it has content."""
+    """The kind of a file, and what is in it if it has content that can be read."""
     try:
         kind = stat.S_IFMT(path.lstat().st_mode)
     except OSError:
         return None
-    return kind, path.read_bytes() if kind == stat.S_IFREG else None
+    try:
+        return kind, path.read_bytes() if kind == stat.S_IFREG else None
+    except PermissionError:  # where it is the fault, and nobody is root
+        return kind, None
 
 
 @dataclass(frozen=True)
