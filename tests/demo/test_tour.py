@@ -150,7 +150,7 @@ def test_an_answer_that_lost_a_part_of_the_question_fails() -> None:
 def test_a_proxy_that_ends_shows_the_end_of_its_log(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo_proxy, "_executable", lambda: sys.executable)  # which knows no --config
     with (
-        pytest.raises(ProxyFailedError, match=r"(?s)the proxy ended with status 2\..*unknown option"),
+        pytest.raises(ProxyFailedError, match=r"(?si)the proxy ended with status 2\..*unknown option"),
         running_proxy(proxy_config(), key="sk-x", say=print),
     ):
         pytest.fail("it ran")

@@ -23,9 +23,11 @@ def test_a_refresh_token_is_good_for_one_refresh() -> None:
     first = server.login(60)["refresh_token"]
     with serving(server) as url:
         second = post(url, {"refresh_token": first})["refresh_token"]
-        with pytest.raises(urllib.error.HTTPError, match="400"):
+        with pytest.raises(urllib.error.HTTPError, match="400") as spent:
             post(url, {"refresh_token": first})
+        spent.value.close()
         assert post(url, {"refresh_token": second})["refresh_token"] == server.last
-        with pytest.raises(urllib.error.HTTPError, match="403"):
+        with pytest.raises(urllib.error.HTTPError, match="403") as incomplete:
             post(url, {"client_id": "x"})
+        incomplete.value.close()
     assert (server.refreshes, server.requests) == (2, 3)
