@@ -11,6 +11,7 @@ from litellm_qwen_ai.sandbox.wire import HTML_TYPE, JSON_TYPE, Reply, json_reply
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+ANSWER_MODEL = "sandbox/"  # a model of this name and an answer's name gets that answer
 REQUEST_ID = "{request_id}"  # stands for a new request id in the text of a body
 
 

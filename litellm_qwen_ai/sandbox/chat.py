@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from litellm_qwen_ai.sandbox.answer_table import ANSWERS
-from litellm_qwen_ai.sandbox.answers import find_answer
+from litellm_qwen_ai.sandbox.answers import ANSWER_MODEL, find_answer
 from litellm_qwen_ai.sandbox.checks import MODELS, ChatRefusal, check, model_named, unknown_keys
 from litellm_qwen_ai.sandbox.compose import compose, message_tokens, prompt_tokens
 from litellm_qwen_ai.sandbox.faults import json_with_fault, stream_reply
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.sandbox.answers import Answer
     from litellm_qwen_ai.sandbox.authority import Authority
 
-ANSWER_MODEL = "sandbox/"  # a model of this name and an answer's name gets that answer
 _MOST_PREFIXES = 10_000
 
 

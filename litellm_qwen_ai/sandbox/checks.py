@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from litellm_qwen_ai.sandbox.answers import ANSWER_MODEL
 from litellm_qwen_ai.sandbox.media import UnreadableMediaError, look_at
 
 if TYPE_CHECKING:
@@ -156,6 +157,8 @@ def _check_model(payload: Mapping[str, Any]) -> None:
     name = payload.get("model")
     if not isinstance(name, str) or not name:
         raise ChatRefusal("you must provide a model parameter", param="model")
+    if name.startswith(ANSWER_MODEL):  # `chat.py` has found the answer of that name
+        return
     if name not in MODELS and not _MODEL_NAME.fullmatch(name):
         message = f"The model `{name}` does not exist or you do not have access to it."
         raise ChatRefusal(message, status=404, code="model_not_found", param="model")

@@ -154,9 +154,25 @@ def test_a_wrong_name_is_refused_with_what_there_is(
         sandbox.answer_next(endpoint, name, times)
 
 
-def test_a_model_name_asks_for_an_answer_every_time(client: Any) -> None:
+def _outcome(client: Any, model: str, *, stream: bool) -> object:
+    """Status, kind and size of an answer, or how it broke."""
+    try:
+        response = client.chat("Hello", model=model, stream=stream)
+    except httpx.HTTPError as error:
+        return type(error)
+    body = response.content.replace(model.encode(), b"coder-model")
+    return response.status_code, response.headers.get("content-type"), len(body)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("name", ANSWERS["chat"])
+def test_a_model_name_asks_for_an_answer_every_time(
+    client: Any, sandbox: Sandbox, name: str, stream: bool
+) -> None:
+    sandbox.answer_next("chat", name)
+    queued = _outcome(client, "coder-model", stream=stream)
     for _ in range(2):
-        assert client.chat(model="sandbox/throttled").status_code == 429
+        assert _outcome(client, f"sandbox/{name}", stream=stream) == queued
 
 
 def test_a_model_name_of_no_answer_is_not_found(client: Any) -> None:
