@@ -49,7 +49,7 @@ class Model:
     videos: bool = True
 
 
-MODELS = {
+MODELS = {  # the catalogue, told once more: the sandbox imports nothing of what it is there to test
     "coder-model": Model(),
     "vision-model": Model(context=131_072, output=8_192, videos=False),
     "qwen3-coder-plus": Model(images=False, videos=False),
