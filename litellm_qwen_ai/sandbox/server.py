@@ -201,7 +201,7 @@ class Sandbox:
 
         Args:
             lifetime: Seconds the access token lives; None for `token_lifetime`. 0 or less: it is expired.
-            scope: Their scope.
+            scope: Their scope. Chat does not look at it: what Qwen says to one without its own is not known.
 
         Returns:
             What a credentials file holds; `expiry_date` is in epoch milliseconds.
