@@ -57,12 +57,14 @@ MODELS = {  # the catalogue, told once more: the sandbox imports nothing of what
 }
 ANY_MODEL = Model()  # of other names that a model of Model Studio or of open weights may have
 _WORDS = (
-    "max|plus|turbo|flash|long|lite|coder|vl|omni|math|mt|audio|asr|ocr|image|character|deep|research|next|"
-    "instruct|thinking|chat|base|latest|preview|realtime|search|us|awq|gptq|fp8|int4|int8"
+    "max|plus|turbo|flash|long|lite|coder|vl|omni|math|mt|audio|asr|ocr|image|character|ja|deep|research|next|"
+    "doc|guard|gen|stream|captioner|livetranslate|longcontext|planning|pro|"
+    "instruct|thinking|chat|base|latest|preview|realtime|search|us|awq|gptq|gguf|mlx|bf16|fp8|int4|int8"
 )
 _MODEL_NAME = re.compile(
-    rf"(?:qwen/)?(?:qwen(?:\d+(?:\.\d+)?)?|qwq|qvq)(?:-(?:{_WORDS}|\d[\d.]*b?|a\d+b))*"
-    r"|(?:deepseek|kimi|moonshot|glm|minimax)[-.\d][\w.-]*",
+    rf"(?:qwen/)?(?:qwen(?:\d+(?:\.\d+)?)?(?:guard)?|qwq|qvq)(?:-(?:{_WORDS}|\d[\d.]*[bm]?|a\d+b|v\d))*"
+    # Of other makers, and of Model Studio for one trade: whatever follows the family's name.
+    r"|(?:tongyi|farui|gui|deepseek|kimi|moonshot|glm|minimax)[-.\d][\w.-]*",
     re.IGNORECASE,
 )
 # Open-weight Qwen3 and the Qwen3.5 and later series think unless told otherwise, the former only in streams.

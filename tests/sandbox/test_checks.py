@@ -279,7 +279,7 @@ def test_parameters_that_do_go_together_are_taken(client: Any) -> None:
     "name",
     [
         *("no-such-model", "coder-modle", "qwen3-coder-plsu", "qwen-", "gpt-4o", "qwen3_32b", "vision"),
-        *("deepseekwhatever", "kimi", "glm_4"),
+        *("deepseekwhatever", "kimi", "glm_4", "farui", "tongyi_intent", "qwenguard8b"),
     ],
 )
 def test_a_model_that_is_not_known_is_not_found(client: Any, name: str) -> None:
@@ -304,6 +304,9 @@ def test_a_model_that_is_not_known_is_not_found(client: Any, name: str) -> None:
             "Qwen/Qwen3-30B-A3B-FP8",
             "deepseek-v3.1",
             *("kimi-k2", "Moonshot-Kimi-K2-Instruct", "glm-4.5", "MiniMax-M2.1"),
+            *("qwen-doc-turbo", "qwen3-guard-8b", "Qwen/Qwen3Guard-Gen-8B", "qwen2.5-14b-instruct-1m"),
+            *("qwen-plus-character-ja", "qwen-deep-search-planning", "qwen3-livetranslate-flash"),
+            *("qwen-vl-chat-v1", "tongyi-intent-detect-v3", "farui-plus", "gui-plus"),
         ),
     ],
 )
