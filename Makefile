@@ -30,7 +30,7 @@ export LITELLM_LOCAL_MODEL_COST_MAP := True
 .PHONY: help bench bench-quick bench-newest bench-why demo test quick lint types unit wheel wheel-proxy sbom check-release docs site pictures test-all test-oldest test-oldest-proxy test-newest newest test-clients conformance drills fuzz soak mutants format clean
 
 help: ## what each target does
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 # pip --quiet says nothing for minutes: each install says first what it brings, and how long that takes.
 $(READY): pyproject.toml

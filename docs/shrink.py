@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PIL import Image
 
-COLOURS = 64
-TALLEST = 1150  # pixels
+COLOURS = 32
+TALLEST = 900  # pixels
 
 
 def shrink(path: Path) -> None:

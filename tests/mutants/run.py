@@ -395,6 +395,8 @@ def page(folders: Iterable[str], seed: int) -> str:
             "",
             "## Cannot be told from the code",
             "",
+            "Of every sample that was drawn so far: the table counts fewer.",
+            "",
             "| | Line | Mutant | Why |",
             "|---|---|---|---|",
             *reasons,

@@ -21,6 +21,7 @@ import yaml
 
 from litellm_qwen_ai.sandbox import Sandbox
 from litellm_qwen_ai.sandbox.wire import RecordedRequest
+from tests.waiting import until
 
 CONFIG = Path(__file__).parents[2] / "examples" / "config.yaml"
 START_DEADLINE = 400.0  # seconds; it takes 10, and over 180 with two workers at five times the load
@@ -214,8 +215,10 @@ def _free_port() -> int:
 
 @pytest.fixture
 def logged_in(proxy: Proxy) -> Proxy:
-    """The proxy with a fresh login, made outside of it."""
+    """The proxy with a fresh login, made outside of it, which it has seen: the one before may be dead."""
     proxy.sandbox.write_credentials(proxy.token_dir)
+    call = {"model": "coder-model", "messages": [{"role": "user", "content": "ping"}]}
+    until(lambda: proxy.ask("/v1/chat/completions", call).status_code == 200, "the proxy takes a new login")
     return proxy
 
 
