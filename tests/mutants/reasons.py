@@ -77,4 +77,14 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         'link.send("SREM", shared.names_key, _NOBODY)',
         'link.send("srem", shared.names_key, _NOBODY)',
     ): "Redis and Valkey take a command's name in any case.",
+    (
+        "stores",
+        'self._shared.link.send("SET", self._shared.key(self._account, "probe"), "", "PX", 1000)',
+        'self._shared.link.send("SET", self._shared.key(self._account, "XXprobeXX"), "", "PX", 1000)',
+    ): "Any name would do that nothing else has.",
+    (
+        "stores",
+        '("HEXISTS", shared.key(name, "login"), "record"),',
+        '("hexists", shared.key(name, "login"), "record"),',
+    ): "Redis and Valkey take a command's name in any case.",
 }

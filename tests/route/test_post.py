@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import httpx
@@ -77,6 +78,46 @@ def test_the_body_is_not_read_and_the_answer_knows_its_request(sends: list[str])
         assert response.request.url == URL
         assert b"".join(response.stream) == b"answer"  # type: ignore[arg-type]  # a sync client's
     assert sends == []
+
+
+@pytest.mark.parametrize("hooked", [False, True])
+def test_nobody_waits_for_the_end_of_a_stream(hooked: bool) -> None:
+    given: list[bytes] = []
+
+    class Pieces(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            for piece in (b"one", b"two"):
+                given.append(piece)
+                yield piece
+
+    with _client(lambda _request: httpx.Response(200, stream=Pieces())) as client:
+        if hooked:
+            _with_hooks(client)
+        response = post.send(client, WANTED, None)
+        assert given == []
+        assert next(response.iter_raw()) == b"one"
+        assert given == [b"one"]
+
+
+@pytest.mark.parametrize("hooked", [False, True])
+async def test_nobody_waits_for_the_end_of_an_async_stream(hooked: bool) -> None:
+    given: list[bytes] = []
+
+    class Pieces(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            for piece in (b"one", b"two"):
+                given.append(piece)
+                yield piece
+
+    answer = httpx.MockTransport(lambda _request: httpx.Response(200, stream=Pieces()))
+    async with httpx.AsyncClient(transport=answer, trust_env=False) as client:
+        if hooked:
+            client.event_hooks = {"request": [], "response": [_ahook]}
+        response = await post.asend(client, WANTED, None)
+        assert given == []
+        async with contextlib.aclosing(response.aiter_raw()) as pieces:
+            assert await anext(pieces) == b"one"
+        assert given == [b"one"]
 
 
 def test_a_cookie_that_a_server_sets_comes_back_to_it(sends: list[str]) -> None:

@@ -189,6 +189,10 @@ def test_a_file_of_another_user_is_not_trusted(not_root: Path) -> None:
     os.seteuid(65534)
     with pytest.raises(StoreError, match="belongs to user id 12345, not to you"):
         store.look()
+    os.seteuid(0)
+    os.chown(store.path, 0, 65534)  # root could read all there is, and change it, anyway
+    os.seteuid(65534)
+    assert loaded(store) == OLD
 
 
 @posix_only
@@ -312,6 +316,7 @@ def test_an_older_copy_that_is_put_in_place_of_a_renewed_login_is_no_login(store
     behind = store.look(renewed)
     assert behind is not None
     assert (behind.credentials, behind.unsaved) == (NEW, True)
+    assert store.look(behind) is behind, "the file has not changed since"
     assert store.put_back(behind) is not None
     assert loaded(store) == NEW
 
@@ -374,6 +379,8 @@ def test_a_full_disk_is_noticed_while_preparing(store: FileStore, monkeypatch: p
     no_space(monkeypatch)
     with pytest.raises(StoreError, match=r"No space left on device\. Make room there"):
         turn(store)
+    with pytest.raises(StoreError, match=r"No space left on device\. Make room there"):
+        store.ping()
     assert loaded(store) == OLD
     assert names(store.path.parent) == {"oauth_creds.json", "oauth_creds.json.lock"}
 

@@ -367,7 +367,9 @@ def test_a_turn_that_was_slept_over_is_asked_for_again(
     one.save(LOGIN)
     with turn(one) as ours:
         assert ours.patience() == pytest.approx(570)
-        clock.pass_time(31)
+        clock.pass_time(29)
+        assert ours.patience() == pytest.approx(541)
+        clock.pass_time(2)
         assert ours.patience() == pytest.approx(570)
         clock.pass_time(31)
         aged(common, one, "at", 700)
