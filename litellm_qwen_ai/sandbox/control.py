@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from litellm_qwen_ai.sandbox.ledger import Counts, Ledger
 
 
+_MOST_SECONDS = 100 * 365 * 24 * 3600  # a century; beyond it the time is soon no number any more
+
+
 class Steered(Protocol):
     """What the control endpoints need of a sandbox."""
 
@@ -101,7 +104,7 @@ class Control:
             done = self._commands[name](said)
         except LookupError as error:
             return _refuse(404, str(error))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             return _refuse(400, str(error))
         return json_reply(done if done is not None else {"done": name})
 
@@ -161,7 +164,7 @@ def _count(said: Mapping[str, Any], name: str) -> int:
 
 def _seconds(said: Mapping[str, Any], name: str) -> float:
     value = said.get(name)
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not abs(value) <= _MOST_SECONDS:
         raise TypeError(f"The body's member {name!r} must be a number of seconds, not {value!r}")
     return value
 

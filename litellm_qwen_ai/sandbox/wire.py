@@ -125,7 +125,8 @@ def new_request_id() -> str:
 
 def json_reply(value: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Reply:
     """Return `value` as a JSON answer."""
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    body = text.encode(errors="backslashreplace")  # half of a surrogate pair becomes JSON's escape of it
     return Reply(status, {"content-type": JSON_TYPE, **(headers or {})}, (body,))
 
 
