@@ -50,18 +50,18 @@ class ChatEndpoint:
 
     def serve(self, request: RecordedRequest, answer: Answer | None) -> Reply:
         """Answer a chat call: bearer first, then what the request asks for, as Qwen does."""
-        try:
-            payload = json.loads(request.body)
-        except (ValueError, RecursionError):
-            payload = None
+        payload = _read(request.body)
         request.unknown_keys = unknown_keys(payload)
         try:
             answer = answer or _named_by_model(payload)
             if answer is not None and answer.fixed:
                 return answer.reply()
             return self._complete(request, payload, answer.fault if answer else None)
-        except ChatRefusal as refusal:
-            return chat_error(refusal.status, refusal.code, refusal.message, param=refusal.param)
+        except ChatRefusal as error:
+            refusal = error
+        except RecursionError:  # in it, or in what a schema that requires itself asks for
+            refusal = ChatRefusal("The request, or what one of its schemas asks for, is nested too deep")
+        return chat_error(refusal.status, refusal.code, refusal.message, param=refusal.param)
 
     def list_models(self, request: RecordedRequest, answer: Answer | None) -> Reply:
         """Answer OpenAI's `GET /v1/models`, which takes the same bearers as chat."""
@@ -113,6 +113,17 @@ class ChatEndpoint:
         if len(self._prefixes) < _MOST_PREFIXES:
             self._prefixes.add(prefix)
         return 0
+
+
+def _read(body: bytes) -> Any:
+    """Return the JSON of a body; None if it is none, or holds what no UTF-8 can: half of a surrogate pair."""
+    try:
+        payload = json.loads(body.decode())
+        if b"\\u" in body:
+            json.dumps(payload, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    return payload
 
 
 def _is_from_a_login(headers: Mapping[str, str]) -> bool:

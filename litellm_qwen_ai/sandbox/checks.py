@@ -187,12 +187,13 @@ def _check_messages(payload: Mapping[str, Any]) -> None:
                 param="messages",
             )
         if role == "tool":
-            if message.get("tool_call_id") not in called:
+            answered = message.get("tool_call_id")
+            if not isinstance(answered, str) or answered not in called:
                 raise ChatRefusal(
                     f"{where} with role 'tool' must be a response to a preceding message with 'tool_calls'",
                     param="messages",
                 )
-            called.discard(message["tool_call_id"])
+            called.discard(answered)
         _check_content(message, where, model)
         called |= _called_by(message, where)
     if called:
@@ -210,7 +211,7 @@ def _check_content(message: Mapping[str, Any], where: str, model: Model) -> None
         if kind == "text" and isinstance(part.get("text"), str):
             continue
         takes = {"image_url": model.images, "video_url": model.videos, "video": model.videos}
-        if kind not in takes:
+        if not isinstance(kind, str) or kind not in takes:
             raise ChatRefusal(f"Unexpected item type in content of {where}: {kind!r}", param="messages")
         if not takes[kind]:
             raise ChatRefusal(f"The model does not support {kind!r} in content of {where}", param="messages")
@@ -318,8 +319,9 @@ def _check_tools(payload: Mapping[str, Any]) -> None:
     if not _forces_a_call(payload):
         return
     if isinstance(choice, dict):
-        name = (choice.get("function") or {}).get("name") if choice.get("type") == "function" else None
-        if name not in offered:
+        function = choice.get("function") if choice.get("type") == "function" else None
+        name = function.get("name") if isinstance(function, dict) else None
+        if not isinstance(name, str) or name not in offered:
             raise ChatRefusal(
                 f"'tool_choice' names {name!r}, which is not among 'tools'", param="tool_choice"
             )

@@ -14,10 +14,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from litellm_qwen_ai.sandbox.checks import parts_of, text_of, thinks
+from litellm_qwen_ai.sandbox.checks import ChatRefusal, parts_of, text_of, thinks
 from litellm_qwen_ai.sandbox.media import look_at
 from litellm_qwen_ai.sandbox.obey import once_each, read, told_members, told_to_say
-from litellm_qwen_ai.sandbox.schema import Source, sample
+from litellm_qwen_ai.sandbox.schema import Source, UnusableSchemaError, sample
 from litellm_qwen_ai.sandbox.words import clauses, count_tokens, names, tokens, words
 
 _MOST_CALLS = 8
@@ -113,6 +113,9 @@ def compose(
         created: The time for the answer, in seconds since the epoch.
         cached_tokens: How many of the prompt's tokens are to be reported as read from the cache.
         obedient: Do what the prompt says and no more; see `obey`.
+
+    Raises:
+        ChatRefusal: The schema of a tool that is called, or of the answer, is no JSON schema.
     """
     count = payload.get("n") or 1
     choices = tuple(_choice(payload, at, count, obedient=obedient) for at in range(count))
@@ -226,7 +229,8 @@ def _json_content(
     source = _reading(obedient)(" ".join([prompt, *(result for _, result in results)]), "")
     wanted = payload["response_format"]
     if wanted["type"] == "json_schema":
-        value = sample(wanted["json_schema"]["schema"], source, optional=True)
+        schema = wanted["json_schema"]["schema"]
+        value = _sampled(schema, source, "response_format.json_schema.schema", optional=True)
     else:
         # Without a schema the members are what the prompt names in quotes, as people ask for them.
         members = [name for name in source.names if re.fullmatch(r"\w{1,40}", name) and f'"{name}"' in prompt]
@@ -234,6 +238,14 @@ def _json_content(
             members = told_members(prompt)
         value = dict.fromkeys(members, prompt) or {"answer": f'You said: "{prompt}".'}
     return json.dumps(value, ensure_ascii=False)
+
+
+def _sampled(schema: Mapping[str, Any], source: Source, where: str, *, optional: bool = False) -> Any:
+    try:
+        return sample(schema, source, optional=optional)
+    except UnusableSchemaError as error:
+        message = f"Invalid schema in {where}: {error}"
+        raise ChatRefusal(message, param=re.split(r"\W", where)[0]) from error
 
 
 def _think(payload: Mapping[str, Any]) -> str:
@@ -324,7 +336,8 @@ def _named_calls(
 ) -> tuple[ToolCall, ...]:
     found: dict[tuple[str, str], ToolCall] = {}
     for tool, text in plan:
-        arguments = sample({"type": "object", **(tool.get("parameters") or {})}, reading(text, prompt))
+        schema = {"type": "object", **(tool.get("parameters") or {})}
+        arguments = _sampled(schema, reading(text, prompt), f"tools: parameters of {tool['name']!r}")
         written = json.dumps(arguments, ensure_ascii=False)
         call = ToolCall(f"call_{uuid.uuid4().hex[:24]}", tool["name"], written)
         found.setdefault((call.name, call.arguments), call)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import math
 import struct
 from collections.abc import Mapping
@@ -111,7 +110,7 @@ def _decode(url: str) -> tuple[str, bytes]:
         raise UnreadableMediaError("The data URI is not of the form data:<type>;base64,<data>")
     try:
         return declared, base64.b64decode(body, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii's is one, and so is that of letters beyond ASCII
         raise UnreadableMediaError("The data URI's base64 cannot be decoded") from error
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sized
+import sys
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 from litellm_qwen_ai.sandbox.words import names, numbers, words
 
 _DEEPEST = 12  # a schema that refers to itself ends here
+_MOST = 100_000  # items or characters that a schema may ask for at least
 _WHOLE_TEXT = frozenset(
     {"answer", "body", "code", "command", "content", "description", "input", "message", "prompt", "query"}
     | {"question", "reason", "request", "response", "summary", "task", "text", "thought", "title"}
@@ -23,6 +25,10 @@ _FORMATS = {
     "uri": (r"https?://\S+", "https://example.com/"),
     "uuid": (r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", "00000000-0000-4000-8000-000000000000"),
 }
+
+
+class UnusableSchemaError(ValueError):
+    """What should be a JSON schema is none; the message says which member of it is wrong."""
 
 
 @dataclass(slots=True)
@@ -58,10 +64,15 @@ def sample(schema: Any, source: Source, *, optional: bool = False) -> Any:
         schema: The schema; a boolean schema or one without a type takes the prompt's text.
         source: Where values come from.
         optional: Also fill the members that the schema does not require.
+
+    Raises:
+        UnusableSchemaError: A member of the schema has a wrong type, or a number in it is beyond all use.
     """
-    return _Sampler(schema if isinstance(schema, Mapping) else {}, source, optional=optional).value(
-        schema, "", 0
-    )
+    root = schema if isinstance(schema, Mapping) else {}
+    try:
+        return _Sampler(root, source, optional=optional).value(schema, "", 0)
+    except ArithmeticError as error:
+        raise UnusableSchemaError(f"its numbers are too large or too small ({error})") from error
 
 
 class _Sampler:
@@ -90,8 +101,7 @@ class _Sampler:
     def _resolve(self, schema: Any, depth: int) -> Mapping[str, Any]:
         """Follow references and choose among alternatives until a plain schema is left."""
         for _ in range(_DEEPEST):
-            if not isinstance(schema, Mapping):
-                return {}
+            schema = _checked(schema)
             if "$ref" in schema:
                 schema = {**self._follow(schema["$ref"]), **{k: v for k, v in schema.items() if k != "$ref"}}
             elif schema.get("allOf"):
@@ -102,7 +112,7 @@ class _Sampler:
                 schema = _merge([rest, _choose(options, deep=depth >= _DEEPEST)])
             else:
                 break
-        return schema if isinstance(schema, Mapping) else {}
+        return _checked(schema)
 
     def _follow(self, reference: str) -> Mapping[str, Any]:
         found: Any = self._root
@@ -172,17 +182,25 @@ class _Sampler:
         step = schema.get("multipleOf") or (1 if whole else None)
         low = _bound(schema, "minimum", "exclusiveMinimum", step or 0.5)
         high = _bound(schema, "maximum", "exclusiveMaximum", -(step or 0.5))
-        value = schema.get("default", low if low is not None else min(1.0, high if high is not None else 1.0))
+
+        def fits(value: float) -> bool:
+            return (
+                (not whole or float(value).is_integer())
+                and (low is None or value >= low)
+                and (high is None or value <= high)
+            )
+
+        usual = low if low is not None else min(1.0, high if high is not None else 1.0)
+        default = schema.get("default")
+        value: float = default if _is_number(default) and fits(default) else usual
         for index, found in enumerate(self._source.numbers):
-            if (
-                (not whole or found.is_integer())
-                and (low is None or found >= low)
-                and (high is None or found <= high)
-            ):
+            if fits(found):
                 value = self._source.numbers.pop(index)
                 break
-        if step and isinstance(value, (int, float)):
+        if step:
             value = max(value // step * step, math.ceil(low / step) * step if low is not None else -math.inf)
+        if not math.isfinite(value):
+            raise OverflowError("no number")
         return int(value) if float(value).is_integer() else value
 
     def _string(self, schema: Mapping[str, Any], name: str) -> str:
@@ -196,18 +214,78 @@ class _Sampler:
             text = self._source.text
         else:
             text = self._source.names.pop(0)
-        text = text[: schema["maxLength"]] if "maxLength" in schema else text
+        text = text[: int(schema["maxLength"])] if "maxLength" in schema else text
         return text.ljust(int(schema.get("minLength", 0)), ".")
 
     def _matching(self, pattern: str) -> str:
-        for candidate in [*self._source.names, *self._source.text.split(), self._source.text, "a", "A", "0"]:
-            if re.search(pattern, candidate):
-                return candidate
-        return self._source.text
+        try:
+            meets = re.compile(pattern)
+        except (re.error, OverflowError):  # the patterns of schemas are those of JavaScript
+            return self._source.text
+        tried = [*self._source.names, *self._source.text.split(), self._source.text, "a", "A", "0"]
+        return next(filter(meets.search, tried), self._source.text)
 
     def _one_of(self, options: list[Any]) -> Any:
         said = self._said()
         return next((option for option in options if str(option).lower() in said), options[0])
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    """Whether a float can hold it; a boolean is no number."""
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and abs(value) <= sys.float_info.max  # not so of NaN
+    )
+
+
+def _is_count(value: Any) -> bool:
+    return _is_number(value) and value >= 0 and float(value).is_integer()
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+_LIST = ("an array", lambda value: isinstance(value, list))
+_TEXT = ("a string", lambda value: isinstance(value, str))
+_NUMBER = ("a number", _is_number)
+_LIMIT = (
+    "a number or a boolean",
+    lambda value: isinstance(value, bool) or _is_number(value),
+)  # once booleans
+_COUNT = ("a whole number from 0 on", _is_count)
+_FEWEST = (f"a whole number from 0 to {_MOST}", lambda value: _is_count(value) and value <= _MOST)
+# What the sampler reads, and what it must be.
+_MEMBERS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(("allOf", "anyOf", "oneOf", "enum", "prefixItems"), _LIST),
+    **dict.fromkeys(("$ref", "format", "pattern"), _TEXT),
+    **dict.fromkeys(("minimum", "maximum"), _NUMBER),
+    **dict.fromkeys(("exclusiveMinimum", "exclusiveMaximum"), _LIMIT),
+    **dict.fromkeys(("maxItems", "maxLength"), _COUNT),
+    **dict.fromkeys(("minItems", "minLength"), _FEWEST),
+    "multipleOf": ("a number above 0", lambda value: _is_number(value) and value > 0),
+    "properties": ("an object", lambda value: isinstance(value, Mapping)),
+    "required": ("an array of strings", _are_texts),
+    "type": (
+        "a string or an array of strings",
+        lambda value: isinstance(value, str) or _are_texts(value),
+    ),
+}
+
+
+def _checked(schema: Any) -> Mapping[str, Any]:
+    """Return a schema whose members can be read, without those that are null; a boolean one says nothing.
+
+    Raises:
+        UnusableSchemaError: A member has a wrong type.
+    """
+    if not isinstance(schema, Mapping):
+        return {}
+    for name, value in schema.items():
+        if name in _MEMBERS and value is not None and not _MEMBERS[name][1](value):
+            raise UnusableSchemaError(f"{value!r} is not {_MEMBERS[name][0]} - '{name}'")
+    return {name: value for name, value in schema.items() if value is not None or name not in _MEMBERS}
 
 
 def _type_of(schema: Mapping[str, Any]) -> str:
@@ -229,9 +307,7 @@ def _choose(options: list[Any], *, deep: bool) -> Any:
 
 def _merge(schemas: list[Any]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
-    for schema in schemas:
-        if not isinstance(schema, Mapping):
-            continue
+    for schema in map(_checked, schemas):
         both: dict[str, Any] = {
             "properties": {**merged.get("properties", {}), **schema.get("properties", {})}
         }
@@ -241,7 +317,7 @@ def _merge(schemas: list[Any]) -> dict[str, Any]:
 
 
 def _bound(schema: Mapping[str, Any], closed: str, opened: str, step: float) -> float | None:
-    if isinstance(schema.get(opened), (int, float)) and not isinstance(schema.get(opened), bool):
+    if opened in schema and not isinstance(schema[opened], bool):
         return float(schema[opened]) + step
     return float(schema[closed]) if closed in schema else None
 

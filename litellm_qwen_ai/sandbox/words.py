@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -42,7 +43,7 @@ def words(text: str) -> set[str]:
 
 def numbers(text: str) -> list[float]:
     """Return the numbers of a text in order."""
-    return [float(number) for number in _NUMBER.findall(text)]
+    return [number for number in map(float, _NUMBER.findall(text)) if math.isfinite(number)]
 
 
 def names(text: str) -> list[Span]:

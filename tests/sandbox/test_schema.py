@@ -72,6 +72,13 @@ def test_values_come_from_the_prompt_where_they_fit() -> None:
             {"all": ["window", "aisle"]},
         ),
         ({"properties": {"who": STRING}, "required": ["who"]}, {"who": "Alice"}),
+        (_object(lot={"type": "integer", "minimum": 3000, "default": 4000}), {"lot": 4000}),
+        (_object(lot={"type": "integer", "minimum": 3000, "default": 5}), {"lot": 3000}),
+        (_object(lot={"type": "integer", "minimum": 3000, "default": 3000.5}), {"lot": 3000}),
+        (
+            _object(lot={"anyOf": [{"type": "integer", "minimum": 3000}, {"type": "null"}], "default": None}),
+            {"lot": 3000},
+        ),
         ({"items": STRING}, ["Alice", "Bob", "Rome"]),
         ({"type": "object"}, {}),
         ({"type": "object", "properties": {"city": STRING, "unit": STRING}}, {"city": "Alice"}),
@@ -131,6 +138,16 @@ _LEAF = st.one_of(
 )
 
 
+_ANY = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.lists(st.none())
+)
+
+
+def _maybe_with_a_default(schemas: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """A default need not fit: that of `int | None = None` is null beside an integer."""
+    return schemas | st.builds(lambda schema, default: {**schema, "default": default}, schemas, _ANY)
+
+
 def _nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.one_of(
         st.dictionaries(st.text(max_size=8), inner, max_size=4).flatmap(
@@ -158,6 +175,12 @@ def _nested(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-@given(st.recursive(_LEAF, _nested, max_leaves=8), st.text(max_size=60), st.booleans())
+@given(
+    st.recursive(
+        _maybe_with_a_default(_LEAF), lambda inner: _maybe_with_a_default(_nested(inner)), max_leaves=8
+    ),
+    st.text(max_size=60),
+    st.booleans(),
+)
 def test_every_value_is_valid(schema: Any, prompt: str, optional: bool) -> None:  # hypothesis passes it
     _sample(schema, prompt, optional=optional)
