@@ -11,8 +11,13 @@ from typing import Any, TypeGuard
 
 from litellm_qwen_ai.sandbox.words import names, numbers, words
 
-_DEEPEST = 12  # a schema that refers to itself ends here
-_MOST = 100_000  # items or characters that a schema may ask for at least
+_DEEPEST = 12  # a schema that refers to itself ends here,
+_LONGEST = (
+    1_000  # or with so many values: where it does so twice, each level has twice those of the one above
+)
+_MOST = (
+    65_536  # values of a schema, or characters of a text, that it may ask for: as many as tokens in an answer
+)
 _WHOLE_TEXT = frozenset(
     {"answer", "body", "code", "command", "content", "description", "input", "message", "prompt", "query"}
     | {"question", "reason", "request", "response", "summary", "task", "text", "thought", "title"}
@@ -66,7 +71,8 @@ def sample(schema: Any, source: Source, *, optional: bool = False) -> Any:
         optional: Also fill the members that the schema does not require.
 
     Raises:
-        UnusableSchemaError: A member of the schema has a wrong type, or a number in it is beyond all use.
+        UnusableSchemaError: A member of the schema has a wrong type, a number in it is beyond all use, or it
+            asks for too many values.
     """
     root = schema if isinstance(schema, Mapping) else {}
     try:
@@ -80,8 +86,12 @@ class _Sampler:
         self._root = root
         self._source = source
         self._optional = optional
+        self._made = 0
 
     def value(self, schema: Any, name: str, depth: int) -> Any:  # noqa: PLR0911  # one for each type
+        self._made += 1
+        if self._made > _MOST:
+            raise UnusableSchemaError(f"it asks for more than {_MOST} values")
         schema = self._resolve(schema, depth)
         if "const" in schema:
             return schema["const"]
@@ -98,6 +108,10 @@ class _Sampler:
             return True
         return None if kind == "null" else self._string(schema, name)
 
+    def _ends(self, depth: int) -> bool:
+        """Whether there is only what must be from here on."""
+        return depth >= _DEEPEST or self._made >= _LONGEST
+
     def _resolve(self, schema: Any, depth: int) -> Mapping[str, Any]:
         """Follow references and choose among alternatives until a plain schema is left."""
         for _ in range(_DEEPEST):
@@ -109,7 +123,7 @@ class _Sampler:
                 schema = _merge([*schema["allOf"], rest])
             elif options := schema.get("anyOf") or schema.get("oneOf"):
                 rest = {key: value for key, value in schema.items() if key not in ("anyOf", "oneOf")}
-                schema = _merge([rest, _choose(options, deep=depth >= _DEEPEST)])
+                schema = _merge([rest, _choose(options, deep=self._ends(depth))])
             else:
                 break
         return _checked(schema)
@@ -131,9 +145,9 @@ class _Sampler:
             name
             for name in [*properties, *(name for name in required if name not in properties)]
             if name in required
-            or (depth < _DEEPEST and (self._optional or self._mentioned(properties[name])))
+            or (not self._ends(depth) and (self._optional or self._mentioned(properties[name])))
         ]
-        if not wanted and not required and depth < _DEEPEST:
+        if not wanted and not required and not self._ends(depth):
             wanted = list(properties)[:1]  # a tool without required arguments still gets one
         return {name: self.value(properties.get(name, {}), name, depth + 1) for name in wanted}
 
@@ -151,7 +165,7 @@ class _Sampler:
         most = int(schema.get("maxItems", max(fewest, 8)))
         if items is False or (fixed and items is None):
             return fixed
-        few = fewest if depth >= _DEEPEST else max(fewest, min(most, 1))
+        few = fewest if self._ends(depth) else max(fewest, min(most, 1))
         plain = self._resolve(items, depth)
         options = [plain["const"]] if "const" in plain else plain.get("enum")
         kind = "option" if options else _type_of(plain)

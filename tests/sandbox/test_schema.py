@@ -112,6 +112,15 @@ def test_a_schema_that_refers_to_itself_ends() -> None:
     assert "next" in _sample({"$defs": {"L": linked}, "$ref": "#/$defs/L"})
 
 
+def test_a_schema_that_refers_to_itself_often_ends_before_long() -> None:
+    node = {"anyOf": [{"$ref": "#/$defs/N"}, {"type": "null"}]}
+    for required in ([], list("abcdef")):
+        tree = {"type": "object", "properties": dict.fromkeys("abcdef", node), "required": required}
+        value = _sample({"$defs": {"N": tree}, "$ref": "#/$defs/N"}, optional=True)
+        assert value["a"]["a"]["a"]["a"]
+        assert len(str(value)) < 1_000_000
+
+
 def test_a_schema_that_says_nothing_gets_the_prompt() -> None:
     for schema in [{}, True, None, {"type": "string"}, {"$ref": "#/nowhere"}]:
         assert sample(schema, Source.of("hello")) == "hello"
