@@ -11,13 +11,11 @@ from typing import Any, TypeGuard
 
 from litellm_qwen_ai.sandbox.words import names, numbers, words
 
-_DEEPEST = 12  # a schema that refers to itself ends here,
-_LONGEST = (
-    1_000  # or with so many values: where it does so twice, each level has twice those of the one above
-)
-_MOST = (
-    65_536  # values of a schema, or characters of a text, that it may ask for: as many as tokens in an answer
-)
+# A schema that refers to itself ends here, or with so many values: where it does so twice, each level has
+# twice those of the one above.
+_DEEPEST, _LONGEST = 12, 1_000
+# Values of a schema, or characters of a text, that it may ask for: as many as tokens in an answer.
+_MOST = 65_536
 _WHOLE_TEXT = frozenset(
     {"answer", "body", "code", "command", "content", "description", "input", "message", "prompt", "query"}
     | {"question", "reason", "request", "response", "summary", "task", "text", "thought", "title"}
@@ -264,10 +262,8 @@ def _are_texts(value: Any) -> bool:
 _LIST = ("an array", lambda value: isinstance(value, list))
 _TEXT = ("a string", lambda value: isinstance(value, str))
 _NUMBER = ("a number", _is_number)
-_LIMIT = (
-    "a number or a boolean",
-    lambda value: isinstance(value, bool) or _is_number(value),
-)  # once booleans
+# Exclusive bounds were booleans once.
+_LIMIT = ("a number or a boolean", lambda value: isinstance(value, bool) or _is_number(value))
 _COUNT = ("a whole number from 0 on", _is_count)
 _FEWEST = (f"a whole number from 0 to {_MOST}", lambda value: _is_count(value) and value <= _MOST)
 # What the sampler reads, and what it must be.
