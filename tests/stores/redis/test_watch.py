@@ -97,6 +97,21 @@ def test_what_is_known_or_another_accounts_is_not_looked_at(machine: Machine, wa
     assert login.looked == 1
 
 
+def test_a_store_that_speaks_need_not_prove_that_it_can(machine: Machine, own: Valkey) -> None:
+    def pings() -> int:
+        count: int = own.client.info("commandstats").get("cmdstat_ping", {}).get("calls", 0)
+        return count
+
+    shared, login = machine.place()._shared, Login(fails=0)
+    watcher, before = Watcher(shared.link, shared.channel, replace(LIMITS, ping=600.0)), pings()
+    try:
+        told(machine, watcher, login, f"alice {TURN}")
+        assert login.told.wait(SECONDS), "nobody was told"
+    finally:
+        watcher.close()
+    assert pings() == before
+
+
 def test_what_is_closed_starts_no_more(watcher: Watcher) -> None:
     watcher.close()
     watcher.start()
