@@ -87,4 +87,9 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         '("HEXISTS", shared.key(name, "login"), "record"),',
         '("hexists", shared.key(name, "login"), "record"),',
     ): "Redis and Valkey take a command's name in any case.",
+    (
+        "oauth",
+        'headers={**headers, "accept-encoding": "identity"},  # nothing that unpacks to gigabytes',
+        'headers={**headers, "ACCEPT-ENCODING": "identity"},  # nothing that unpacks to gigabytes',
+    ): "HTTP takes the name of a header in any case.",
 }

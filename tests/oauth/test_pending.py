@@ -22,6 +22,7 @@ from litellm_qwen_ai.oauth.errors import (
 )
 from litellm_qwen_ai.oauth.pending import (
     PendingLogin,
+    _Note,
     cancel_login,
     pending_login,
     poll_login,
@@ -415,3 +416,7 @@ def test_processes_that_poll_at_once_finish_one_login(store: FileStore) -> None:
         assert sandbox.counts.logins == 1
     assert store.look() is not None
     assert pending_login(store) is None
+
+
+def test_a_note_in_a_traceback_shows_nothing_of_itself() -> None:
+    assert repr(_Note(b"device-secret")) == "b'***'"
