@@ -92,4 +92,14 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         'headers={**headers, "accept-encoding": "identity"},  # nothing that unpacks to gigabytes',
         'headers={**headers, "ACCEPT-ENCODING": "identity"},  # nothing that unpacks to gigabytes',
     ): "HTTP takes the name of a header in any case.",
+    (
+        "stores",
+        'link.run(scripts.COUNT, keys[2:], _KEPT, 1, "x", 1, 1, "y", 1, 1, "y")',
+        'link.run(scripts.COUNT, keys[2:], _KEPT, 1, "x", 1, 1, "y", 1, 1, "XXyXX")',
+    ): "Whatever is written there: it is looked whether it may be.",
+    (
+        "stores",
+        "self._shared.link.run(scripts.SEAL, self.keys[:1], record, anew)",
+        "self._shared.link.run(scripts.SEAL, self.keys[:2], record, anew)",
+    ): "The script writes the first key; the second lies beside it.",
 }

@@ -455,13 +455,17 @@ def test_a_key_is_changed_while_processes_with_the_one_before_and_the_one_after_
     assert known(machines[-1].store("idle", **steps[-1])).credentials.access_token == "access-0"
 
 
-def test_where_nothing_can_be_written_a_login_is_not_sealed_anew(
+def test_where_nothing_can_be_written_a_login_is_sealed_anew_once_something_can(
     new_machine: Callable[..., Machine], own: Valkey
 ) -> None:
     machine = new_machine(own)
     machine.store().save(LOGIN)
+    both = machine.store(store_key=f"{OTHER_KEY},{KEY}")
     own.client.replicaof("127.0.0.1", 1)
-    assert known(machine.store(store_key=f"{OTHER_KEY},{KEY}")).credentials.access_token == "access-0"
+    assert known(both).credentials.access_token == "access-0"
+    own.client.replicaof("NO", "ONE")
+    both.look()
+    assert known(machine.store(store_key=OTHER_KEY)).credentials.access_token == "access-0"
 
 
 def test_a_note_is_swapped_in_one_step(new_machine: Callable[..., Machine]) -> None:

@@ -97,6 +97,18 @@ def test_what_is_known_or_another_accounts_is_not_looked_at(machine: Machine, wa
     assert login.looked == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "done"),
+    [("alice 1 1", True), ("bob 1 2", True), (f"alice {TURN}", True), ("alice 1 2", False), ("alice", False)],
+)
+def test_only_a_change_that_could_not_be_read_is_to_be_looked_for_again(
+    watcher: Watcher, words: str, done: bool
+) -> None:
+    login = Login(fails=1)
+    watcher.add(login)
+    assert watcher._told(words.encode()) is done
+
+
 def test_a_store_that_speaks_need_not_prove_that_it_can(machine: Machine, own: Valkey) -> None:
     def pings() -> int:
         count: int = own.client.info("commandstats").get("cmdstat_ping", {}).get("calls", 0)
