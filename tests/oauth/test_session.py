@@ -399,6 +399,14 @@ class SlowStore(FileStore):
             assert self.go_on.wait(30), "the test never let the look go on"
         return stored
 
+    def begin_to_look(self, session: Session, clock: Any) -> Credentials:
+        """Returns what a call got that came when a look was due, while that look goes on."""
+        self.slow = True
+        clock.pass_time(1)
+        got = session.get()
+        assert self.read.wait(30), "nobody looked"
+        return got
+
 
 def test_a_live_token_does_not_wait_for_a_place_that_takes_its_time(
     new_session: Any, logins: Any, store: FileStore, clock: Any, monkeypatch: pytest.MonkeyPatch
@@ -408,10 +416,7 @@ def test_a_live_token_does_not_wait_for_a_place_that_takes_its_time(
     monkeypatch.setattr("litellm_qwen_ai.oauth.session.LOOK_PATIENCE", 0.0)
     login = logins.write()
     assert session.get() == login
-    place.slow = True
-    clock.pass_time(1)
-    assert session.get() == login
-    assert place.read.wait(30), "nobody looked"
+    assert place.begin_to_look(session, clock) == login
     clock.pass_time(100)
     assert [session.get() for _ in range(3)] == [login] * 3
     place.go_on.set()
@@ -425,10 +430,7 @@ def test_whoever_comes_during_a_look_gives_it_what_is_left_of_its_time(
     monkeypatch.setattr("litellm_qwen_ai.oauth.session.LOOK_PATIENCE", 0.0)
     logins.write()
     session.get()
-    place.slow = True
-    clock.pass_time(1)
-    session.get()
-    assert place.read.wait(30), "nobody looked"
+    place.begin_to_look(session, clock)
     monkeypatch.setattr("litellm_qwen_ai.oauth.session.LOOK_PATIENCE", 30.0)
     left = []
     for _ in range(3):
@@ -451,10 +453,7 @@ def test_an_older_reading_does_not_undo_a_renewal(  # noqa: PLR0913, PLR0917  # 
     logins.write(seconds_left=1000)
     login = session.get()
     monkeypatch.setattr("litellm_qwen_ai.oauth.session.LOOK_PATIENCE", 0.0)
-    place.slow = True
-    clock.pass_time(1)
-    assert session.get() == login
-    assert place.read.wait(30), "nobody looked"
+    assert place.begin_to_look(session, clock) == login
     clock.pass_time(900)
     assert session.get() == login  # and a renewal begins
     settle()
